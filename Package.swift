@@ -1,0 +1,81 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
+import PackageDescription
+
+// What every target of the house is compiled with.
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+// The field's own parts. docs/ARCHITECTURE.md says what each adds to a clean build.
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func room(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    .target(
+        name: name, dependencies: dependencies, exclude: ["README.md"], resources: resources, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+}
+
+let ground: [Target] = [
+    room("Kernel", []),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    room("Persistence", ["CSQLite", "Kernel", crypto]),
+    room("Resilience", ["Kernel"]),
+    room("Jobs", ["Kernel", "Persistence", lifecycle, logging]),
+    room("Web", ["CZlib", "Kernel", "Persistence", "Resilience", crypto, httpTypes, hummingbird, logging, nioCore]),
+]
+
+let shop: [Target] = [
+    room("Identity", ["Jobs", "Kernel", "Persistence", "Web", crypto]),
+    room("Catalog", ["Jobs", "Kernel", "Persistence", "Web"]),
+    room("Inventory", ["Jobs", "Kernel", "Persistence", "Web"]),
+    room("Customers", ["Jobs", "Kernel", "Persistence", "Web"]),
+    room("Payments", ["Jobs", "Kernel", "Persistence", "Resilience", "Web", logging]),
+    room(
+        "Ordering", ["Catalog", "Customers", "Inventory", "Jobs", "Kernel", "Payments", "Persistence", "Web", logging]),
+]
+
+let binary: [Target] = [
+    .executableTarget(
+        name: "Vitrine",
+        dependencies: [
+            "Catalog", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel", "Ordering", "Payments",
+            "Persistence", "Resilience", "Web", arguments, crypto, httpTypes, hummingbird, lifecycle, logging, nioCore,
+            nioHTTP1, nioPosix,
+        ],
+        exclude: ["README.md"],
+        swiftSettings: settings)
+]
+
+let package = Package(
+    name: "vitrine",
+    products: [.executable(name: "vitrine", targets: ["Vitrine"])],
+    dependencies: [
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+    ],
+    targets: ground + shop + binary
+)

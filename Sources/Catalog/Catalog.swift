@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Jobs
+package import Kernel
+package import Persistence
+internal import Web
+
+/// The front door: what the shop offers.
+package struct CatalogModule: Sendable {
+    package let products: EditProduct
+    package let categories: EditCategory
+    let database: Database
+    let clock: WallClock
+    let texts: TextChoice
+
+    /// - Parameter language: the language of texts that are no translations.
+    /// - Parameter variantSaved: hears of each variant in the transaction that saves it.
+    package init(
+        database: Database, jobs: JobsModule, clock: WallClock, language: String = "en",
+        variantSaved: @escaping @Sendable (SavedVariant, Transaction) throws -> Void
+    ) {
+        self.database = database
+        self.clock = clock
+        texts = TextChoice(shopLanguage: language)
+        products = EditProduct(outbox: jobs.outbox, clock: clock, variantSaved: variantSaved)
+        categories = EditCategory(outbox: jobs.outbox, clock: clock)
+    }
+
+    package static let migrations = CatalogMigrations.all
+
+    /// What an order needs to know of the variants that `references` name by identifier or SKU.
+    ///
+    /// Unknown references are missing in the answer. Cost: two statements.
+    package func offers(
+        for references: Set<VariantReference>, in currency: Currency, connection: Connection
+    ) throws -> [VariantReference: Offer] {
+        try OfferStore.offers(for: references, in: currency, connection: connection)
+    }
+
+    package func category(handle: String, in connection: Connection) throws -> Category? {
+        try CategoryStore.find(handle: handle, in: connection)
+    }
+
+    /// What the catalogue learns from others: availability from stock, sales from orders.
+    package var subscription: Subscription {
+        Subscription("catalog.facts", to: ["stock.availability_changed", "order.placed"]) { event, transaction in
+            let writer = ProductWriter(transaction: transaction)
+            switch event.type {
+            case "stock.availability_changed":
+                guard let isInStock = event.data["in_stock"]?.bool else { return }
+                try writer.setInStock(VariantID(unchecked: event.subject), isInStock)
+            default:
+                for line in event.data["lines"]?.array ?? [] {
+                    guard let product = line["product_id"]?.string, let units = line["quantity"]?.integer else { continue }
+                    try writer.addSales(units, of: ProductID(unchecked: product))
+                }
+            }
+        }
+    }
+}
+
+/// How a client names a variant.
+package enum VariantReference: Hashable, Sendable {
+    case id(VariantID)
+    case sku(String)
+}
+
+/// Chooses among the languages of a text.
+struct TextChoice: Sendable {
+    let shopLanguage: String
+
+    /// The first of the wanted languages that there is; a regional tag also finds its language without region.
+    func language(wanted: [String], available: some Collection<String>) -> String {
+        for tag in wanted {
+            let base = String(tag.prefix { $0 != "-" }).lowercased()
+            if tag == shopLanguage || base == shopLanguage { return shopLanguage }
+            if available.contains(tag) { return tag }
+            if available.contains(base) { return base }
+        }
+        return shopLanguage
+    }
+}

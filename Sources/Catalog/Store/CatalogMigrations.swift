@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Persistence
+
+enum CatalogMigrations {
+    static let all = [
+        Migration(
+            "catalog-0001-products", .expand,
+            """
+            CREATE TABLE products (
+                number INTEGER PRIMARY KEY AUTOINCREMENT,
+                id TEXT NOT NULL UNIQUE,
+                handle TEXT NOT NULL,
+                status TEXT NOT NULL CHECK (status IN ('draft', 'active', 'archived')),
+                title TEXT NOT NULL,
+                title_key TEXT NOT NULL,
+                description TEXT,
+                in_stock INTEGER NOT NULL DEFAULT 0,
+                units_sold INTEGER NOT NULL DEFAULT 0,
+                created_at INTEGER NOT NULL,
+                updated_at INTEGER NOT NULL,
+                deleted_at INTEGER,
+                version INTEGER NOT NULL
+            ) STRICT;
+            CREATE UNIQUE INDEX products_by_handle ON products (handle) WHERE deleted_at IS NULL;
+            CREATE INDEX products_by_newest ON products (status, number) WHERE deleted_at IS NULL;
+            CREATE INDEX products_by_title ON products (status, title_key, number) WHERE deleted_at IS NULL;
+            CREATE INDEX products_by_sales ON products (status, units_sold, number) WHERE deleted_at IS NULL;
+
+            CREATE TABLE product_translations (
+                product_number INTEGER NOT NULL REFERENCES products (number),
+                language TEXT NOT NULL,
+                title TEXT NOT NULL,
+                description TEXT,
+                PRIMARY KEY (product_number, language)
+            ) STRICT, WITHOUT ROWID;
+
+            CREATE TABLE product_attributes (
+                product_number INTEGER NOT NULL REFERENCES products (number),
+                name TEXT NOT NULL,
+                value TEXT NOT NULL,
+                PRIMARY KEY (product_number, name)
+            ) STRICT, WITHOUT ROWID;
+            CREATE INDEX product_attributes_by_value ON product_attributes (name, value, product_number);
+
+            CREATE TABLE product_prices (
+                product_number INTEGER NOT NULL REFERENCES products (number),
+                currency TEXT NOT NULL,
+                lowest INTEGER NOT NULL,
+                PRIMARY KEY (product_number, currency)
+            ) STRICT, WITHOUT ROWID;
+            CREATE INDEX product_prices_by_amount ON product_prices (currency, lowest, product_number);
+
+            CREATE TABLE variants (
+                number INTEGER PRIMARY KEY AUTOINCREMENT,
+                id TEXT NOT NULL UNIQUE,
+                product_number INTEGER NOT NULL REFERENCES products (number),
+                position INTEGER NOT NULL,
+                sku TEXT NOT NULL,
+                title TEXT,
+                options TEXT NOT NULL,
+                barcode TEXT,
+                weight_grams INTEGER CHECK (weight_grams >= 0),
+                tracks_inventory INTEGER NOT NULL,
+                in_stock INTEGER NOT NULL,
+                deleted_at INTEGER,
+                version INTEGER NOT NULL
+            ) STRICT;
+            CREATE UNIQUE INDEX variants_by_sku ON variants (sku) WHERE deleted_at IS NULL;
+            CREATE INDEX variants_by_product ON variants (product_number, position) WHERE deleted_at IS NULL;
+
+            CREATE TABLE prices (
+                variant_number INTEGER NOT NULL REFERENCES variants (number),
+                currency TEXT NOT NULL,
+                amount INTEGER NOT NULL CHECK (amount >= 0),
+                PRIMARY KEY (variant_number, currency)
+            ) STRICT, WITHOUT ROWID;
+
+            CREATE TABLE categories (
+                id TEXT PRIMARY KEY,
+                parent TEXT REFERENCES categories (id),
+                handle TEXT NOT NULL,
+                title TEXT NOT NULL,
+                position INTEGER NOT NULL,
+                path TEXT NOT NULL,
+                deleted_at INTEGER,
+                version INTEGER NOT NULL
+            ) STRICT;
+            CREATE UNIQUE INDEX categories_by_path ON categories (path) WHERE deleted_at IS NULL;
+            CREATE UNIQUE INDEX categories_by_handle ON categories (handle) WHERE deleted_at IS NULL;
+            CREATE INDEX categories_by_parent ON categories (parent) WHERE deleted_at IS NULL;
+
+            CREATE TABLE category_translations (
+                category TEXT NOT NULL REFERENCES categories (id),
+                language TEXT NOT NULL,
+                title TEXT NOT NULL,
+                PRIMARY KEY (category, language)
+            ) STRICT, WITHOUT ROWID;
+
+            CREATE TABLE product_categories (
+                product_number INTEGER NOT NULL REFERENCES products (number),
+                category TEXT NOT NULL REFERENCES categories (id),
+                PRIMARY KEY (product_number, category)
+            ) STRICT, WITHOUT ROWID;
+            CREATE INDEX product_categories_by_category ON product_categories (category, product_number);
+
+            CREATE VIRTUAL TABLE product_search USING fts5 (
+                title, body, tokenize = "unicode61 remove_diacritics 2", prefix = '2 3'
+            );
+            CREATE TABLE search_words (word TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+            CREATE TABLE search_deletions (
+                deletion TEXT NOT NULL,
+                word TEXT NOT NULL,
+                PRIMARY KEY (deletion, word)
+            ) STRICT, WITHOUT ROWID;
+            """)
+    ]
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Persistence
+
+/// Writes a product aggregate as a whole, touching only the tables whose part has changed.
+struct ProductWriter {
+    let transaction: Transaction
+
+    /// - Parameter old: the aggregate as it was read in this transaction; `nil` for a new one.
+    /// - Throws: ``CatalogError`` when a handle, a SKU or a category stands in the way.
+    func save(_ product: Product, instead old: Product?) throws {
+        let number = try old == nil ? insert(product) : update(product)
+        if product.translations != old?.translations ?? [:] { try write(translations: product, number) }
+        if product.attributes != old?.attributes ?? [:] { try write(attributes: product, number) }
+        if Set(product.categories) != Set(old?.categories ?? []) { try write(categories: product, number) }
+        try write(variants: product, instead: old, number)
+        try write(lowestPrices: product, instead: old, number)
+        try refreshStock(number)
+        try SearchIndex.write(product, number: number, instead: old, in: transaction)
+    }
+
+    func delete(_ product: Product, at time: Timestamp) throws {
+        let number = try number(of: product)
+        try transaction.execute(
+            "UPDATE products SET deleted_at = \(time), version = version + 1 WHERE number = \(number)")
+        try transaction.execute(
+            "UPDATE variants SET deleted_at = \(time) WHERE product_number = \(number) AND deleted_at IS NULL")
+        try SearchIndex.remove(number: number, in: transaction)
+    }
+
+    private func number(of product: Product) throws -> Int64 {
+        guard let number = try transaction.first("SELECT number FROM products WHERE id = \(product.id)", { try $0.next(Int64.self) })
+        else { throw CatalogError.productNotFound }
+        return number
+    }
+
+    private func insert(_ product: Product) throws -> Int64 {
+        try explainingConflicts(handle: product.handle) {
+            let number = try transaction.first(
+                """
+                INSERT INTO products (id, handle, status, title, title_key, description, created_at, updated_at, version)
+                VALUES (\(product.id), \(product.handle), \(product.status), \(product.text.title),
+                    \(SearchText.sortKey(product.text.title)), \(product.text.description), \(product.createdAt),
+                    \(product.updatedAt), \(product.version))
+                RETURNING number
+                """
+            ) { try $0.next(Int64.self) }
+            guard let number else { throw CatalogError.productNotFound }
+            return number
+        }
+    }
+
+    private func update(_ product: Product) throws -> Int64 {
+        let number = try number(of: product)
+        try explainingConflicts(handle: product.handle) {
+            _ = try transaction.execute(
+                """
+                UPDATE products SET handle = \(product.handle), status = \(product.status),
+                    title = \(product.text.title), title_key = \(SearchText.sortKey(product.text.title)),
+                    description = \(product.text.description), updated_at = \(product.updatedAt),
+                    version = \(product.version)
+                WHERE number = \(number)
+                """)
+        }
+        return number
+    }
+
+    private func explainingConflicts<Result>(handle: String, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error as DatabaseError where error.kind == .unique {
+            throw CatalogError.handleTaken(handle)
+        }
+    }
+
+    private func write(translations product: Product, _ number: Int64) throws {
+        try transaction.execute("DELETE FROM product_translations WHERE product_number = \(number)")
+        for (language, text) in product.translations {
+            try transaction.execute(
+                """
+                INSERT INTO product_translations (product_number, language, title, description)
+                VALUES (\(number), \(language), \(text.title), \(text.description))
+                """)
+        }
+    }
+
+    private func write(attributes product: Product, _ number: Int64) throws {
+        try transaction.execute("DELETE FROM product_attributes WHERE product_number = \(number)")
+        for (name, value) in product.attributes {
+            try transaction.execute(
+                "INSERT INTO product_attributes (product_number, name, value) VALUES (\(number), \(name), \(value))")
+        }
+    }
+
+    private func write(categories product: Product, _ number: Int64) throws {
+        try transaction.execute("DELETE FROM product_categories WHERE product_number = \(number)")
+        for category in Set(product.categories) {
+            guard try CategoryStore.exists(category, in: transaction) else {
+                throw CatalogError.categoryNotFound(category)
+            }
+            try transaction.execute(
+                "INSERT INTO product_categories (product_number, category) VALUES (\(number), \(category))")
+        }
+    }
+
+    private func write(variants product: Product, instead old: Product?, _ number: Int64) throws {
+        let before = Dictionary(uniqueKeysWithValues: (old?.variants ?? []).map { ($0.id, $0) })
+        // Deleted first, so that a SKU can move from one variant to another in one request.
+        let removed = Set(before.keys).subtracting(product.variants.map(\.id))
+        if !removed.isEmpty {
+            try transaction.execute(
+                "UPDATE variants SET deleted_at = \(product.updatedAt) WHERE id IN \(anyOf: removed)")
+        }
+        for (position, variant) in product.variants.enumerated() {
+            do {
+                try write(variant, at: position, isNew: before[variant.id] == nil, product: number)
+            } catch let error as DatabaseError where error.kind == .unique {
+                throw CatalogError.skuTaken(variant.sku)
+            }
+        }
+    }
+
+    private func write(_ variant: Variant, at position: Int, isNew: Bool, product: Int64) throws {
+        let options = VariantRows.json(variant.options)
+        let sql: SQL =
+            isNew
+            ? """
+            INSERT INTO variants (id, product_number, position, sku, title, options, barcode, weight_grams,
+                tracks_inventory, in_stock, version)
+            VALUES (\(variant.id), \(product), \(position), \(variant.sku), \(variant.title), \(options),
+                \(variant.barcode), \(variant.weightGrams), \(variant.tracksInventory), \(!variant.tracksInventory), 1)
+            RETURNING number
+            """
+            : """
+            UPDATE variants SET position = \(position), sku = \(variant.sku), title = \(variant.title),
+                options = \(options), barcode = \(variant.barcode), weight_grams = \(variant.weightGrams),
+                tracks_inventory = \(variant.tracksInventory), version = \(variant.version),
+                in_stock = CASE WHEN \(variant.tracksInventory) THEN in_stock ELSE 1 END
+            WHERE id = \(variant.id) RETURNING number
+            """
+        guard let number = try transaction.first(sql, { try $0.next(Int64.self) }) else { return }
+        if !isNew { try transaction.execute("DELETE FROM prices WHERE variant_number = \(number)") }
+        for price in variant.prices.values {
+            try transaction.execute(
+                """
+                INSERT INTO prices (variant_number, currency, amount)
+                VALUES (\(number), \(price.currency), \(price.thousandths))
+                """)
+        }
+    }
+
+    private func write(lowestPrices product: Product, instead old: Product?, _ number: Int64) throws {
+        let lowest = product.lowestPrices
+        if let old, old.lowestPrices == lowest { return }
+        try transaction.execute("DELETE FROM product_prices WHERE product_number = \(number)")
+        for price in lowest {
+            try transaction.execute(
+                """
+                INSERT INTO product_prices (product_number, currency, lowest)
+                VALUES (\(number), \(price.currency), \(price.thousandths))
+                """)
+        }
+    }
+
+    /// A product is in stock when one of its variants is.
+    private func refreshStock(_ number: Int64) throws {
+        try transaction.execute(
+            """
+            UPDATE products SET in_stock = EXISTS (
+                SELECT 1 FROM variants WHERE product_number = \(number) AND deleted_at IS NULL AND in_stock = 1)
+            WHERE number = \(number)
+            """)
+    }
+
+    // MARK: What events tell
+
+    func setInStock(_ variant: VariantID, _ isInStock: Bool) throws {
+        let number = try transaction.first(
+            """
+            UPDATE variants SET in_stock = \(isInStock) WHERE id = \(variant) AND tracks_inventory = 1
+            RETURNING product_number
+            """
+        ) { try $0.next(Int64.self) }
+        if let number { try refreshStock(number) }
+    }
+
+    func addSales(_ units: Int64, of product: ProductID) throws {
+        try transaction.execute("UPDATE products SET units_sold = units_sold + \(units) WHERE id = \(product)")
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Persistence
+
+/// The full-text side of the catalogue: what can be found, and what people may have meant.
+enum SearchIndex {
+    /// Words shorter than this are taken as typed; one error in three letters could mean anything.
+    private static let typoLengthMin = 4
+    private static let wordsMax = 8
+    private static let alternativesMax = 6
+
+    static func write(_ product: Product, number: Int64, instead old: Product?, in transaction: Transaction) throws {
+        let body = body(of: product)
+        if let old, old.text.title == product.text.title, self.body(of: old) == body { return }
+        if old != nil { try remove(number: number, in: transaction) }
+        try transaction.execute(
+            "INSERT INTO product_search (rowid, title, body) VALUES (\(number), \(product.text.title), \(body))")
+        for word in Set(SearchText.words(product.text.title + " " + body)) where word.count >= typoLengthMin {
+            try learn(word, in: transaction)
+        }
+    }
+
+    static func remove(number: Int64, in transaction: Transaction) throws {
+        try transaction.execute("DELETE FROM product_search WHERE rowid = \(number)")
+    }
+
+    private static func body(of product: Product) -> String {
+        var parts = [product.text.description ?? ""]
+        for (_, text) in product.translations.sorted(by: { $0.key < $1.key }) {
+            parts += [text.title, text.description ?? ""]
+        }
+        parts += product.attributes.sorted { $0.key < $1.key }.map(\.value)
+        for variant in product.variants { parts += [variant.sku, variant.title ?? ""] }
+        return parts.filter { !$0.isEmpty }.joined(separator: "\n")
+    }
+
+    /// Words are never forgotten: one that no product has any more only leads to an empty search.
+    private static func learn(_ word: String, in transaction: Transaction) throws {
+        let isNew = try transaction.execute("INSERT INTO search_words (word) VALUES (\(word)) ON CONFLICT DO NOTHING")
+        guard isNew == 1 else { return }
+        for deletion in SearchText.deletions(of: word) {
+            try transaction.execute(
+                "INSERT INTO search_deletions (deletion, word) VALUES (\(deletion), \(word)) ON CONFLICT DO NOTHING")
+        }
+    }
+
+    /// The query for FTS5: every word must occur, as itself or as a beginning; a word that nothing begins with stands
+    /// for those that are one typing error away.
+    ///
+    /// - Returns: `nil` when `text` has no words.
+    static func matchExpression(_ text: String, in connection: Connection) throws -> String? {
+        let words = SearchText.words(text).prefix(wordsMax)
+        guard !words.isEmpty else { return nil }
+        return try words.map { word in
+            let exact = "\"\(word)\"*"
+            guard word.count >= typoLengthMin, try !isBeginning(word, in: connection) else { return exact }
+            let alternatives = try alternatives(to: word, in: connection)
+            return "(" + ([exact] + alternatives.map { "\"\($0)\"" }).joined(separator: " OR ") + ")"
+        }.joined(separator: " AND ")
+    }
+
+    private static func isBeginning(_ word: String, in connection: Connection) throws -> Bool {
+        try connection.exists(
+            "SELECT 1 FROM search_words WHERE word >= \(word) AND word < \(word + "\u{10FFFF}") LIMIT 1")
+    }
+
+    private static func alternatives(to word: String, in connection: Connection) throws -> [String] {
+        try connection.all(
+            """
+            SELECT DISTINCT word FROM search_deletions WHERE deletion IN \(anyOf: SearchText.deletions(of: word))
+            ORDER BY word
+            """
+        ) { try $0.next(String.self) }
+        .filter { SearchText.areOneErrorApart($0, word) }.prefix(alternativesMax).map { $0 }
+    }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Jobs
+package import Kernel
+package import Persistence
+internal import Web
+
+/// The front door: who buys.
+package struct CustomersModule: Sendable {
+    let database: Database
+    let outbox: Outbox
+    let clock: WallClock
+
+    package init(database: Database, jobs: JobsModule, clock: WallClock) {
+        self.database = database
+        self.clock = clock
+        outbox = jobs.outbox
+    }
+
+    package static let migrations = CustomersMigrations.all
+
+    package func find(_ id: CustomerID, in connection: Connection) throws -> Customer? {
+        try CustomerStore.find(id, in: connection)
+    }
+
+    package func create(_ draft: CustomerDraft, by actor: String, in transaction: Transaction) throws -> Customer {
+        let now = clock.now()
+        let customer = Customer(id: .make(at: now), draft: draft, at: now)
+        try CustomerStore.insert(customer, in: transaction)
+        try publish("customer.created", customer.id, by: actor, in: transaction)
+        return customer
+    }
+
+    package func find(externalID: String, in connection: Connection) throws -> Customer? {
+        try CustomerStore.find(externalID: externalID, in: connection)
+    }
+
+    /// Removes whatever tells who the customer is; the row stays, so that ledgers keep their reference.
+    package func erase(_ id: CustomerID, in transaction: Transaction) throws {
+        guard var customer = try find(id, in: transaction) else { throw CustomersError.notFound }
+        customer.erase(at: clock.now())
+        try CustomerStore.update(customer, in: transaction)
+        try CustomerStore.deleteAddresses(of: id, in: transaction)
+    }
+
+    /// All addresses that a customer keeps, as the API shows them.
+    package func savedAddresses(of id: CustomerID, in connection: Connection) throws -> [AddressBody] {
+        try CustomerStore.addresses(of: id, PageRequest(limit: 1_000), in: connection).elements.map { AddressBody($0) }
+    }
+
+    func change(
+        _ id: CustomerID, if precondition: Precondition, by actor: String, in transaction: Transaction,
+        _ edit: (inout Customer) throws -> Void
+    ) throws -> Customer {
+        guard var customer = try find(id, in: transaction) else { throw CustomersError.notFound }
+        try precondition.check(customer.version)
+        guard customer.erasedAt == nil else { throw CustomersError.erased }
+        try edit(&customer)
+        customer.version += 1
+        customer.updatedAt = clock.now()
+        try CustomerStore.update(customer, in: transaction)
+        try publish("customer.updated", id, by: actor, in: transaction)
+        return customer
+    }
+
+    private func publish(_ type: String, _ id: CustomerID, by actor: String, in transaction: Transaction) throws {
+        try outbox.publish(type, subject: id.rawValue, actor: actor, [:], in: transaction)
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Persistence
+internal import Kernel
+package import Web
+
+extension IdentityModule {
+    package var endpoints: [Endpoint] {
+        [
+            .get("/v1/me", "getCaller", "Whose key this is, and what it may do", use: caller).scope(.readProducts),
+            .list("/v1/keys", "listKeys", "List API keys", use: listKeys).scope(.readKeys),
+            .change(.post, "/v1/keys", "createKey", "Make an API key", status: 201, use: createKey)
+                .scope(.writeKeys).confidential().mayAnswer(.insufficientScope),
+            .get("/v1/keys/{id}", "getKey", "Read an API key", use: getKey).scope(.readKeys),
+            .change(
+                .post, "/v1/keys/{id}/rotate", "rotateKey", "Replace an API key, with an overlap", status: 201,
+                use: rotateKey
+            ).scope(.writeKeys).confidential().mayAnswer(.conflict),
+            .act(.delete, "/v1/keys/{id}", "revokeKey", "Revoke an API key at once", status: 204, use: revokeKey)
+                .scope(.writeKeys),
+            .list("/v1/audit", "listAuditEntries", "List sensitive operations, latest first", use: listAudit)
+                .scope(.readAudit),
+        ]
+    }
+
+    private func caller(_ call: Call, _: NoBody) async throws -> Answer<CallerBody> {
+        guard let principal = call.principal else { throw Problem(.unauthenticated, "This needs an API key.") }
+        let scopes = principal.scopes.sorted { $0.rawValue < $1.rawValue }
+        return .ok(CallerBody(id: principal.id, name: principal.name, scopes: scopes))
+    }
+
+    private func listKeys(_ call: Call, _: NoBody) async throws -> Listing<KeyBody> {
+        let page = try await database.read { try APIKeyStore.page(call.page, in: $0) }
+        return Listing(page.map { KeyBody($0) })
+    }
+
+    private func getKey(_ call: Call, _ path: KeyPath) async throws -> Answer<KeyBody> {
+        guard let key = try await database.read({ try APIKeyStore.find(path.id, in: $0) }) else {
+            throw IdentityError.keyNotFound
+        }
+        return .ok(KeyBody(key), version: key.version)
+    }
+
+    private func createKey(_ call: Call, _: NoBody, _ input: KeyInput) async throws -> Answer<KeyBody> {
+        let excess = Set(input.scopes).subtracting(call.principal?.scopes ?? [])
+        guard excess.isEmpty else {
+            throw IdentityError.scopesExceedCaller(excess.sorted { $0.rawValue < $1.rawValue })
+        }
+        return try await call.commit { transaction in
+            let draft = APIKeyDraft(name: input.name, scopes: input.scopes, expiresAt: input.expiresAt)
+            let issued = try keys.create(draft, by: call.actor, in: transaction)
+            return .created(
+                KeyBody(issued.key, secret: issued.secret), at: "/v1/keys/\(issued.key.id)", version: issued.key.version)
+        }
+    }
+
+    private func rotateKey(_ call: Call, _ path: KeyPath, _ input: RotationInput) async throws -> Answer<KeyBody> {
+        try await call.commit { transaction in
+            let overlap = Duration.seconds(input.overlapSeconds)
+            let issued = try keys.rotate(path.id, overlap: overlap, by: call.actor, in: transaction)
+            return .created(
+                KeyBody(issued.key, secret: issued.secret), at: "/v1/keys/\(issued.key.id)", version: issued.key.version)
+        }
+    }
+
+    private func revokeKey(_ call: Call, _ path: KeyPath) async throws -> Answer<NoBody> {
+        try await call.commit { transaction in
+            try keys.revoke(path.id, if: call.precondition, by: call.actor, in: transaction)
+            return .noContent
+        }
+    }
+
+    private func listAudit(_ call: Call, _ query: AuditQuery) async throws -> Listing<AuditBody> {
+        let page = try await database.read {
+            try AuditLog.page(subject: query.subject, actor: query.actor, call.page, in: $0)
+        }
+        return Listing(
+            page.map {
+                AuditBody(
+                    id: $0.event, action: $0.action, subject: $0.subject, actor: $0.actor, data: $0.data,
+                    occurredAt: $0.occurredAt)
+            })
+    }
+}

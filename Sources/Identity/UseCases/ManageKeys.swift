@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Jobs
+package import Kernel
+package import Persistence
+internal import Web
+
+/// Makes, rotates and revokes API keys.
+package struct ManageKeys: Sendable {
+    let outbox: Outbox
+    let clock: WallClock
+    /// Makes this process ask the database again about keys it knows.
+    let forget: @Sendable () -> Void
+
+    /// A key with its secret, which cannot be had again.
+    package struct Issued: Sendable {
+        package let key: APIKey
+        package let secret: String
+    }
+
+    /// - Throws: ``IdentityError/expiryInPast``.
+    package func create(_ draft: APIKeyDraft, by actor: String, in transaction: Transaction) throws -> Issued {
+        let now = clock.now()
+        if let expiry = draft.expiresAt, expiry <= now { throw IdentityError.expiryInPast }
+        let secret = APISecret.make()
+        let key = APIKey(
+            id: .make(at: now), name: draft.name, hint: APISecret.hint(secret), scopes: draft.scopes, createdAt: now,
+            expiresAt: draft.expiresAt, revokedAt: nil, lastUsedAt: nil, version: 1)
+        try APIKeyStore.insert(key, hash: APISecret.hash(secret), in: transaction)
+        let scopes = JSON.array(draft.scopes.map { .string($0.rawValue) })
+        try outbox.publish(
+            "key.created", subject: key.id.rawValue, actor: actor, ["name": .string(key.name), "scopes": scopes],
+            in: transaction)
+        return Issued(key: key, secret: secret)
+    }
+
+    /// Makes a successor with the same scopes; the old key stays valid for `overlap`, so that nothing breaks meanwhile.
+    package func rotate(
+        _ id: APIKeyID, overlap: Duration, by actor: String, in transaction: Transaction
+    ) throws -> Issued {
+        guard var old = try APIKeyStore.find(id, in: transaction) else { throw IdentityError.keyNotFound }
+        let now = clock.now()
+        guard old.isValid(at: now) else { throw IdentityError.keyIsInvalid }
+        let end = now.advanced(by: overlap)
+        // The successor lives as long again as its predecessor was meant to.
+        let lifetime = old.expiresAt.map { old.createdAt.duration(to: $0) }
+        let draft = APIKeyDraft(name: old.name, scopes: old.scopes, expiresAt: lifetime.map { now.advanced(by: $0) })
+        let issued = try create(draft, by: actor, in: transaction)
+        old.expiresAt = min(old.expiresAt ?? end, end)
+        try APIKeyStore.update(old, in: transaction)
+        try outbox.publish(
+            "key.rotated", subject: id.rawValue, actor: actor, ["successor": .string(issued.key.id.rawValue)],
+            in: transaction)
+        forget()
+        return issued
+    }
+
+    /// Ends a key at once in this process, and within seconds in others.
+    func revoke(
+        _ id: APIKeyID, if precondition: Precondition, by actor: String, in transaction: Transaction
+    ) throws {
+        guard var key = try APIKeyStore.find(id, in: transaction) else { throw IdentityError.keyNotFound }
+        try precondition.check(key.version)
+        guard key.revokedAt == nil else { return }
+        key.revokedAt = clock.now()
+        try APIKeyStore.update(key, in: transaction)
+        try outbox.publish("key.revoked", subject: id.rawValue, actor: actor, [:], in: transaction)
+        forget()
+    }
+}

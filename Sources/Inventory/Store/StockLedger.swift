@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Jobs
+internal import Kernel
+internal import Persistence
+
+/// The only writer of stock: movements change what is on hand, reservations what of it is spoken for.
+struct StockLedger {
+    let transaction: Transaction
+    let outbox: Outbox
+    let actor: String
+    let now: Timestamp
+
+    // MARK: Movements
+
+    /// Writes a movement and moves `on_hand` by it, so that the movements' sum stays the stock.
+    func move(
+        _ quantity: Int, of variant: VariantID, at location: LocationID, _ reason: MovementReason, reference: String?
+    ) throws {
+        guard quantity != 0 else { return }
+        try transaction.execute(
+            """
+            INSERT INTO stock_movements (id, variant, location, quantity, reason, reference, actor, occurred_at)
+            VALUES (\(MovementID.make(at: now)), \(variant), \(location), \(quantity), \(reason), \(reference), \(actor),
+                \(now))
+            """)
+        // An upsert would check the constraints of the row that is not inserted, and a decrease has none to insert.
+        let moved = try transaction.execute(
+            "UPDATE stock SET on_hand = on_hand + \(quantity) WHERE variant = \(variant) AND location = \(location)")
+        if moved == 0 {
+            try transaction.execute(
+                "INSERT INTO stock (variant, location, on_hand) VALUES (\(variant), \(location), \(quantity))")
+        }
+    }
+
+    /// Claims a client's own number for a change of stock.
+    ///
+    /// - Returns: `false` where it was claimed before.
+    func claim(externalID: String) throws -> Bool {
+        try transaction.execute(
+            """
+            INSERT INTO stock_change_numbers (external_id, claimed_at) VALUES (\(externalID), \(now))
+            ON CONFLICT DO NOTHING
+            """) == 1
+    }
+
+    // MARK: Reservations
+
+    func hold(_ quantity: Int, of variant: VariantID, at location: LocationID, for owner: String, until: Timestamp) throws {
+        try transaction.execute(
+            "UPDATE stock SET reserved = reserved + \(quantity) WHERE variant = \(variant) AND location = \(location)")
+        try transaction.execute(
+            """
+            INSERT INTO reservations (owner, variant, location, quantity, expires_at)
+            VALUES (\(owner), \(variant), \(location), \(quantity), \(until))
+            """)
+    }
+
+    struct Reservation {
+        let number: Int64
+        let variant: VariantID
+        let location: LocationID
+        var quantity: Int
+        /// `nil` once it is sold.
+        let expiresAt: Timestamp?
+
+        var isSold: Bool { expiresAt == nil }
+    }
+
+    func reservations(of owner: String) throws -> [Reservation] {
+        try transaction.all(
+            """
+            SELECT number, variant, location, quantity, expires_at FROM reservations
+            WHERE owner = \(owner) ORDER BY number
+            """
+        ) { row in
+            try Reservation(
+                number: row.next(), variant: row.next(), location: row.next(), quantity: row.next(),
+                expiresAt: row.next())
+        }
+    }
+
+    /// What was held is sold.
+    func sell(_ reservation: Reservation) throws {
+        try transaction.execute(
+            """
+            UPDATE stock SET reserved = reserved - \(reservation.quantity), sold = sold + \(reservation.quantity)
+            WHERE variant = \(reservation.variant) AND location = \(reservation.location)
+            """)
+        try transaction.execute("UPDATE reservations SET expires_at = NULL WHERE number = \(reservation.number)")
+    }
+
+    /// Takes `quantity` out of a reservation, so that it is available again or can leave the shelf.
+    func reduce(_ reservation: Reservation, by quantity: Int) throws {
+        let column: SQL = reservation.isSold ? "sold" : "reserved"
+        try transaction.execute(
+            """
+            UPDATE stock SET \(column) = \(column) - \(quantity)
+            WHERE variant = \(reservation.variant) AND location = \(reservation.location)
+            """)
+        if quantity == reservation.quantity {
+            try transaction.execute("DELETE FROM reservations WHERE number = \(reservation.number)")
+        } else {
+            try transaction.execute(
+                "UPDATE reservations SET quantity = quantity - \(quantity) WHERE number = \(reservation.number)")
+        }
+    }
+
+    // MARK: Availability
+
+    /// Runs `change`, and tells of variants that came into stock or ran out by it.
+    func tellingAvailability(
+        of variants: Set<VariantID>, _ change: () throws -> Void
+    ) throws {
+        let before = try inStock(variants)
+        try change()
+        let after = try inStock(variants)
+        for variant in before.symmetricDifference(after).sorted() {
+            try outbox.publish(
+                "stock.availability_changed", subject: variant.rawValue, actor: actor,
+                ["in_stock": .bool(after.contains(variant))], in: transaction)
+        }
+    }
+
+    private func inStock(_ variants: Set<VariantID>) throws -> Set<VariantID> {
+        Set(
+            try transaction.all(
+                """
+                SELECT variant FROM stock WHERE variant IN \(anyOf: variants)
+                GROUP BY variant HAVING SUM(on_hand - reserved - sold) > 0
+                """
+            ) { try $0.next(VariantID.self) })
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Kernel
+internal import Logging
+package import Persistence
+package import ServiceLifecycle
+
+/// The front door: the outbox to write to, and the services that work it off.
+package struct JobsModule: Sendable {
+    package let outbox: Outbox
+    private let database: Database
+    private let clock: WallClock
+
+    package init(database: Database, clock: WallClock) {
+        self.database = database
+        self.clock = clock
+        outbox = Outbox(clock: clock)
+    }
+
+    package static let migrations = [Outbox.migration]
+
+    /// The chores of this room itself.
+    package var schedules: [Schedule] {
+        let (database, outbox) = (database, outbox)
+        return [
+            Schedule("outbox.purge", every: .seconds(3_600)) {
+                try await database.write { try outbox.purge(olderThan: .seconds(30 * 86_400), in: $0) }
+            }
+        ]
+    }
+
+    /// The relay that hands events to `subscriptions`, in order and at least once.
+    package func relay(_ subscriptions: [Subscription]) -> Relay {
+        Relay(database: database, subscriptions: subscriptions, logger: Logger(label: "vitrine.jobs.relay"))
+    }
+
+    /// What runs beside the server: the relay and the chores of every slice.
+    package func services(relay: Relay, schedules: [Schedule]) -> [any Service] {
+        [relay, ScheduleRunner(schedules: schedules, logger: Logger(label: "vitrine.jobs.schedule"))]
+    }
+}

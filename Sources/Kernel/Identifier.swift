@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What an ``Identifier`` names; gives the prefix under which people and logs recognise it.
+package protocol EntityKind: Sendable {
+    /// Lower-case letters before the underscore, for example `prod`.
+    static var prefix: String { get }
+}
+
+/// A prefixed, time-ordered identifier such as `prod_01k9x3c5v8q2e6m4n7p0r1s2t3`.
+///
+/// The part after the underscore is a ULID in lower-case Crockford base 32: 48 bits of Unix milliseconds, then 80 random
+/// bits. Sorting identifiers as text sorts them by creation, so lists page by primary key alone.
+package struct Identifier<Kind: EntityKind>: Hashable, Comparable, Sendable, CustomStringConvertible {
+    package let rawValue: String
+
+    /// A new identifier, created at `time`.
+    package static func make(at time: Timestamp) -> Self {
+        Self(unchecked: Kind.prefix + "_" + ULID.text(milliseconds: time.milliseconds))
+    }
+
+    /// Reads an identifier that a client sent.
+    ///
+    /// - Returns: `nil` when the prefix is another kind's or the rest is not 26 base 32 digits.
+    package init?(_ text: String) {
+        let prefix = Kind.prefix
+        guard text.utf8.count == prefix.utf8.count + 1 + ULID.digits, text.hasPrefix(prefix + "_"),
+            text.utf8.suffix(ULID.digits).allSatisfy(ULID.isDigit)
+        else { return nil }
+        self.rawValue = text
+    }
+
+    /// Takes an identifier that this process or its database wrote, without checking it again.
+    package init(unchecked rawValue: String) {
+        self.rawValue = rawValue
+    }
+
+    package var description: String { rawValue }
+
+    package static func < (left: Self, right: Self) -> Bool { left.rawValue < right.rawValue }
+}
+
+enum ULID {
+    static let digits = 26
+    private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
+
+    static func isDigit(_ byte: UInt8) -> Bool { alphabet.contains(byte) }
+
+    static func text(milliseconds: Int64) -> String {
+        var high = UInt64.random(in: .min ... .max)
+        let low = UInt64.random(in: .min ... .max)
+        high = UInt64(truncatingIfNeeded: milliseconds) << 16 | high & 0xFFFF
+        return String(unsafeUninitializedCapacity: digits) { buffer in
+            // 128 bits are 26 digits of 5 bits with 2 bits of zero in front.
+            var left = (high, low)
+            for index in (0..<digits).reversed() {
+                buffer[index] = alphabet[Int(left.1 & 31)]
+                left = (left.0 >> 5, left.1 >> 5 | left.0 << 59)
+            }
+            return digits
+        }
+    }
+}
+
+// Identifiers cross slices that may not import each other, so their kinds stand here.
+package enum ProductKind: EntityKind { package static let prefix = "prod" }
+package enum VariantKind: EntityKind { package static let prefix = "var" }
+package enum CategoryKind: EntityKind { package static let prefix = "cat" }
+package enum LocationKind: EntityKind { package static let prefix = "loc" }
+package enum MovementKind: EntityKind { package static let prefix = "mov" }
+package enum CustomerKind: EntityKind { package static let prefix = "cus" }
+package enum AddressKind: EntityKind { package static let prefix = "adr" }
+package enum CartKind: EntityKind { package static let prefix = "cart" }
+package enum OrderKind: EntityKind { package static let prefix = "ord" }
+package enum OrderLineKind: EntityKind { package static let prefix = "line" }
+package enum FulfilmentKind: EntityKind { package static let prefix = "ful" }
+package enum ReturnKind: EntityKind { package static let prefix = "ret" }
+package enum LedgerEntryKind: EntityKind { package static let prefix = "led" }
+package enum PaymentKind: EntityKind { package static let prefix = "pay" }
+package enum RefundKind: EntityKind { package static let prefix = "ref" }
+package enum APIKeyKind: EntityKind { package static let prefix = "key" }
+package enum EventKind: EntityKind { package static let prefix = "evt" }
+
+package typealias ProductID = Identifier<ProductKind>
+package typealias VariantID = Identifier<VariantKind>
+package typealias CategoryID = Identifier<CategoryKind>
+package typealias LocationID = Identifier<LocationKind>
+package typealias MovementID = Identifier<MovementKind>
+package typealias CustomerID = Identifier<CustomerKind>
+package typealias AddressID = Identifier<AddressKind>
+package typealias CartID = Identifier<CartKind>
+package typealias OrderID = Identifier<OrderKind>
+package typealias OrderLineID = Identifier<OrderLineKind>
+package typealias FulfilmentID = Identifier<FulfilmentKind>
+package typealias ReturnID = Identifier<ReturnKind>
+package typealias LedgerEntryID = Identifier<LedgerEntryKind>
+package typealias PaymentID = Identifier<PaymentKind>
+package typealias RefundID = Identifier<RefundKind>
+package typealias APIKeyID = Identifier<APIKeyKind>
+package typealias EventID = Identifier<EventKind>

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Jobs
+package import Kernel
+internal import Logging
+package import Persistence
+internal import Web
+
+/// The front door: money from customers, and back to them.
+///
+/// Decisions are written in the caller's transaction; providers are asked outside any.
+package struct PaymentsModule: Sendable {
+    let database: Database
+    let clock: WallClock
+    let outbox: Outbox
+    private let provider: any PaymentProvider
+    private let authorization: AuthorizePayment
+    private let settlement: SettlePayments
+
+    /// After so long without an answer an authorisation has failed, and its outcome must be asked for.
+    package static let authorizationTimeMax = AuthorizePayment.longest
+
+    package init(database: Database, jobs: JobsModule, clock: WallClock) {
+        let logger = Logger(label: "vitrine.payments")
+        let provider = SandboxProvider(database: database, clock: clock, sleep: { try await Task.sleep(for: $0) })
+        self.database = database
+        self.clock = clock
+        self.provider = provider
+        outbox = jobs.outbox
+        authorization = AuthorizePayment(provider: provider, logger: logger)
+        settlement = SettlePayments(
+            database: database, provider: provider, outbox: jobs.outbox, clock: clock, logger: logger)
+    }
+
+    package static let migrations = PaymentsMigrations.all
+
+    package var schedules: [Schedule] {
+        let settlement = settlement
+        return [Schedule("payments.settle", every: .seconds(5)) { try await settlement.run() }]
+    }
+
+    // MARK: In the caller's transaction
+
+    /// Writes down that an order is to be paid. What was paid outside counts as captured.
+    package func open(
+        for order: OrderID, _ amount: Money, by method: PaymentMethod, capture: CaptureMode, in transaction: Transaction
+    ) throws -> Payment {
+        let now = clock.now()
+        var payment = Payment(
+            id: .make(at: now), order: order, provider: provider.name, method: method, amount: amount, capture: capture,
+            status: .pending, refunded: .zero(amount.currency), createdAt: now, updatedAt: now)
+        if case .external(let reference) = method {
+            payment.status = .captured
+            payment.providerReference = reference
+        }
+        try PaymentStore.insert(payment, in: transaction)
+        return payment
+    }
+
+    /// Writes down what a provider said.
+    package func record(_ outcome: PaymentOutcome, for id: PaymentID, in transaction: Transaction) throws -> Payment {
+        guard var payment = try PaymentStore.find(id, in: transaction) else { throw PaymentsError.notFound }
+        // Two may have asked; the one that comes later with less knowledge changes nothing.
+        guard payment.status.isOpen else { return payment }
+        switch outcome {
+        case .authorized(let reference): (payment.status, payment.providerReference) = (.authorized, reference)
+        case .captured(let reference): (payment.status, payment.providerReference) = (.captured, reference)
+        case .declined(let reason): (payment.status, payment.declineReason) = (.declined, reason)
+        case .requiresAction(let reference, let url):
+            (payment.status, payment.providerReference, payment.actionURL) = (.requiresAction, reference, url)
+        case .unknown: payment.status = .unknown
+        case .notFound: return payment
+        }
+        payment.updatedAt = clock.now()
+        try PaymentStore.update(payment, in: transaction)
+        return payment
+    }
+
+    /// Decides to take money that was set aside; ``settle()`` does it.
+    package func intendCapture(_ id: PaymentID, in transaction: Transaction) throws -> Payment {
+        guard var payment = try PaymentStore.find(id, in: transaction) else { throw PaymentsError.notFound }
+        guard payment.status == .authorized else { throw PaymentsError.notCapturable(payment.status) }
+        payment.status = .capturePending
+        payment.updatedAt = clock.now()
+        try PaymentStore.update(payment, in: transaction)
+        return payment
+    }
+
+    /// Decides to give everything back: a void where money was set aside, a refund where it was taken.
+    package func intendReversal(
+        _ id: PaymentID, reason: String, in transaction: Transaction
+    ) throws {
+        guard var payment = try PaymentStore.find(id, in: transaction) else { throw PaymentsError.notFound }
+        switch payment.status {
+        case .authorized, .requiresAction, .capturePending: payment.status = .voidPending
+        case .captured:
+            let left = try payment.amount.subtracting(payment.refunded)
+            if !left.isZero { _ = try intendRefund(left, of: id, reason: reason, in: transaction) }
+            return
+        case .pending, .unknown: payment.status = .cancelled
+        case .voidPending, .voided, .declined, .cancelled: return
+        }
+        payment.updatedAt = clock.now()
+        try PaymentStore.update(payment, in: transaction)
+    }
+
+    /// Decides to give back a part; ``settle()`` does it.
+    package func intendRefund(
+        _ amount: Money, of id: PaymentID, reason: String?, in transaction: Transaction
+    ) throws -> Refund {
+        guard var payment = try PaymentStore.find(id, in: transaction) else { throw PaymentsError.notFound }
+        guard payment.status == .captured else { throw PaymentsError.notRefundable(payment.status) }
+        let available = try payment.amount.subtracting(payment.refunded)
+        guard amount.thousandths <= available.thousandths else {
+            throw PaymentsError.refundTooLarge(available: available)
+        }
+        let now = clock.now()
+        payment.refunded = try payment.refunded.adding(amount)
+        payment.updatedAt = now
+        try PaymentStore.update(payment, in: transaction)
+        let refund = Refund(
+            id: .make(at: now), payment: id, order: payment.order, amount: amount, reason: reason, status: .pending,
+            createdAt: now)
+        try PaymentStore.insert(refund, in: transaction)
+        return refund
+    }
+
+    package func payments(of order: OrderID, in connection: Connection) throws -> [Payment] {
+        try PaymentStore.payments(of: order, in: connection)
+    }
+
+    package func refunds(of order: OrderID, in connection: Connection) throws -> [Refund] {
+        try PaymentStore.refunds(of: order, in: connection)
+    }
+
+    // MARK: Outside any transaction
+
+    /// Asks for the money. Takes at most ``authorizationTimeMax``.
+    package func authorize(_ payment: Payment) async -> PaymentOutcome { await authorization.authorize(payment) }
+
+    /// Asks what became of a payment.
+    package func resolve(_ payment: Payment) async -> PaymentOutcome { await authorization.resolve(payment) }
+
+    /// The customer took the second step.
+    package func completeAction(_ payment: Payment, succeeded: Bool) async throws -> PaymentOutcome {
+        guard let reference = payment.providerReference else { return .unknown }
+        return try await provider.completeAction(reference: reference, succeeded: succeeded)
+    }
+
+    /// Carries out what was decided. What fails is tried again by the chore.
+    package func settle() async throws { try await settlement.run() }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Persistence
+
+enum PaymentStore {
+    private static let columns: SQL = """
+        id, order_id, provider, method_kind, method, amount, currency, capture, status, provider_reference,
+        decline_reason, action_url, refunded, created_at, updated_at
+        """
+
+    static func find(_ id: PaymentID, in connection: Connection) throws -> Payment? {
+        try connection.first("SELECT \(columns) FROM payments WHERE id = \(id)", payment)
+    }
+
+    static func payments(of order: OrderID, in connection: Connection) throws -> [Payment] {
+        try connection.all("SELECT \(columns) FROM payments WHERE order_id = \(order) ORDER BY id", payment)
+    }
+
+    /// Captures and voids that are decided and not carried out.
+    static func intended(limit: Int, in connection: Connection) throws -> [Payment] {
+        try connection.all(
+            """
+            SELECT \(columns) FROM payments WHERE status IN ('capture_pending', 'void_pending')
+            ORDER BY updated_at LIMIT \(limit)
+            """, payment)
+    }
+
+    static func insert(_ payment: Payment, in transaction: Transaction) throws {
+        let (kind, method) = payment.method.stored
+        try transaction.execute(
+            """
+            INSERT INTO payments (\(columns))
+            VALUES (\(payment.id), \(payment.order), \(payment.provider), \(kind), \(method),
+                \(payment.amount.thousandths), \(payment.amount.currency), \(payment.capture), \(payment.status),
+                \(payment.providerReference), \(payment.declineReason), \(payment.actionURL),
+                \(payment.refunded.thousandths), \(payment.createdAt), \(payment.updatedAt))
+            """)
+    }
+
+    static func update(_ payment: Payment, in transaction: Transaction) throws {
+        try transaction.execute(
+            """
+            UPDATE payments SET status = \(payment.status), provider_reference = \(payment.providerReference),
+                decline_reason = \(payment.declineReason), action_url = \(payment.actionURL),
+                refunded = \(payment.refunded.thousandths), updated_at = \(payment.updatedAt)
+            WHERE id = \(payment.id)
+            """)
+    }
+
+    private static func payment(_ row: inout Row) throws -> Payment {
+        let (id, order): (PaymentID, OrderID) = (try row.next(), try row.next())
+        let provider: String = try row.next()
+        let method = PaymentMethod(kind: try row.next(), text: try row.next())
+        let amount: Int64 = try row.next()
+        let currency: Currency = try row.next()
+        let (capture, status): (CaptureMode, PaymentStatus) = (try row.next(), try row.next())
+        let (reference, reason): (String?, DeclineReason?) = (try row.next(), try row.next())
+        let url: String? = try row.next()
+        return Payment(
+            id: id, order: order, provider: provider, method: method, amount: Money(thousandths: amount, currency),
+            capture: capture, status: status, providerReference: reference, declineReason: reason, actionURL: url,
+            refunded: Money(thousandths: try row.next(), currency), createdAt: try row.next(), updatedAt: try row.next())
+    }
+
+    // MARK: Refunds
+
+    private static let refundColumns: SQL =
+        "id, payment, order_id, amount, currency, reason, status, created_at"
+
+    static func insert(_ refund: Refund, in transaction: Transaction) throws {
+        try transaction.execute(
+            """
+            INSERT INTO refunds (\(refundColumns))
+            VALUES (\(refund.id), \(refund.payment), \(refund.order), \(refund.amount.thousandths),
+                \(refund.amount.currency), \(refund.reason), \(refund.status), \(refund.createdAt))
+            """)
+    }
+
+    static func setStatus(_ status: RefundStatus, of refund: RefundID, in transaction: Transaction) throws {
+        try transaction.execute("UPDATE refunds SET status = \(status) WHERE id = \(refund)")
+    }
+
+    static func refunds(of order: OrderID, in connection: Connection) throws -> [Refund] {
+        try connection.all("SELECT \(refundColumns) FROM refunds WHERE order_id = \(order) ORDER BY id", refund)
+    }
+
+    static func intendedRefunds(limit: Int, in connection: Connection) throws -> [Refund] {
+        try connection.all(
+            "SELECT \(refundColumns) FROM refunds WHERE status = 'pending' ORDER BY id LIMIT \(limit)", refund)
+    }
+
+    private static func refund(_ row: inout Row) throws -> Refund {
+        let (id, payment): (RefundID, PaymentID) = (try row.next(), try row.next())
+        let order: OrderID = try row.next()
+        let amount: Int64 = try row.next()
+        return try Refund(
+            id: id, payment: payment, order: order, amount: Money(thousandths: amount, row.next()), reason: row.next(),
+            status: row.next(), createdAt: row.next())
+    }
+}
+
+extension PaymentStatus: SQLConvertible {}
+extension CaptureMode: SQLConvertible {}
+extension DeclineReason: SQLConvertible {}
+extension RefundStatus: SQLConvertible {}
+
+extension PaymentMethod {
+    fileprivate var stored: (kind: String, text: String) {
+        switch self {
+        case .card(let token): ("card", token)
+        case .external(let reference): ("external", reference)
+        }
+    }
+
+    fileprivate init(kind: String, text: String) {
+        self = kind == "external" ? .external(reference: text) : .card(token: text)
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The shop's data: consistent reads, durable writes.
+package struct Database: Sendable {
+    private let engine: any SQLEngine
+
+    package init(engine: any SQLEngine) { self.engine = engine }
+
+    /// Runs `body` on one consistent snapshot.
+    ///
+    /// - Throws: what `body` throws, ``DatabaseError``, or `Failure` with `overloaded` when too many reads wait.
+    package func read<Result: Sendable>(
+        _ body: @escaping @Sendable (Connection) throws -> Result
+    ) async throws -> Result {
+        try await engine.read(body)
+    }
+
+    /// Runs `body` in a transaction and returns once it is durable.
+    ///
+    /// What `body` throws undoes its changes and no one else's. The engine may run `body` again after a conflict, so it
+    /// must have no effect but on the transaction. It shares its commit with other callers' bodies, so it should be short.
+    /// - Throws: what `body` throws, ``DatabaseError``, or `Failure` with `overloaded` when too many writes wait.
+    package func write<Result: Sendable>(
+        _ body: @escaping @Sendable (Transaction) throws -> Result
+    ) async throws -> Result {
+        try await engine.write(body)
+    }
+
+    /// Finishes what was begun and closes every connection. Later calls throw `Failure` with `unavailable`.
+    package func close() async { await engine.close() }
+
+    package var dialect: SQLDialect { engine.dialect }
+}
+
+/// What an engine must offer; there is one in `SQLite/`, and Postgres follows beside it.
+package protocol SQLEngine: Sendable {
+    var dialect: SQLDialect { get }
+    func read<Result: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Result) async throws -> Result
+    func write<Result: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> Result) async throws -> Result
+    func close() async
+}

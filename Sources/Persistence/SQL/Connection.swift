@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Runs statements on one consistent snapshot. Lives as long as the body that was given it.
+package class Connection {
+    private let session: any SQLSession
+
+    package init(session: any SQLSession) { self.session = session }
+
+    /// Every row of the answer, each made by `make`.
+    package func all<Element>(_ sql: SQL, _ make: (inout Row) throws -> Element) throws -> [Element] {
+        var elements: [Element] = []
+        try session.run(sql) { source in
+            var row = Row(source: source)
+            elements.append(try make(&row))
+            return true
+        }
+        return elements
+    }
+
+    /// The first row of the answer, or `nil` where there is none.
+    package func first<Element>(_ sql: SQL, _ make: (inout Row) throws -> Element) throws -> Element? {
+        var element: Element?
+        try session.run(sql) { source in
+            var row = Row(source: source)
+            element = try make(&row)
+            return false
+        }
+        return element
+    }
+
+    /// Whether the answer has a row.
+    package func exists(_ sql: SQL) throws -> Bool {
+        try first(sql) { _ in true } ?? false
+    }
+
+    /// Hands over the rows one by one, for answers that should not stand in memory whole.
+    package func forEach(_ sql: SQL, _ use: (inout Row) throws -> Void) throws {
+        try session.run(sql) { source in
+            var row = Row(source: source)
+            try use(&row)
+            return true
+        }
+    }
+
+    fileprivate func change(_ sql: SQL) throws -> Int {
+        try session.run(sql) { _ in true }
+        return session.changes
+    }
+
+    fileprivate func script(_ text: String) throws { try session.script(text) }
+}
+
+/// A connection that may also change data. Its changes become durable together or not at all.
+package final class Transaction: Connection {
+    /// Runs a statement that changes rows.
+    ///
+    /// - Returns: how many rows it changed.
+    @discardableResult
+    package func execute(_ sql: SQL) throws -> Int { try change(sql) }
+
+    /// Runs `body` so that what it throws undoes its own changes and not the whole transaction's.
+    package func nested<Result>(_ body: () throws -> Result) throws -> Result {
+        try script("SAVEPOINT nested")
+        do {
+            let result = try body()
+            try script("RELEASE nested")
+            return result
+        } catch {
+            try script("ROLLBACK TO nested; RELEASE nested")
+            throw error
+        }
+    }
+
+    /// Runs text of our own with several statements and no values, such as a migration.
+    package func run(script text: String) throws { try script(text) }
+}
+
+/// An engine's side of a connection.
+package protocol SQLSession: AnyObject {
+    /// Rows that the last statement changed.
+    var changes: Int { get }
+    /// Runs `sql` and hands each row to `onRow` until that returns `false`.
+    func run(_ sql: SQL, onRow: (any RowSource) throws -> Bool) throws
+    func script(_ text: String) throws
+}
+
+/// An engine's side of a row.
+package protocol RowSource: AnyObject {
+    func isNull(_ index: Int) -> Bool
+    func integer(_ index: Int) -> Int64
+    func real(_ index: Int) -> Double
+    func text(_ index: Int) -> String
+    func blob(_ index: Int) -> [UInt8]
+}
+
+/// A row, read from left to right.
+package struct Row {
+    private let source: any RowSource
+    private var index = 0
+
+    fileprivate init(source: any RowSource) { self.source = source }
+
+    /// The next column.
+    package mutating func next<Value: SQLConvertible>(_ type: Value.Type = Value.self) throws -> Value {
+        defer { index += 1 }
+        return try Value(column: Column(row: source, index: index))
+    }
+}

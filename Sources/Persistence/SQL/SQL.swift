@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Kernel
+
+package enum SQLDialect: String, Sendable {
+    case sqlite
+}
+
+/// A statement with its values apart: whatever is interpolated becomes a parameter, never text.
+///
+/// ```swift
+/// let row = try connection.first("SELECT title FROM products WHERE id = \(id)") { try $0.next(String.self) }
+/// ```
+package struct SQL: Sendable, ExpressibleByStringInterpolation {
+    /// The text, with `?` for each value.
+    package private(set) var text: String
+    package private(set) var values: [SQLValue]
+
+    package init(stringLiteral value: String) {
+        text = value
+        values = []
+    }
+
+    package init(stringInterpolation: StringInterpolation) {
+        text = stringInterpolation.text
+        values = stringInterpolation.values
+    }
+
+    package static let empty: SQL = ""
+
+    package var isEmpty: Bool { text.isEmpty }
+
+    package static func + (left: SQL, right: SQL) -> SQL {
+        var sum = left
+        sum.text += right.text
+        sum.values += right.values
+        return sum
+    }
+
+    package static func += (left: inout SQL, right: SQL) { left = left + right }
+
+    package struct StringInterpolation: StringInterpolationProtocol {
+        var text = ""
+        var values: [SQLValue] = []
+
+        package init(literalCapacity: Int, interpolationCount: Int) {
+            text.reserveCapacity(literalCapacity + interpolationCount)
+            values.reserveCapacity(interpolationCount)
+        }
+
+        package mutating func appendLiteral(_ literal: String) { text += literal }
+
+        package mutating func appendInterpolation(_ value: some SQLConvertible) {
+            text += "?"
+            values.append(value.sqlValue)
+        }
+
+        package mutating func appendInterpolation(_ value: (some SQLConvertible)?) {
+            text += "?"
+            values.append(value?.sqlValue ?? .null)
+        }
+
+        /// Another statement's text and values, for conditions that are put together.
+        package mutating func appendInterpolation(_ part: SQL) {
+            text += part.text
+            values += part.values
+        }
+
+        /// The members of a set, to stand behind `IN`. The text is the same for any number of members, so that the
+        /// prepared statement is too.
+        package mutating func appendInterpolation(anyOf members: some Sequence<some SQLConvertible>) {
+            var json = JSONWriter()
+            json.beginArray()
+            for member in members {
+                switch member.sqlValue {
+                case .integer(let value): json.integer(value)
+                case .text(let value): json.string(value)
+                case .null, .real, .blob: preconditionFailure("A set holds integers or texts.")
+                }
+            }
+            json.endArray()
+            text += "(SELECT value FROM json_each(?))"
+            values.append(.text(String(decoding: json.bytes, as: UTF8.self)))
+        }
+    }
+}
+
+/// One value as the engines hold it.
+package enum SQLValue: Hashable, Sendable {
+    case null
+    case integer(Int64)
+    case real(Double)
+    case text(String)
+    case blob([UInt8])
+}
+
+extension SQLValue {
+    package init(_ key: KeyValue) {
+        switch key {
+        case .integer(let value): self = .integer(value)
+        case .real(let value): self = .real(value)
+        case .text(let value): self = .text(value)
+        }
+    }
+}

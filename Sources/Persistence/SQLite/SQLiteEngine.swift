@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+
+/// The embedded engine: one SQLite file in WAL mode with `synchronous=FULL`.
+///
+/// One thread writes. It takes every body that waits and commits them together, a savepoint each, because a sync of the
+/// disk costs as much as many statements. A caller is answered after that sync. Readers have threads of their own, so a
+/// slow read holds up neither writes nor the server's event loops.
+package struct SQLiteEngine: SQLEngine {
+    package struct Configuration: Sendable {
+        /// The file; made with its write-ahead log where it does not exist.
+        package var path: String
+        /// Threads that read. Default 2. Raise it with the number of cores.
+        package var readerThreads = 2
+        /// Bodies in one commit. Default 128. More raises throughput, and the wait of the first in the group.
+        package var groupMax = 128
+        /// Bodies that may wait, readers and writers apart. Default 8192; beyond it callers are told to come back.
+        package var queueMax = 8_192
+
+        package init(path: String) { self.path = path }
+    }
+
+    package let dialect = SQLDialect.sqlite
+    private let writes: WorkQueue<WriteJob>
+    private let reads: WorkQueue<ReadJob>
+    private let threads = ThreadGroup()
+
+    /// Opens the file and starts the threads.
+    ///
+    /// - Throws: ``DatabaseError`` when the file cannot be opened or is no database.
+    package init(_ configuration: Configuration) throws {
+        let writes = WorkQueue<WriteJob>(capacity: configuration.queueMax)
+        let reads = WorkQueue<ReadJob>(capacity: configuration.queueMax)
+        self.writes = writes
+        self.reads = reads
+        let path = configuration.path
+        let groupMax = configuration.groupMax
+        try threads.start(name: "sqlite-writer") {
+            try SQLiteSession(path: path, access: .readWrite)
+        } run: { session in
+            SQLiteWriter(session: session).serve(writes, groupMax: groupMax)
+        }
+        for _ in 0..<max(1, configuration.readerThreads) {
+            try threads.start(name: "sqlite-reader") {
+                try SQLiteSession(path: path, access: .readOnly)
+            } run: { session in
+                SQLiteReader(session: session).serve(reads)
+            }
+        }
+    }
+
+    package func read<Result: Sendable>(
+        _ body: @escaping @Sendable (Connection) throws -> Result
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            let job = ReadJob { connection in
+                continuation.resume(with: Swift.Result { try body(try connection.get()) })
+            }
+            if let refusal = reads.offer(job) { continuation.resume(throwing: refusal.failure) }
+        }
+    }
+
+    package func write<Result: Sendable>(
+        _ body: @escaping @Sendable (Transaction) throws -> Result
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            let job = WriteJob(
+                attempt: { transaction in
+                    let result = try body(transaction)
+                    return { continuation.resume(returning: result) }
+                },
+                fail: { continuation.resume(throwing: $0) })
+            if let refusal = writes.offer(job) { continuation.resume(throwing: refusal.failure) }
+        }
+    }
+
+    package func close() async {
+        writes.close()
+        reads.close()
+        await threads.finished()
+    }
+}
+
+extension WorkQueue.Refusal {
+    fileprivate var failure: Failure {
+        switch self {
+        case .full: Failure(.overloaded, "Too many requests wait for the database.")
+        case .closed: Failure(.unavailable, "The database is closed.")
+        }
+    }
+}
+
+/// A read that waits for a thread; told why when there is no snapshot to read from.
+struct ReadJob: Sendable {
+    let run: @Sendable (Result<Connection, any Error>) -> Void
+}
+
+/// A write that waits for its group.
+struct WriteJob: Sendable {
+    /// Runs the body; what it returns tells the caller, once the commit is durable.
+    let attempt: @Sendable (Transaction) throws -> @Sendable () -> Void
+    let fail: @Sendable (any Error) -> Void
+}
+
+/// A thread that reads, each body on one snapshot.
+struct SQLiteReader {
+    let session: SQLiteSession
+
+    func serve(_ queue: WorkQueue<ReadJob>) {
+        while let job = queue.take(upTo: 1).first {
+            do {
+                try session.script("BEGIN")
+            } catch {
+                job.run(.failure(error))
+                continue
+            }
+            job.run(.success(Connection(session: session)))
+            // Ending a read changes nothing, and where it fails there is nothing to undo but the snapshot.
+            try? session.script("COMMIT")
+        }
+        session.close()
+    }
+}
+
+/// The thread that writes, in groups.
+struct SQLiteWriter {
+    let session: SQLiteSession
+
+    func serve(_ queue: WorkQueue<WriteJob>, groupMax: Int) {
+        while true {
+            let group = queue.take(upTo: groupMax)
+            if group.isEmpty { break }
+            commit(group)
+        }
+        session.close()
+    }
+
+    /// Commits a group; where that fails as a whole, each body alone, so that no caller pays for another's fault.
+    private func commit(_ group: [WriteJob]) {
+        do {
+            let settled = try attempt(group)
+            for tell in settled { tell() }
+        } catch {
+            rollBack()
+            guard group.count > 1 else { return group[0].fail(error) }
+            for job in group { commit([job]) }
+        }
+    }
+
+    /// - Returns: what to tell each caller.
+    /// - Throws: when the group as a whole is lost: it could not begin or commit, or SQLite ended the transaction.
+    private func attempt(_ group: [WriteJob]) throws -> [@Sendable () -> Void] {
+        try session.script("BEGIN IMMEDIATE")
+        let transaction = Transaction(session: session)
+        var settled: [@Sendable () -> Void] = []
+        settled.reserveCapacity(group.count)
+        for job in group {
+            if group.count > 1 { try session.script("SAVEPOINT body") }
+            do {
+                settled.append(try job.attempt(transaction))
+                if group.count > 1 { try session.script("RELEASE body") }
+            } catch {
+                // A group of one has no savepoint: undoing it is undoing the transaction.
+                guard group.count > 1, session.isInTransaction else { throw error }
+                try session.script("ROLLBACK TO body; RELEASE body")
+                settled.append { job.fail(error) }
+            }
+        }
+        try session.script("COMMIT")
+        return settled
+    }
+
+    private func rollBack() {
+        guard session.isInTransaction else { return }
+        // Where even this fails, the next BEGIN does too, and tells its callers.
+        try? session.script("ROLLBACK")
+    }
+}

@@ -1,0 +1,5 @@
+import Hummingbird
+import Crypto
+import ArgumentParser
+import NIOHTTP1
+@main struct V { static func main() {} }

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Kernel
+package import Persistence
+
+/// What all calls of a process share.
+package struct CallServices: Sendable {
+    package let database: Database
+    package let clock: WallClock
+    package let cursors: CursorCodec
+    /// Scheme, host and port by which clients reach the API, without a slash at the end.
+    package let baseURL: String
+
+    package init(database: Database, clock: WallClock, cursors: CursorCodec, baseURL: String) {
+        self.database = database
+        self.clock = clock
+        self.cursors = cursors
+        self.baseURL = baseURL
+    }
+}
+
+/// One request, as a handler sees it: who asks, how the answer should look, and how an effect is committed.
+package struct Call: Sendable {
+    /// Who asks; nobody on open endpoints.
+    package let principal: Principal?
+    package let requestID: String
+    package let now: Timestamp
+    /// What the client reads, best first, as primary language tags.
+    package let languages: [String]
+    /// Which related things the client wants inside the answer.
+    package let expansions: Set<String>
+    package let page: PageRequest
+    package let precondition: Precondition
+    let selection: FieldSelection
+    let ticket: IdempotencyTicket?
+    let services: CallServices
+
+    package var database: Database { services.database }
+
+    /// The caller's name for the audit trail.
+    package var actor: String { principal?.id ?? "anonymous" }
+
+    package func requires(_ scope: Scope) throws {
+        guard let principal, principal.scopes.contains(scope) else {
+            throw Problem(.insufficientScope, "This request needs the scope \(scope.rawValue).")
+                .with("scope", .string(scope.rawValue))
+        }
+    }
+}
+
+// Effects. The answer to a request with an `Idempotency-Key` is stored in the transaction of the effect, so that there is
+// no moment at which one exists without the other.
+extension Call {
+    /// Commits `body` and answers what it returns, or replays what an earlier request with the same key was answered.
+    package func commit<Body>(
+        _ body: @escaping @Sendable (Transaction) throws -> Answer<Body>
+    ) async throws -> Answer<Body> {
+        do {
+            return try await database.write { transaction in
+                switch try begin(in: transaction) {
+                case .fresh: try finish(body(transaction), in: transaction)
+                case .answered(let response): .rendered(response)
+                case .begun: throw Problem(.inProgress, "The first request with this key has not ended yet.")
+                }
+            }
+        } catch {
+            return try await refuse(error)
+        }
+    }
+
+    /// How a request stands that works in several steps.
+    package enum Beginning: Sendable {
+        /// It is the first with its key, or has none.
+        case fresh
+        /// It was answered before; answer the same.
+        case answered(WireResponse)
+        /// It was begun before and made `resource`; drive that to its end.
+        case begun(resource: String)
+    }
+
+    package func begin(in connection: Connection) throws -> Beginning {
+        guard let ticket, let record = try IdempotencyStore.find(ticket, in: connection) else { return .fresh }
+        switch record {
+        case .answered(let response): return .answered(response.asReplay)
+        case .begun(let resource): return .begun(resource: resource)
+        }
+    }
+
+    /// Remembers that this request has made `resource` and is not finished.
+    package func remember(resource: String, in transaction: Transaction) throws {
+        guard let ticket else { return }
+        try IdempotencyStore.begin(ticket, resource: resource, at: now, in: transaction)
+    }
+
+    /// Renders the final answer and stores it with the effect.
+    package func finish<Body>(_ answer: Answer<Body>, in transaction: Transaction) throws -> Answer<Body> {
+        guard let ticket else { return answer }
+        let response = answer.response(selection: selection)
+        try IdempotencyStore.store(response, for: ticket, at: now, in: transaction)
+        return .rendered(response)
+    }
+
+    /// Renders a refusal that has an effect of its own, such as a declined payment, and stores it with that.
+    package func finish<Body>(_ problem: Problem, in transaction: Transaction) throws -> Answer<Body> {
+        let response = problem.response(requestID: requestID, baseURL: services.baseURL)
+        if let ticket { try IdempotencyStore.store(response, for: ticket, at: now, in: transaction) }
+        return .rendered(response)
+    }
+
+    /// Answers what was answered before.
+    package func replay<Body>(_ response: WireResponse, as: Body.Type = Body.self) -> Answer<Body> {
+        .rendered(response)
+    }
+
+    /// Stores a refusal that would be the same again, such as out of stock, and rethrows any other error.
+    package func refuse<Body>(_ error: any Error) async throws -> Answer<Body> {
+        let problem = Problem(describing: error)
+        let isOurs = problem.type == .inProgress || problem.type == .idempotencyMismatch
+        guard let ticket, [409, 422].contains(problem.type.status), !isOurs else { throw error }
+        let response = problem.response(requestID: requestID, baseURL: services.baseURL)
+        try await database.write { transaction in
+            guard try IdempotencyStore.find(ticket, in: transaction) == nil else { return }
+            try IdempotencyStore.store(response, for: ticket, at: now, in: transaction)
+        }
+        return .rendered(response)
+    }
+}
+
+extension WireResponse {
+    var asReplay: WireResponse {
+        var copy = self
+        copy.headers.append(HeaderField("Idempotent-Replayed", "true"))
+        return copy
+    }
+}
+
+extension Answer {
+    /// The answer in bytes, with its validators.
+    func response(selection: FieldSelection) -> WireResponse {
+        switch content {
+        case .rendered(let response): return response
+        case .empty: return WireResponse(status: status)
+        case .body(let body):
+            var json = JSONWriter()
+            Body.schema.encode(body, &json, selection)
+            var headers = [HeaderField("Content-Type", "application/json")]
+            if let version { headers.append(HeaderField("ETag", EntityTag.strong(version: version, body: json.bytes))) }
+            if let location { headers.append(HeaderField("Location", location)) }
+            if let language { headers.append(HeaderField("Content-Language", language)) }
+            return WireResponse(status: status, headers: headers, body: json.bytes)
+        }
+    }
+}

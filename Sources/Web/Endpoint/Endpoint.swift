@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+
+package enum Method: String, CaseIterable, Sendable {
+    case get = "GET"
+    case post = "POST"
+    case put = "PUT"
+    case patch = "PATCH"
+    case delete = "DELETE"
+
+    var changes: Bool { self != .get }
+}
+
+/// How long an answer may be used again without asking.
+package enum CachePolicy: Hashable, Sendable {
+    /// Asks every time; the validators make that cheap.
+    case revalidate
+    /// Is good for so many seconds for whoever holds the key.
+    case seconds(Int)
+    case none
+
+    var header: String {
+        switch self {
+        case .revalidate: "private, no-cache"
+        case .seconds(let seconds): "private, max-age=\(seconds)"
+        case .none: "no-store"
+        }
+    }
+}
+
+/// One operation of the API, with everything that must agree about it.
+///
+/// Routing, access, validation, conditional requests, idempotency and the OpenAPI document all come from this value; an
+/// operation that has none does not exist.
+package struct Endpoint: Sendable {
+    package let method: Method
+    /// With parameters in braces: `/v1/products/{id}`.
+    package let path: String
+    package let operationID: String
+    package let summary: String
+    package var access = Access.open
+    package var cache = CachePolicy.revalidate
+    /// What a call costs in the currency of rate limits; a read by key costs 1.
+    package var cost = 1
+    /// Whether `If-Match` must be sent.
+    package var requiresPrecondition = false
+    /// Whether the answer holds a secret, which must not be stored readable.
+    package var answersSecret = false
+    package var expansions: [String] = []
+    package var problems: [ProblemType] = []
+    package var isPaged = false
+    package var bodyBytesMax = 1 << 20
+    package var contentTypes = ["application/json"]
+
+    package let parameters: SchemaForm
+    package let body: SchemaForm?
+    package let answer: SchemaForm?
+    /// The status of success.
+    package let status: Int
+    package var answerContentType = "application/json"
+
+    /// Decodes, handles, and renders.
+    let respond: @Sendable (Call, RequestInput) async throws -> WireResponse
+}
+
+/// What a request brings, before it is decoded.
+struct RequestInput: Sendable {
+    let parameters: JSON
+    let body: [UInt8]
+    /// Path and query without the cursor, to which cursors are bound.
+    let listAddress: String
+    let query: [(name: String, value: String)]
+    let path: String
+}
+
+// How endpoints are declared.
+extension Endpoint {
+    /// Reads one thing.
+    package static func get<Parameters: WireBody, Body: WireBody>(
+        _ path: String, _ operationID: String, _ summary: String,
+        use handler: @escaping @Sendable (Call, Parameters) async throws -> Answer<Body>
+    ) -> Endpoint {
+        Endpoint(
+            method: .get, path: path, operationID: operationID, summary: summary, parameters: Parameters.schema.form,
+            body: nil, answer: Body.schema.form, status: 200
+        ) { call, input in
+            let answer = try await handler(call, decodeParameters(input))
+            return answer.response(selection: call.selection)
+        }
+    }
+
+    /// Reads a page of a list.
+    package static func list<Parameters: WireBody, Item: WireBody>(
+        _ path: String, _ operationID: String, _ summary: String,
+        use handler: @escaping @Sendable (Call, Parameters) async throws -> Listing<Item>
+    ) -> Endpoint {
+        var endpoint = Endpoint(
+            method: .get, path: path, operationID: operationID, summary: summary, parameters: Parameters.schema.form,
+            body: nil, answer: Listing<Item>.form, status: 200
+        ) { call, input in
+            let listing = try await handler(call, decodeParameters(input))
+            return listing.response(call: call, input: input, operationID: operationID)
+        }
+        endpoint.isPaged = true
+        return endpoint
+    }
+
+    /// Changes something, as the body says.
+    package static func change<Parameters: WireBody, Input: WireBody, Body: WireBody>(
+        _ method: Method, _ path: String, _ operationID: String, _ summary: String, status: Int = 200,
+        use handler: @escaping @Sendable (Call, Parameters, Input) async throws -> Answer<Body>
+    ) -> Endpoint {
+        precondition(method.changes, "A read has no body.")
+        var endpoint = Endpoint(
+            method: method, path: path, operationID: operationID, summary: summary, parameters: Parameters.schema.form,
+            body: Input.schema.form, answer: status == 204 ? nil : Body.schema.form, status: status
+        ) { call, input in
+            let parameters: Parameters = try decodeParameters(input)
+            let body: Input = try decodeBody(input.body)
+            return try await handler(call, parameters, body).response(selection: call.selection)
+        }
+        endpoint.cache = .none
+        if method == .patch { endpoint.contentTypes = ["application/merge-patch+json", "application/json"] }
+        return endpoint
+    }
+
+    /// Changes something, with nothing more to say than the address.
+    package static func act<Parameters: WireBody, Body: WireBody>(
+        _ method: Method, _ path: String, _ operationID: String, _ summary: String, status: Int = 200,
+        use handler: @escaping @Sendable (Call, Parameters) async throws -> Answer<Body>
+    ) -> Endpoint {
+        var endpoint = Endpoint(
+            method: method, path: path, operationID: operationID, summary: summary, parameters: Parameters.schema.form,
+            body: nil, answer: status == 204 ? nil : Body.schema.form, status: status
+        ) { call, input in
+            try await handler(call, decodeParameters(input)).response(selection: call.selection)
+        }
+        endpoint.cache = .none
+        return endpoint
+    }
+
+    /// Takes a batch, one JSON value a line, and answers for each.
+    package static func batch<Body: WireBody>(
+        _ path: String, _ operationID: String, _ summary: String, line: SchemaForm, bodyBytesMax: Int,
+        use handler: @escaping @Sendable (Call, [UInt8]) async throws -> Answer<Body>
+    ) -> Endpoint {
+        var endpoint = Endpoint(
+            method: .post, path: path, operationID: operationID, summary: summary, parameters: NoBody.schema.form,
+            body: line, answer: Body.schema.form, status: 207
+        ) { call, input in
+            let _: NoBody = try decodeParameters(input)
+            return try await handler(call, input.body).response(selection: call.selection)
+        }
+        endpoint.cache = .none
+        endpoint.contentTypes = ["application/x-ndjson"]
+        endpoint.bodyBytesMax = bodyBytesMax
+        return endpoint
+    }
+
+    /// Shows a text of our own, such as the explanation of a problem.
+    package static func page<Parameters: WireBody>(
+        _ path: String, _ operationID: String, _ summary: String, contentType: String,
+        use handler: @escaping @Sendable (Call, Parameters) async throws -> [UInt8]
+    ) -> Endpoint {
+        var endpoint = Endpoint(
+            method: .get, path: path, operationID: operationID, summary: summary, parameters: Parameters.schema.form,
+            body: nil, answer: nil, status: 200
+        ) { call, input in
+            let bytes = try await handler(call, decodeParameters(input))
+            return WireResponse(
+                status: 200,
+                headers: [HeaderField("Content-Type", contentType), HeaderField("ETag", EntityTag.weak(body: bytes))],
+                body: bytes)
+        }
+        endpoint.answerContentType = contentType
+        endpoint.cache = .seconds(300)
+        return endpoint
+    }
+
+    private static func decodeParameters<Parameters: WireBody>(_ input: RequestInput) throws -> Parameters {
+        var decoding = Decoding()
+        guard let parameters = Parameters.schema.decode(input.parameters, &decoding) else {
+            throw Problem(.invalidParameter, decoding.summary).with(errors: decoding.errors)
+        }
+        return parameters
+    }
+
+    private static func decodeBody<Input: WireBody>(_ bytes: [UInt8]) throws -> Input {
+        let json: JSON
+        do {
+            json = try JSON.parse(bytes)
+        } catch {
+            throw Problem(.malformedRequest, "\(error.reason) at byte \(error.offset) of the body.")
+        }
+        var decoding = Decoding()
+        guard let input = Input.schema.decode(json, &decoding) else {
+            throw Problem(.invalidBody, decoding.summary).with(errors: decoding.errors)
+        }
+        return input
+    }
+}
+
+extension Decoding {
+    /// The first fault in words, for people who read no further than `detail`.
+    package var summary: String {
+        guard let first = errors.first else { return "The request is not valid." }
+        let others = errors.count > 1 ? " And \(errors.count - 1) more, see errors." : ""
+        return "\(first.pointer): \(first.detail)\(others)"
+    }
+}
+
+// Settings, each a copy with one thing changed, so that a declaration reads as a sentence.
+extension Endpoint {
+    package func scope(_ scope: Scope) -> Endpoint { changed { $0.access = .scope(scope) } }
+    package func cost(_ cost: Int) -> Endpoint { changed { $0.cost = cost } }
+    package func cached(_ policy: CachePolicy) -> Endpoint { changed { $0.cache = policy } }
+    package func conditional() -> Endpoint { changed { $0.requiresPrecondition = true } }
+    package func confidential() -> Endpoint { changed { $0.answersSecret = true } }
+    package func expands(_ names: String...) -> Endpoint { changed { $0.expansions = names } }
+    package func mayAnswer(_ problems: ProblemType...) -> Endpoint { changed { $0.problems = problems } }
+
+    private func changed(_ change: (inout Endpoint) -> Void) -> Endpoint {
+        var copy = self
+        change(&copy)
+        return copy
+    }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Kernel
+
+/// The OpenAPI 3.1 document of a set of endpoints.
+///
+/// Everything in it comes from the endpoint values, so it says what the server does.
+package struct OpenAPIDocument {
+    private let endpoints: [Endpoint]
+    private let title: String
+    private let version: String
+    private let server: String
+
+    package init(endpoints: [Endpoint], title: String, version: String, server: String) {
+        self.endpoints = endpoints
+        self.title = title
+        self.version = version
+        self.server = server
+    }
+
+    package var json: JSON {
+        var schemas = SchemaCollector()
+        var paths: [(path: String, operations: [JSON.Member])] = []
+        for endpoint in endpoints {
+            let member = JSON.Member(endpoint.method.rawValue.lowercased(), operation(endpoint, &schemas))
+            if let index = paths.firstIndex(where: { $0.path == endpoint.path }) {
+                paths[index].operations.append(member)
+            } else {
+                paths.append((endpoint.path, [member]))
+            }
+        }
+        return [
+            "openapi": "3.1.0",
+            "info": [
+                "title": .string(title), "version": .string(version),
+                "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
+            ],
+            "servers": [["url": .string(server)]],
+            "paths": .object(paths.map { .init($0.path, .object($0.operations)) }),
+            "components": [
+                "securitySchemes": [
+                    "api_key": ["type": "http", "scheme": "bearer", "description": "An API key, as the administrator made it."]
+                ],
+                "schemas": .object(
+                    ([JSON.Member("Problem", Self.problem)] + schemas.members).sorted { $0.name < $1.name }),
+            ],
+        ]
+    }
+
+    private func operation(_ endpoint: Endpoint, _ schemas: inout SchemaCollector) -> JSON {
+        var members: [JSON.Member] = [
+            .init("operationId", .string(endpoint.operationID)), .init("summary", .string(endpoint.summary)),
+            .init("tags", [.string(Self.tag(endpoint))]),
+        ]
+        let parameters = parameters(endpoint, &schemas)
+        if !parameters.isEmpty { members.append(.init("parameters", .array(parameters))) }
+        if let body = endpoint.body {
+            let schema = schemas.reference(to: body)
+            members.append(
+                .init(
+                    "requestBody",
+                    [
+                        "required": true,
+                        "content": .object(endpoint.contentTypes.map { .init($0, ["schema": schema]) }),
+                    ]))
+        }
+        members.append(.init("responses", responses(endpoint, &schemas)))
+        if case .scope(let scope) = endpoint.access {
+            members.append(.init("security", [["api_key": [.string(scope.rawValue)]]]))
+        } else {
+            members.append(.init("security", []))
+        }
+        members.append(.init("x-vitrine-cost", .integer(Int64(endpoint.cost))))
+        return .object(members)
+    }
+
+    /// The first part of the path after the version.
+    private static func tag(_ endpoint: Endpoint) -> String {
+        let parts = endpoint.path.split(separator: "/").filter { $0 != "v1" }
+        return parts.first.map { $0.hasPrefix("openapi") ? "service" : String($0) } ?? "service"
+    }
+
+    private func parameters(_ endpoint: Endpoint, _ schemas: inout SchemaCollector) -> [JSON] {
+        var parameters: [JSON] = []
+        if case .object(let form) = endpoint.parameters {
+            for field in form.fields {
+                let inPath = endpoint.path.contains("{\(field.name)}")
+                var members: [JSON.Member] = [
+                    .init("name", .string(field.name)), .init("in", inPath ? "path" : "query"),
+                    .init("required", .bool(inPath || field.isRequired)),
+                ]
+                if !field.about.isEmpty { members.append(.init("description", .string(field.about))) }
+                if case .array = field.form, !inPath {
+                    members += [.init("style", "form"), .init("explode", false)]
+                }
+                members.append(.init("schema", schemas.schema(field)))
+                parameters.append(.object(members))
+            }
+        }
+        func standard(_ name: String, _ place: String, _ required: Bool, _ about: String, _ schema: JSON) -> JSON {
+            [
+                "name": .string(name), "in": .string(place), "required": .bool(required),
+                "description": .string(about), "schema": schema,
+            ]
+        }
+        if endpoint.isPaged {
+            let limit: JSON = [
+                "type": "integer", "minimum": 1, "default": .integer(Int64(PageLimits.standard)),
+                "description": .string("More than \(PageLimits.largest) counts as \(PageLimits.largest)."),
+            ]
+            parameters.append(standard("limit", "query", false, "Elements on a page.", limit))
+            parameters.append(standard("cursor", "query", false, "From `next` or `prev` of another page.", ["type": "string"]))
+        }
+        if endpoint.answer != nil {
+            parameters.append(
+                standard("fields", "query", false, "Only these fields, for example `id,title`.", ["type": "string"]))
+        }
+        if !endpoint.expansions.isEmpty {
+            let about = "Related things to put inside: \(endpoint.expansions.joined(separator: ", "))."
+            parameters.append(standard("expand", "query", false, about, ["type": "string"]))
+        }
+        if endpoint.method.changes {
+            parameters.append(
+                standard(
+                    "Idempotency-Key", "header", false,
+                    "Makes a retry safe: the same key and request get the same answer for seven days.",
+                    ["type": "string", "minLength": 1, "maxLength": 255]))
+        }
+        if endpoint.requiresPrecondition {
+            parameters.append(
+                standard("If-Match", "header", true, "The ETag of the state to change, or `*`.", ["type": "string"]))
+        }
+        return parameters
+    }
+
+    private func responses(_ endpoint: Endpoint, _ schemas: inout SchemaCollector) -> JSON {
+        var success: [JSON.Member] = [.init("description", "Success.")]
+        if let answer = endpoint.answer {
+            success.append(
+                .init("content", .object([.init(endpoint.answerContentType, ["schema": schemas.reference(to: answer)])])))
+        } else if endpoint.status != 204 {
+            success.append(.init("content", .object([.init(endpoint.answerContentType, [:])])))
+        }
+        var members: [JSON.Member] = [.init(String(endpoint.status), .object(success))]
+        for problem in endpoint.problems {
+            let status = String(problem.status)
+            guard !members.contains(where: { $0.name == status }) else { continue }
+            let same = endpoint.problems.filter { $0.status == problem.status }.map(\.title)
+            members.append(
+                .init(
+                    status,
+                    [
+                        "description": .string(same.joined(separator: "; ") + "."),
+                        "content": ["application/problem+json": ["schema": ["$ref": "#/components/schemas/Problem"]]],
+                    ]))
+        }
+        members.append(
+            .init(
+                "default",
+                [
+                    "description": "A problem (RFC 9457); its `type` is an address that explains it.",
+                    "content": ["application/problem+json": ["schema": ["$ref": "#/components/schemas/Problem"]]],
+                ]))
+        return .object(members)
+    }
+
+    private static let problem: JSON = [
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "code", "request_id", "retryable"],
+        "properties": [
+            "type": ["type": "string", "format": "uri"], "title": ["type": "string"], "status": ["type": "integer"],
+            "detail": ["type": "string"], "code": ["type": "string"], "request_id": ["type": "string"],
+            "retryable": ["type": "boolean"],
+            "errors": [
+                "type": "array",
+                "items": [
+                    "type": "object", "required": ["pointer", "code", "detail"],
+                    "properties": [
+                        "pointer": ["type": "string"], "code": ["type": "string"], "detail": ["type": "string"],
+                    ],
+                ],
+            ],
+        ],
+    ]
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+
+/// One member of an object: its name, how it is read from the Swift value, and what may be missing.
+package struct Field<Root, Value>: Sendable {
+    let form: FieldForm
+    let get: @Sendable (Root) -> Value
+    let decode: @Sendable (JSON?, inout Decoding) -> Value?
+    let encode: @Sendable (Value, inout JSONWriter, FieldSelection) -> Void
+
+    /// A member that is always there.
+    package static func required(
+        _ name: String, _ get: @escaping @Sendable (Root) -> Value, _ schema: Schema<Value>, _ about: String = ""
+    ) -> Field {
+        Field(
+            form: FieldForm(
+                name: name, form: schema.form, isRequired: true, isNullable: false, standard: nil, about: about),
+            get: get,
+            decode: { json, decoding in
+                guard let json else {
+                    decoding.fail("required", "This field is required.")
+                    return nil
+                }
+                return schema.decode(json, &decoding)
+            },
+            encode: { value, writer, selection in
+                writer.name(name)
+                schema.encode(value, &writer, selection)
+            })
+    }
+
+    /// A member that may be missing in requests, and then counts as `standard`.
+    package static func standard(
+        _ name: String, _ get: @escaping @Sendable (Root) -> Value, _ schema: Schema<Value>, _ standard: Value,
+        _ about: String = ""
+    ) -> Field where Value: Sendable {
+        var writer = JSONWriter()
+        schema.encode(standard, &writer, .all)
+        let shown = try? JSON.parse(writer.bytes)
+        return Field(
+            form: FieldForm(
+                name: name, form: schema.form, isRequired: false, isNullable: false, standard: shown, about: about),
+            get: get,
+            decode: { json, decoding in
+                guard let json else { return standard }
+                return schema.decode(json, &decoding)
+            },
+            encode: { value, writer, selection in
+                writer.name(name)
+                schema.encode(value, &writer, selection)
+            })
+    }
+
+    /// A member that may be missing; `null` means the same as missing, and answers leave it out.
+    package static func optional<Wrapped>(
+        _ name: String, _ get: @escaping @Sendable (Root) -> Value, _ schema: Schema<Wrapped>, _ about: String = ""
+    ) -> Field where Value == Wrapped? {
+        Field(
+            form: FieldForm(
+                name: name, form: schema.form, isRequired: false, isNullable: false, standard: nil, about: about),
+            get: get,
+            decode: { json, decoding in
+                guard let json, json != .null else { return .some(nil) }
+                guard let value = schema.decode(json, &decoding) else { return nil }
+                return .some(value)
+            },
+            encode: { value, writer, selection in
+                guard let value else { return }
+                writer.name(name)
+                schema.encode(value, &writer, selection)
+            })
+    }
+
+    /// A member of a merge patch (RFC 7396): missing keeps the value, `null` removes it.
+    package static func patch<Wrapped>(
+        _ name: String, _ get: @escaping @Sendable (Root) -> Value, _ schema: Schema<Wrapped>, removable: Bool = false,
+        _ about: String = ""
+    ) -> Field where Value == Patch<Wrapped> {
+        Field(
+            form: FieldForm(
+                name: name, form: schema.form, isRequired: false, isNullable: removable, standard: nil, about: about),
+            get: get,
+            decode: { json, decoding in
+                guard let json else { return .keep }
+                if json == .null {
+                    if removable { return .remove }
+                    decoding.fail("not_removable", "This field cannot be removed; send a value or leave it out.")
+                    return nil
+                }
+                return schema.decode(json, &decoding).map { .set($0) }
+            },
+            encode: { value, writer, selection in
+                switch value {
+                case .keep: return
+                case .remove:
+                    writer.name(name)
+                    writer.null()
+                case .set(let value):
+                    writer.name(name)
+                    schema.encode(value, &writer, selection)
+                }
+            })
+    }
+}
+
+/// What a merge patch says about one field.
+package enum Patch<Value> {
+    case keep
+    case remove
+    case set(Value)
+}
+
+extension Patch: Sendable where Value: Sendable {}
+
+extension Patch {
+    /// The field after the patch, for a field that may be absent.
+    package func applied(to current: Value?) -> Value? {
+        switch self {
+        case .keep: current
+        case .remove: nil
+        case .set(let value): value
+        }
+    }
+
+    /// The field after the patch, for a field that is always there (its schema refuses `null`).
+    package func applied(to current: Value) -> Value {
+        if case .set(let value) = self { value } else { current }
+    }
+}
+
+extension Schema {
+    /// An object: `make` puts the decoded fields together, in the order in which `fields` lists them.
+    ///
+    /// Unknown members are refused by name, because a misspelt optional field would otherwise do nothing in silence.
+    package static func object<each Member>(
+        _ name: String, _ make: @escaping @Sendable (repeat each Member) -> Value,
+        _ fields: repeat Field<Value, each Member>
+    ) -> Schema {
+        var forms: [FieldForm] = []
+        for field in repeat each fields { forms.append(field.form) }
+        let names = forms.map(\.name)
+        precondition(Set(names).count == names.count, "Two fields of \(name) share a name.")
+        return Schema(
+            form: .object(ObjectForm(name: name, fields: forms)),
+            decode: { json, decoding in
+                guard case .object(let members) = json else {
+                    decoding.fail("type", "Expected an object, found \(json.kind).")
+                    return nil
+                }
+                let errorsBefore = decoding.errors.count
+                for member in members where !names.contains(member.name) {
+                    decoding.at(member.name) {
+                        $0.fail("unknown_field", "There is no such field. Known: \(names.joined(separator: ", ")).")
+                    }
+                }
+                let values = (repeat read(each fields, members, &decoding))
+                guard decoding.errors.count == errorsBefore else { return nil }
+                for value in repeat each values {
+                    if isMissing(value) { return nil }
+                }
+                return make(repeat unwrapped(each values))
+            },
+            encode: { value, writer, selection in
+                writer.beginObject()
+                for field in repeat each fields {
+                    guard let inner = selection[field.form.name] else { continue }
+                    field.encode(field.get(value), &writer, inner)
+                }
+                writer.endObject()
+            })
+    }
+}
+
+private func read<Root, Value>(
+    _ field: Field<Root, Value>, _ members: [JSON.Member], _ decoding: inout Decoding
+) -> Value? {
+    let name = field.form.name
+    return decoding.at(name) { field.decode(members.first { $0.name == name }?.value, &$0) }
+}
+
+private func isMissing<Value>(_ value: Value?) -> Bool { value == nil }
+
+private func unwrapped<Value>(_ value: Value?) -> Value {
+    guard let value else { preconditionFailure("Fields without a value were refused before.") }
+    return value
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Hummingbird
+internal import Kernel
+
+/// What middleware and endpoints share about one request.
+package struct APIContext: RequestContext {
+    package var coreContext: CoreRequestContextStorage
+    /// Names this request in answers and logs.
+    package let requestID: String
+    /// Who asks, once the authentication middleware has run.
+    package var principal: Principal?
+
+    package init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        requestID = Identifier<RequestKind>.make(at: WallClock.system.now()).rawValue
+    }
+
+    private enum RequestKind: EntityKind { static let prefix = "req" }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import HTTPTypes
+package import Hummingbird
+
+/// Finds out who asks, and refuses who may not, before anything is looked up on their behalf.
+package struct AuthenticationMiddleware: RouterMiddleware {
+    package typealias Context = APIContext
+
+    private let access: Access
+    private let authenticate: Authenticate
+
+    package init(access: Access, authenticate: @escaping Authenticate) {
+        self.access = access
+        self.authenticate = authenticate
+    }
+
+    package func handle(
+        _ request: Request, context: APIContext,
+        next: (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        guard case .scope(let scope) = access else { return try await next(request, context) }
+        guard let token = Self.bearerToken(request.headers[.authorization]) else {
+            throw Self.challenge("This operation needs an API key. Send Authorization: Bearer <key>.")
+        }
+        guard let principal = try await authenticate(token) else {
+            throw Self.challenge("This API key is unknown, revoked or expired.", error: "invalid_token")
+        }
+        guard principal.scopes.contains(scope) else {
+            throw Problem(.insufficientScope, "This operation needs the scope \(scope.rawValue).")
+                .with("scope", .string(scope.rawValue))
+                .with(
+                    header: "WWW-Authenticate",
+                    "Bearer realm=\"vitrine\", error=\"insufficient_scope\", scope=\"\(scope.rawValue)\"")
+        }
+        var context = context
+        context.principal = principal
+        return try await next(request, context)
+    }
+
+    /// The challenge of RFC 6750 section 3.
+    private static func challenge(_ detail: String, error: String? = nil) -> Problem {
+        let parameter = error.map { ", error=\"\($0)\"" } ?? ""
+        return Problem(.unauthenticated, detail)
+            .with(header: "WWW-Authenticate", "Bearer realm=\"vitrine\"\(parameter)")
+    }
+
+    private static func bearerToken(_ header: String?) -> String? {
+        guard let header, let space = header.firstIndex(of: " "), header[..<space].lowercased() == "bearer" else {
+            return nil
+        }
+        let token = header[space...].trimmingSpace
+        return (1...512).contains(token.utf8.count) ? token : nil
+    }
+}

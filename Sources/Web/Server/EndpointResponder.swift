@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Persistence
+internal import HTTPTypes
+internal import Hummingbird
+internal import Kernel
+internal import NIOCore
+internal import Resilience
+
+/// Serves one endpoint: reads the request as the endpoint says, calls its handler, and settles what is common to answers.
+struct EndpointResponder: HTTPResponder {
+    let endpoint: Endpoint
+    let services: CallServices
+
+    /// A body must have arrived after so long.
+    private static let bodyTimeMax = Duration.seconds(30)
+    /// Shorter answers gain nothing from gzip.
+    private static let compressedBytesMin = 1_024
+
+    func respond(to request: Request, context: APIContext) async throws -> Response {
+        try negotiate(request.headers)
+        let reader = try RequestReader(
+            endpoint: endpoint, path: request.uri.path, query: request.uri.query, headers: request.headers,
+            pathParameters: try pathParameters(context))
+        let body = try await body(of: request)
+        let input = try reader.input(body: body)
+        let call = try reader.call(
+            principal: context.principal, requestID: context.requestID, services: services, body: body,
+            method: endpoint.method)
+        var response = try await answer(call, input)
+        conclude(&response, for: request)
+        return Response(response, requestID: context.requestID, method: request.method)
+    }
+
+    /// The stored answer where the request was answered before, else the handler's.
+    private func answer(_ call: Call, _ input: RequestInput) async throws -> WireResponse {
+        if call.ticket != nil {
+            let beginning = try await call.database.read { try call.begin(in: $0) }
+            if case .answered(let response) = beginning { return response }
+        }
+        return try await endpoint.respond(call, input)
+    }
+
+    private func pathParameters(_ context: APIContext) throws -> [(name: String, value: String)] {
+        try context.parameters.map { name, value in
+            guard let text = PercentEncoding.decode(value.replacing("+", with: "%2B")) else {
+                throw Problem(.notFound, "The address is not percent-encoded UTF-8.")
+            }
+            return (name: String(name), value: text)
+        }
+    }
+
+    // MARK: Before the handler
+
+    private func negotiate(_ headers: HTTPFields) throws {
+        guard let header = headers[.accept] else { return }
+        let offered = endpoint.answerContentType.prefix { $0 != ";" }
+        let isAcceptable = RequestReader.qualities(header).contains { value, quality in
+            quality > 0 && Self.accepts(value.lowercased(), offered: String(offered))
+        }
+        guard isAcceptable else {
+            throw Problem(.notAcceptable, "This operation answers \(offered). Accept was \(header.prefix(100)).")
+        }
+    }
+
+    private static func accepts(_ range: String, offered: String) -> Bool {
+        let family = String(offered.prefix { $0 != "/" })
+        return range == "*/*" || range == offered || range == family + "/*"
+            || (offered == "application/json" && range == "application/problem+json")
+    }
+
+    private func body(of request: Request) async throws -> [UInt8] {
+        guard endpoint.method.changes else { return [] }
+        if let text = request.headers[.contentLength], let length = Int(text), length > endpoint.bodyBytesMax {
+            throw tooLarge
+        }
+        let bytes = try await collected(request)
+        guard endpoint.body != nil else { return [] }
+        try requireContentType(request.headers)
+        return try decoded(bytes, encoding: request.headers[.contentEncoding])
+    }
+
+    private func collected(_ request: Request) async throws -> [UInt8] {
+        if request.headers[.contentLength] == "0" { return [] }
+        let bytesMax = endpoint.bodyBytesMax
+        do {
+            let buffer = try await withDeadline(Self.bodyTimeMax) { try await request.body.collect(upTo: bytesMax) }
+            return Array(buffer.readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw tooLarge
+        } catch is DeadlineExceeded {
+            throw Problem(.requestTimeout, "The body did not arrive within \(Self.bodyTimeMax.components.seconds) s.")
+                .with(header: "Connection", "close")
+        } catch let error as HTTPError where error.status == .contentTooLarge {
+            throw tooLarge
+        }
+    }
+
+    private var tooLarge: Problem {
+        Problem(.contentTooLarge, "At most \(endpoint.bodyBytesMax) bytes are taken here.")
+            .with(header: "Connection", "close")
+    }
+
+    private func requireContentType(_ headers: HTTPFields) throws {
+        let header = headers[.contentType] ?? ""
+        let parts = header.split(separator: ";").map { $0.trimmingSpace.lowercased() }
+        let isUTF8 = parts.dropFirst().allSatisfy { !$0.hasPrefix("charset=") || $0.hasSuffix("utf-8") || $0.hasSuffix("utf-8\"") }
+        guard let type = parts.first, endpoint.contentTypes.contains(type), isUTF8 else {
+            let accepted = endpoint.contentTypes.joined(separator: " or ")
+            throw Problem(.unsupportedMediaType, "Send Content-Type: \(accepted), in UTF-8.")
+                .with(header: endpoint.method == .patch ? "Accept-Patch" : "Accept-Post", endpoint.contentTypes.joined(separator: ", "))
+        }
+    }
+
+    private func decoded(_ bytes: [UInt8], encoding: String?) throws -> [UInt8] {
+        switch encoding?.lowercased() {
+        case nil, "identity": return bytes
+        case "gzip":
+            do {
+                return try Gzip.decompress(bytes, bytesMax: endpoint.bodyBytesMax)
+            } catch {
+                switch error {
+                case .tooLarge: throw tooLarge
+                case .notGzip: throw Problem(.malformedRequest, "The body is not gzip, as Content-Encoding says it is.")
+                }
+            }
+        case let other?:
+            throw Problem(.unsupportedMediaType, "The encoding \(other.prefix(40)) is not supported. Use gzip or none.")
+                .with(header: "Accept-Encoding", "gzip, identity")
+        }
+    }
+
+    // MARK: After the handler
+
+    /// Adds what every answer has, answers 304 where the client has it already, and compresses what is worth it.
+    private func conclude(_ response: inout WireResponse, for request: Request) {
+        guard response.status < 400 else { return }
+        response.headers.append(HeaderField("Cache-Control", endpoint.cache.header))
+        response.headers.append(HeaderField("Vary", "Accept, Accept-Encoding, Accept-Language, Authorization"))
+        if endpoint.method == .get, let tag = response.header("ETag"), let known = request.headers[.ifNoneMatch],
+            EntityTag.matches(ifNoneMatch: known, tag)
+        {
+            response.status = 304
+            response.headers.removeAll { $0.name == "Content-Type" || $0.name == "Link" }
+            response.body = []
+            return
+        }
+        guard response.body.count >= Self.compressedBytesMin, acceptsGzip(request.headers),
+            let compressed = Gzip.compress(response.body)
+        else { return }
+        response.body = compressed
+        response.headers = response.headers.map { field in
+            field.name == "ETag" ? HeaderField("ETag", EntityTag.compressed(field.value)) : field
+        }
+        response.headers.append(HeaderField("Content-Encoding", "gzip"))
+    }
+
+    private func acceptsGzip(_ headers: HTTPFields) -> Bool {
+        guard let header = headers[.acceptEncoding] else { return false }
+        return RequestReader.qualities(header).contains { $0.value.lowercased() == "gzip" && $0.quality > 0 }
+    }
+}
+
+/// Answers methods that a path does not have.
+struct MethodNotAllowedResponder: HTTPResponder {
+    let allowed: [String]
+
+    func respond(to request: Request, context: APIContext) async throws -> Response {
+        let list = allowed.joined(separator: ", ")
+        throw Problem(.methodNotAllowed, "\(request.method.rawValue) is not allowed here. Allowed: \(list).")
+            .with(header: "Allow", list)
+    }
+}

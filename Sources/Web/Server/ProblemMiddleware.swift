@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import HTTPTypes
+package import Hummingbird
+internal import Logging
+internal import NIOCore
+
+/// Turns whatever is thrown into a problem document, and logs what is our fault. The outermost middleware.
+package struct ProblemMiddleware: RouterMiddleware {
+    package typealias Context = APIContext
+
+    private let baseURL: String
+
+    package init(baseURL: String) { self.baseURL = baseURL }
+
+    package func handle(
+        _ request: Request, context: APIContext,
+        next: (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch {
+            let problem = Self.problem(of: error, request: request)
+            if problem.type.status >= 500 {
+                context.logger.error(
+                    "request failed",
+                    metadata: [
+                        "request_id": "\(context.requestID)", "method": "\(request.method)",
+                        "route": "\(context.endpointPath ?? "none")", "code": "\(problem.type.code)",
+                        "error": "\(problem.cause.map { "\($0)" } ?? problem.detail)",
+                    ])
+            }
+            return Response(
+                problem.response(requestID: context.requestID, baseURL: baseURL), requestID: context.requestID,
+                method: request.method)
+        }
+    }
+
+    private static func problem(of error: any Error, request: Request) -> Problem {
+        switch error {
+        case let error as HTTPError where error.status == .notFound:
+            Problem(.notFound, "There is no \(request.uri.path.prefix(200)) here.")
+        case is NIOTooManyBytesError: Problem(.contentTooLarge, "The body is too large.")
+        default: Problem(describing: error)
+        }
+    }
+}
+
+extension Response {
+    /// The answer as Hummingbird sends it; the answer to `HEAD` keeps the length and loses the bytes.
+    init(_ response: WireResponse, requestID: String, method: HTTPRequest.Method) {
+        var headers = HTTPFields()
+        headers.reserveCapacity(response.headers.count + 2)
+        for field in response.headers {
+            guard let name = HTTPField.Name(field.name) else { continue }
+            headers.append(HTTPField(name: name, value: field.value))
+        }
+        if let name = HTTPField.Name("X-Request-Id") { headers.append(HTTPField(name: name, value: requestID)) }
+        let hasNoBody = response.status == 204 || response.status == 304
+        let body = method == .head || hasNoBody ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: response.body))
+        self.init(status: .init(code: response.status), headers: headers, body: body)
+        if method == .head, !hasNoBody { self.headers[.contentLength] = String(response.body.count) }
+    }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import HTTPTypes
+package import Hummingbird
+
+/// Mounts endpoints on a Hummingbird router.
+package struct RouteTable {
+    private let services: CallServices
+
+    package init(services: CallServices) { self.services = services }
+
+    /// Mounts `endpoints` behind the router's middleware and, for each of them, `middleware`.
+    ///
+    /// Methods that a path does not have are answered 405 with `Allow` (RFC 9110 section 15.5.6).
+    package func mount(
+        _ endpoints: [Endpoint], on router: Router<APIContext>,
+        behind middleware: (Endpoint) -> [any MiddlewareProtocol<Request, Response, APIContext>]
+    ) {
+        for endpoint in endpoints {
+            let group = router.group()
+            for one in middleware(endpoint) { group.add(middleware: one) }
+            let responder = EndpointResponder(endpoint: endpoint, services: services)
+            for method in Self.methods(of: endpoint) {
+                group.on(RouterPath(endpoint.path), method: method, responder: responder)
+            }
+        }
+        for (path, all) in Dictionary(grouping: endpoints, by: \.path) {
+            let allowed = all.flatMap(Self.methods)
+            let responder = MethodNotAllowedResponder(allowed: allowed.map(\.rawValue).sorted())
+            for method in Self.known where !allowed.contains(method) {
+                router.on(RouterPath(path), method: method, responder: responder)
+            }
+        }
+    }
+
+    private static let known: [HTTPRequest.Method] = [
+        .get, .head, .post, .put, .patch, .delete, .options, .trace, .connect,
+    ]
+
+    private static func methods(of endpoint: Endpoint) -> [HTTPRequest.Method] {
+        switch endpoint.method {
+        case .get: [.get, .head]
+        case .post: [.post]
+        case .put: [.put]
+        case .patch: [.patch]
+        case .delete: [.delete]
+        }
+    }
+}
