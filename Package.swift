@@ -20,6 +20,7 @@ let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -58,8 +59,8 @@ let binary: [Target] = [
         name: "Vitrine",
         dependencies: [
             "Catalog", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel", "Ordering", "Payments",
-            "Persistence", "Resilience", "Web", arguments, crypto, httpTypes, hummingbird, lifecycle, logging, nioCore,
-            nioHTTP1, nioPosix,
+            "Persistence", "Resilience", "Web", arguments, hummingbird, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
+            signals,
         ],
         exclude: ["README.md"],
         swiftSettings: settings)

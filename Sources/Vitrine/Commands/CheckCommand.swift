@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Ordering
+internal import Inventory
+internal import ArgumentParser
+internal import Foundation
+internal import Persistence
+
+struct CheckCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Check configuration, storage, and the books against each other.",
+        discussion: "Exit status 0 when all is well, 1 when something is not; each finding is a line.")
+
+    @OptionGroup var location: LocationOptions
+
+    func run() async throws {
+        let configuration = try location.configuration()
+        Terminal.say("ok    configuration")
+        guard FileManager.default.fileExists(atPath: configuration.databasePath) else {
+            Terminal.say("bad   storage: there is no shop in \(configuration.dataDirectory). Start one with vitrine serve.")
+            throw ExitCode.failure
+        }
+        let shop = try await Shop.open(configuration)
+        let findings = try await shop.database.read { connection in
+            [
+                ("storage", try connection.all("PRAGMA integrity_check") { try $0.next(String.self) }.filter { $0 != "ok" }),
+                (
+                    "references",
+                    try connection.all("PRAGMA foreign_key_check") { "a row of \(try $0.next(String.self)) points nowhere" }
+                ),
+                ("stock against movements and reservations", try shop.inventory.audit(in: connection)),
+                ("orders against the sales ledger", try shop.ordering.audit(in: connection)),
+            ]
+        }
+        for (name, faults) in findings {
+            if faults.isEmpty { Terminal.say("ok    \(name)") }
+            for fault in faults { Terminal.say("bad   \(name): \(fault)") }
+        }
+        await shop.database.close()
+        if findings.contains(where: { !$0.1.isEmpty }) { throw ExitCode.failure }
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Persistence
+internal import Identity
+internal import Kernel
+internal import Logging
+internal import ServiceLifecycle
+internal import UnixSignals
+internal import Synchronization
+internal import Web
+
+/// A shop that listens for as long as a command works with it.
+enum EmbeddedShop {
+    /// Starts the shop, runs `body` against its address, and stops it again.
+    static func run<Result: Sendable>(
+        _ shop: Shop, stoppingOn signals: [UnixSignal] = [],
+        _ body: @escaping @Sendable (ShopAddress) async throws -> Result
+    ) async throws -> Result {
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let application = shop.makeApplication { port.yield($0) }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [application], gracefulShutdownSignals: signals, logger: Logger(label: "vitrine.lifecycle")))
+        return try await withThrowingTaskGroup(of: Result?.self) { tasks in
+            tasks.addTask {
+                try await group.run()
+                return nil
+            }
+            tasks.addTask {
+                for await number in ports {
+                    return try await body(ShopAddress(host: shop.configuration.host, port: number))
+                }
+                return nil
+            }
+            defer { port.finish() }
+            while let ended = try await tasks.next() {
+                guard let result = ended else { continue }
+                await group.triggerGracefulShutdown()
+                return result
+            }
+            throw Failure(.unavailable, "The shop stopped before the work was done.")
+        }
+    }
+
+    /// A key with every scope that ends by itself within a day.
+    static func temporaryKey(_ shop: Shop, name: String) async throws -> String {
+        let expiry = shop.clock.now().advanced(by: .seconds(86_400))
+        let draft = APIKeyDraft(name: name, scopes: Scope.allCases, expiresAt: expiry)
+        return try await shop.database.write { try shop.identity.keys.create(draft, by: name, in: $0).secret }
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Persistence
+internal import UnixSignals
+internal import Identity
+internal import ArgumentParser
+internal import Foundation
+internal import Logging
+internal import ServiceLifecycle
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Open the shop: the API, and the work behind it.",
+        discussion: """
+            The first start makes the data directory and prints an administrator's API key, once. Ctrl-C or SIGTERM ends
+            the process after the requests it has taken.
+
+            Settings, with their defaults:
+            \(Configuration.help)
+            """)
+
+    @OptionGroup var location: LocationOptions
+
+    func run() async throws {
+        let configuration = try location.configuration()
+        Terminal.bootstrapLogging(configuration.logLevel)
+        let shop = try await Shop.open(configuration)
+        if let secret = try await shop.identity.administratorKeyAtFirstStart() {
+            Terminal.say("The administrator's API key, shown only now: \(secret)")
+        }
+        let application = shop.makeApplication { port in
+            Terminal.say("Vitrine listens on http://\(configuration.host):\(port)")
+        }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [application], gracefulShutdownSignals: [.sigint, .sigterm],
+                logger: Logger(label: "vitrine.lifecycle")))
+        try await group.run()
+        await shop.database.close()
+        Terminal.say("Vitrine has stopped; everything it answered is on disk.")
+    }
+}
+
+/// Where a command finds the shop; each option goes before its variable in the environment.
+struct LocationOptions: ParsableArguments {
+    @Option(name: .long, help: "The data directory (VITRINE_DATA).")
+    var data: String?
+
+    @Option(name: .long, help: "The address to listen on (VITRINE_HOST).")
+    var host: String?
+
+    @Option(name: .long, help: "The port to listen on; 0 takes a free one (VITRINE_PORT).")
+    var port: Int?
+
+    func configuration() throws -> Configuration {
+        var configuration = try Configuration()
+        configuration.dataDirectory = data ?? configuration.dataDirectory
+        configuration.host = host ?? configuration.host
+        configuration.port = port ?? configuration.port
+        return configuration
+    }
+}

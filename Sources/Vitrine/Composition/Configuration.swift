@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import Kernel
+internal import Logging
+internal import Ordering
+internal import Persistence
+
+/// Every setting of the process.
+struct Configuration: Sendable {
+    /// Where the embedded database lies. Default `./vitrine-data`. Environment: `VITRINE_DATA`.
+    var dataDirectory = "vitrine-data"
+    /// The address to listen on. Default 127.0.0.1. Environment: `VITRINE_HOST`. 0.0.0.0 behind a proxy.
+    var host = "127.0.0.1"
+    /// The port to listen on. Default 8080; 0 takes a free one. Environment: `VITRINE_PORT`.
+    var port = 8_080
+    /// How clients reach the API, without a slash at the end. Default `http://HOST:PORT`. Environment:
+    /// `VITRINE_PUBLIC_URL`. Set it behind a proxy, because links and problem types begin with it.
+    var publicURL: String?
+    /// The language of texts that are no translations. Default `en`. Environment: `VITRINE_LANGUAGE`.
+    var language = "en"
+    /// Threads that read the database. Default 2. Environment: `VITRINE_READER_THREADS`. Raise it with the cores.
+    var readerThreads = 2
+    /// Seconds after which an idle connection is closed. Default 60. Environment: `VITRINE_IDLE_TIMEOUT`.
+    var idleSeconds = 60
+    /// Least severe log lines that are written. Default `notice`. Environment: `VITRINE_LOG_LEVEL`.
+    var logLevel = Logger.Level.notice
+    /// Carts and reservations; see `OrderingModule.Settings` for units and names.
+    var ordering = OrderingModule.Settings()
+
+    static let help = """
+        VITRINE_DATA             directory of the database (vitrine-data)
+        VITRINE_HOST             address to listen on (127.0.0.1)
+        VITRINE_PORT             port to listen on, 0 for a free one (8080)
+        VITRINE_PUBLIC_URL       how clients reach the API (http://HOST:PORT)
+        VITRINE_LANGUAGE         language of texts that are no translations (en)
+        VITRINE_READER_THREADS   threads that read the database (2)
+        VITRINE_IDLE_TIMEOUT     seconds until an idle connection is closed (60)
+        VITRINE_RESERVATION_TTL  seconds that an unpaid order holds its stock (900)
+        VITRINE_CART_TTL         seconds that an untouched cart lives (2592000)
+        VITRINE_LOG_LEVEL        trace, debug, info, notice, warning, error or critical (notice)
+        """
+
+    /// - Throws: `Failure` with `misconfigured`, naming the variable and what it takes.
+    init(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+        func text(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        func number(_ name: String, _ range: ClosedRange<Int>, _ standard: Int) throws -> Int {
+            guard let text = text(name) else { return standard }
+            guard let value = Int(text), range.contains(value) else {
+                throw Failure(
+                    .misconfigured, "\(name) takes a number from \(range.lowerBound) to \(range.upperBound), not “\(text)”.")
+            }
+            return value
+        }
+        dataDirectory = text("VITRINE_DATA") ?? dataDirectory
+        host = text("VITRINE_HOST") ?? host
+        port = try number("VITRINE_PORT", 0...65_535, port)
+        publicURL = text("VITRINE_PUBLIC_URL")
+        language = text("VITRINE_LANGUAGE") ?? language
+        readerThreads = try number("VITRINE_READER_THREADS", 1...64, readerThreads)
+        idleSeconds = try number("VITRINE_IDLE_TIMEOUT", 1...3_600, idleSeconds)
+        ordering.reservationTimeToLive = .seconds(try number("VITRINE_RESERVATION_TTL", 1...86_400, 900))
+        ordering.cartTimeToLive = .seconds(try number("VITRINE_CART_TTL", 60...31_536_000, 2_592_000))
+        if let name = text("VITRINE_LOG_LEVEL") {
+            guard let level = Logger.Level(rawValue: name) else {
+                throw Failure(.misconfigured, "VITRINE_LOG_LEVEL takes trace, debug, info, notice, warning, error or critical.")
+            }
+            logLevel = level
+        }
+    }
+
+    /// The key with which commands call a shop that runs elsewhere. Environment: `VITRINE_API_KEY`.
+    static func apiKey(environment: [String: String] = ProcessInfo.processInfo.environment) -> String? {
+        environment["VITRINE_API_KEY"].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    var databasePath: String { dataDirectory + "/shop.sqlite" }
+
+    var baseURL: String { publicURL ?? "http://\(host):\(port)" }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Catalog
+internal import Customers
+internal import Hummingbird
+internal import Identity
+internal import Inventory
+internal import Kernel
+internal import Logging
+internal import NIOCore
+internal import Ordering
+internal import Payments
+internal import ServiceLifecycle
+internal import Web
+
+extension Shop {
+    /// Every endpoint of the shop, one mount for each slice.
+    var sliceEndpoints: [Endpoint] {
+        catalog.endpoints
+            + inventory.endpoints
+            + customers.endpoints
+            + ordering.endpoints
+            + payments.endpoints
+            + identity.endpoints
+    }
+
+    var serviceEndpoints: ServiceEndpoints {
+        ServiceEndpoints(version: VitrineCommand.version, server: configuration.baseURL)
+    }
+
+    /// Middleware from the outside in, then the endpoints.
+    func makeRouter() -> Router<APIContext> {
+        let router = Router(context: APIContext.self)
+        router.add(middleware: ProblemMiddleware(baseURL: configuration.baseURL))
+        let authenticate = identity.authenticate
+        RouteTable(services: calls).mount(serviceEndpoints.endpoints(describing: sliceEndpoints), on: router) { endpoint in
+            [AuthenticationMiddleware(access: endpoint.access, authenticate: authenticate)]
+        }
+        return router
+    }
+
+    /// The server with everything that runs beside it, as one service that finishes what it took before it ends.
+    ///
+    /// - Parameter onRunning: told the port once the server listens.
+    func makeApplication(onRunning: @escaping @Sendable (Int) async -> Void = { _ in }) -> some Service {
+        var logger = Logger(label: "vitrine.server")
+        logger.logLevel = max(configuration.logLevel, .warning)
+        return Application(
+            router: makeRouter(),
+            server: .http1(configuration: .init(idleTimeout: .seconds(Int64(configuration.idleSeconds)))),
+            configuration: .init(
+                address: .hostname(configuration.host, port: configuration.port), serverName: "vitrine"),
+            services: services,
+            onServerRunning: { await onRunning($0.localAddress?.port ?? 0) },
+            logger: logger)
+    }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Catalog
+internal import Identity
+internal import Jobs
+internal import Ordering
+
+extension Shop {
+    /// Who hears which event.
+    var relay: Relay {
+        jobs.relay([
+            // stock.availability_changed, order.placed: in stock or not, and how often it was sold.
+            catalog.subscription,
+            // payment.captured: the order is paid.
+            ordering.subscription,
+            // Whatever somebody may have to answer for.
+            identity.auditSubscription,
+        ])
+    }
+}

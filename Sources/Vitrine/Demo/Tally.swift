@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Synchronization
+
+/// What the shoppers have done so far, for the live line.
+final class Tally: Sendable {
+    private struct Counts {
+        var orders = 0
+        var declined = 0
+        var outOfStock = 0
+        var returns = 0
+        var faults = 0
+        var requests = 0
+        var revenue: [Currency: Money] = [:]
+        /// The latest durations, overwritten in turn.
+        var durations: [Duration] = []
+    }
+
+    /// Enough for a steady 99th percentile of the last seconds.
+    private static let durationsMax = 2_000
+
+    private let counts = Mutex(Counts())
+
+    func order(_ total: JSON?) {
+        counts.withLock { counts in
+            counts.orders += 1
+            guard let amount = total?["amount"]?.integer, let code = total?["currency"]?.string,
+                let currency = Currency(code), let money = try? Money(minorUnits: amount, currency)
+            else { return }
+            counts.revenue[currency] = (try? counts.revenue[currency, default: .zero(currency)].adding(money)) ?? money
+        }
+    }
+
+    func decline() { counts.withLock { $0.declined += 1 } }
+    func outOfStock() { counts.withLock { $0.outOfStock += 1 } }
+    func takeBack() { counts.withLock { $0.returns += 1 } }
+    func fault() { counts.withLock { $0.faults += 1 } }
+
+    func request(_ duration: Duration) {
+        counts.withLock { counts in
+            if counts.durations.count < Self.durationsMax {
+                counts.durations.append(duration)
+            } else {
+                counts.durations[counts.requests % Self.durationsMax] = duration
+            }
+            counts.requests += 1
+        }
+    }
+
+    var line: String {
+        let counts = counts.withLock { $0 }
+        let sorted = counts.durations.sorted()
+        func percentile(_ share: Double) -> String {
+            guard !sorted.isEmpty else { return "-" }
+            let duration = sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
+            let tenths = Int(duration / .microseconds(100))
+            return "\(tenths / 10).\(tenths % 10) ms"
+        }
+        let revenue = counts.revenue.values.sorted { $0.currency.code < $1.currency.code }.map(\.description)
+        return """
+            \(counts.orders) orders  \(revenue.joined(separator: " + "))  \(counts.declined) declined  \
+            \(counts.outOfStock) out of stock  \(counts.returns) returned  \(counts.faults) faults  \
+            p50 \(percentile(0.5))  p99 \(percentile(0.99))
+            """
+    }
+
+    /// Whether the shoppers met anything that they should not.
+    var faults: Int { counts.withLock { $0.faults } }
+    var orders: Int { counts.withLock { $0.orders } }
+}
