@@ -12,10 +12,16 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+// Tests see the insides of what they test, so the access of their imports says nothing.
+let testSettings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"), .treatAllWarnings(as: .error),
+]
+
 // The field's own parts. docs/ARCHITECTURE.md says what each adds to a clean build.
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -30,7 +36,7 @@ func room(_ name: String, _ dependencies: [Target.Dependency], resources: [Resou
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: testSettings)
 }
 
 let ground: [Target] = [
@@ -66,6 +72,29 @@ let binary: [Target] = [
         swiftSettings: settings)
 ]
 
+let support: [Target] = [
+    .target(
+        name: "TestSupport",
+        dependencies: ["Identity", "Inventory", "Kernel", "Ordering", "Persistence", "Vitrine", "Web", httpTypes, hummingbird, logging, nioCore, nioEmbedded],
+        path: "Tests/TestSupport",
+        swiftSettings: testSettings)
+]
+
+let suites: [Target] = [
+    tests("KernelTests", ["Kernel"]),
+    tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
+    tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
+    tests("WebTests", ["Kernel", "Persistence", "TestSupport", "Vitrine", "Web"], resources: [.copy("Golden")]),
+    tests("IdentityTests", ["Identity", "Kernel", "Persistence", "TestSupport"]),
+    tests("CatalogTests", ["Catalog", "Kernel", "TestSupport"]),
+    tests("InventoryTests", ["Inventory", "Kernel", "Persistence", "TestSupport"]),
+    tests("CustomersTests", ["Customers", "Kernel", "TestSupport"]),
+    tests("PaymentsTests", ["Kernel", "Payments", "Persistence", "TestSupport", "Vitrine"]),
+    tests("OrderingTests", ["Kernel", "Ordering", "Payments", "Persistence", "TestSupport", "Vitrine"]),
+    tests("HouseRulesTests", []),
+    tests("VitrineTests", ["Kernel", "TestSupport", "Vitrine", nioCore, nioHTTP1]),
+]
+
 let package = Package(
     name: "vitrine",
     products: [.executable(name: "vitrine", targets: ["Vitrine"])],
@@ -78,5 +107,5 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
-    targets: ground + shop + binary
+    targets: ground + shop + binary + support + suites
 )

@@ -51,7 +51,9 @@ package struct CatalogModule: Sendable {
                 try writer.setInStock(VariantID(unchecked: event.subject), isInStock)
             default:
                 for line in event.data["lines"]?.array ?? [] {
-                    guard let product = line["product_id"]?.string, let units = line["quantity"]?.integer else { continue }
+                    guard let product = line["product_id"]?.string, let units = line["quantity"]?.integer else {
+                        continue
+                    }
                     try writer.addSales(units, of: ProductID(unchecked: product))
                 }
             }

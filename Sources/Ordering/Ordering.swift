@@ -58,7 +58,8 @@ package struct OrderingModule: Sendable {
         fulfilling = FulfilOrder(placing: placing, inventory: inventory, outbox: jobs.outbox, clock: clock)
         changing = ChangeOrder(placing: placing, payments: payments, outbox: jobs.outbox, clock: clock)
         returning = ReceiveReturn(
-            placing: placing, changing: changing, quotes: quotes, inventory: inventory, outbox: jobs.outbox, clock: clock)
+            placing: placing, changing: changing, quotes: quotes, inventory: inventory, outbox: jobs.outbox,
+            clock: clock)
         recovery = RecoverOrders(
             database: database, placing: placing, payments: payments, clock: clock,
             logger: Logger(label: "vitrine.ordering.recovery"))

@@ -26,7 +26,7 @@ public struct RetryPolicy: Sendable {
         while true {
             do {
                 return try await attempt(number)
-            } catch where number < attemptsMax && isWorthRetrying(error) {
+            } catch  where number < attemptsMax && isWorthRetrying(error) {
                 let full = firstPause * (1 << (number - 1))
                 try await clock.sleep(for: full * Double.random(in: 0...1))
                 number += 1

@@ -298,7 +298,8 @@ struct ProductBody: WireBody {
 
 extension ProductBody {
     /// - Parameter prices: the lowest prices where the variants were not read.
-    init(_ product: Product, texts: TextChoice, languages: [String], prices: [Money]? = nil, withVariants: Bool = true) {
+    init(_ product: Product, texts: TextChoice, languages: [String], prices: [Money]? = nil, withVariants: Bool = true)
+    {
         let language = texts.language(wanted: languages, available: product.translations.keys)
         let text = product.translations[language] ?? product.text
         self.init(

@@ -16,8 +16,10 @@ extension CatalogModule {
                 .scope(.writeProducts).conditional().mayAnswer(.conflict, .unknownReference),
             .change(.patch, "/v1/categories/{id}", "patchCategory", "Change parts of a category", use: patchCategory)
                 .scope(.writeProducts).conditional().mayAnswer(.conflict, .unknownReference),
-            .act(.delete, "/v1/categories/{id}", "deleteCategory", "Delete a category", status: 204, use: deleteCategory)
-                .scope(.writeProducts).conditional().mayAnswer(.categoryInUse),
+            .act(
+                .delete, "/v1/categories/{id}", "deleteCategory", "Delete a category", status: 204, use: deleteCategory
+            )
+            .scope(.writeProducts).conditional().mayAnswer(.categoryInUse),
             .list(
                 "/v1/categories/{id}/products", "listCategoryProducts",
                 "List the products of a category and those below it", use: listCategoryProducts

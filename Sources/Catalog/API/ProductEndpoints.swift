@@ -21,8 +21,11 @@ extension CatalogModule {
                 .scope(.writeProducts).conditional().mayAnswer(.conflict, .unknownReference),
             .act(.delete, "/v1/products/{id}", "deleteProduct", "Delete a product", status: 204, use: deleteProduct)
                 .scope(.writeProducts).conditional(),
-            .list("/v1/products/{id}/related", "listRelatedProducts", "List what stands beside a product", use: listRelated)
-                .scope(.readProducts).cost(5),
+            .list(
+                "/v1/products/{id}/related", "listRelatedProducts", "List what stands beside a product",
+                use: listRelated
+            )
+            .scope(.readProducts).cost(5),
             .change(
                 .put, "/v1/products/{id}/translations/{language}", "putProductTranslation",
                 "Write a product's text in a language", use: putTranslation

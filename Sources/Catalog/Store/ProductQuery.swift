@@ -38,7 +38,8 @@ struct ProductQuery: Sendable {
             return Page(elements: [], next: nil, previous: nil)
         }
         let key = key(sort)
-        let keyset = key.isUnique
+        let keyset =
+            key.isUnique
             ? Keyset((expression: "p.number", order: key.order))
             : Keyset((expression: key.expression, order: key.order), (expression: "p.number", order: key.order))
         var keys: [Int64: KeyValue] = [:]

@@ -77,7 +77,8 @@ enum ProductStore {
         try add("SELECT product_number, category FROM product_categories WHERE product_number IN \(anyOf: numbers)") {
             $0.product.categories.append(try $1.next())
         }
-        try add("SELECT product_number, name, value FROM product_attributes WHERE product_number IN \(anyOf: numbers)") {
+        try add("SELECT product_number, name, value FROM product_attributes WHERE product_number IN \(anyOf: numbers)")
+        {
             $0.product.attributes[try $1.next()] = try $1.next(String.self)
         }
         try add(
@@ -142,9 +143,10 @@ enum VariantRows {
     }
 
     private static func strings(_ json: JSON) -> [String: String] {
-        Dictionary(uniqueKeysWithValues: (json.members ?? []).compactMap { member in
-            member.value.string.map { (member.name, $0) }
-        })
+        Dictionary(
+            uniqueKeysWithValues: (json.members ?? []).compactMap { member in
+                member.value.string.map { (member.name, $0) }
+            })
     }
 
     static func json(_ strings: [String: String]) -> JSON {

@@ -30,7 +30,9 @@ struct ProductWriter {
     }
 
     private func number(of product: Product) throws -> Int64 {
-        guard let number = try transaction.first("SELECT number FROM products WHERE id = \(product.id)", { try $0.next(Int64.self) })
+        guard
+            let number = try transaction.first(
+                "SELECT number FROM products WHERE id = \(product.id)", { try $0.next(Int64.self) })
         else { throw CatalogError.productNotFound }
         return number
     }

@@ -38,7 +38,9 @@ package struct EditCategory: Sendable {
     func delete(
         _ id: CategoryID, if precondition: Precondition, by actor: String, in transaction: Transaction
     ) throws {
-        guard let category = try CategoryStore.find(id, in: transaction) else { throw CatalogError.categoryNotFound(id) }
+        guard let category = try CategoryStore.find(id, in: transaction) else {
+            throw CatalogError.categoryNotFound(id)
+        }
         try precondition.check(category.version)
         if try CategoryStore.hasChildren(id, in: transaction) { throw CatalogError.categoryHasChildren }
         try CategoryStore.delete(id, at: clock.now(), in: transaction)

@@ -52,7 +52,8 @@ extension CustomersModule {
         }
     }
 
-    private func patch(_ call: Call, _ path: CustomerPath, _ patch: CustomerPatch) async throws -> Answer<CustomerBody> {
+    private func patch(_ call: Call, _ path: CustomerPath, _ patch: CustomerPatch) async throws -> Answer<CustomerBody>
+    {
         try await call.commit { transaction in
             let customer = try change(path.id, if: call.precondition, by: call.actor, in: transaction, patch.apply)
             return .ok(CustomerBody(customer), version: customer.version)
@@ -75,7 +76,8 @@ extension CustomersModule {
         try await call.commit { transaction in
             guard try require(path.id, in: transaction).erasedAt == nil else { throw CustomersError.erased }
             let saved = SavedAddress(
-                id: .make(at: call.now), customer: path.id, address: input.address, isDefault: input.isDefault, version: 1)
+                id: .make(at: call.now), customer: path.id, address: input.address, isDefault: input.isDefault,
+                version: 1)
             try CustomerStore.save(saved, in: transaction)
             return .created(
                 AddressBody(saved), at: "/v1/customers/\(path.id)/addresses/\(saved.id)", version: saved.version)

@@ -14,7 +14,7 @@ extension CustomersError: ProblemConvertible {
         case .notFound: Problem(.notFound, "There is no such customer.")
         case .addressNotFound: Problem(.notFound, "The customer has no such address.")
         case .emailTaken: Problem(.conflict, "Another customer has this mail address.")
-        case .externalIDTaken(let id): Problem(.conflict, "Another customer has the external_id \(id).")
+        case .externalIDTaken(let id): Problem(.externalIDTaken, "Another customer has the external_id \(id).")
         case .erased: Problem(.customerErased, "The customer's data was erased.")
         }
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Persistence
 internal import Kernel
+internal import Persistence
 package import Web
 
 extension IdentityModule {
@@ -50,7 +50,8 @@ extension IdentityModule {
             let draft = APIKeyDraft(name: input.name, scopes: input.scopes, expiresAt: input.expiresAt)
             let issued = try keys.create(draft, by: call.actor, in: transaction)
             return .created(
-                KeyBody(issued.key, secret: issued.secret), at: "/v1/keys/\(issued.key.id)", version: issued.key.version)
+                KeyBody(issued.key, secret: issued.secret), at: "/v1/keys/\(issued.key.id)", version: issued.key.version
+            )
         }
     }
 
@@ -59,7 +60,8 @@ extension IdentityModule {
             let overlap = Duration.seconds(input.overlapSeconds)
             let issued = try keys.rotate(path.id, overlap: overlap, by: call.actor, in: transaction)
             return .created(
-                KeyBody(issued.key, secret: issued.secret), at: "/v1/keys/\(issued.key.id)", version: issued.key.version)
+                KeyBody(issued.key, secret: issued.secret), at: "/v1/keys/\(issued.key.id)", version: issued.key.version
+            )
         }
     }
 

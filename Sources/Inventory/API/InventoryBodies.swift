@@ -67,7 +67,8 @@ struct ProductStockBody: WireBody {
 
     static let schema = Schema.object(
         "ProductStock", ProductStockBody.init,
-        .required("product_id", \.product, .id()), .required("variants", \.variants, .array(of: VariantStockBody.schema)))
+        .required("product_id", \.product, .id()),
+        .required("variants", \.variants, .array(of: VariantStockBody.schema)))
 }
 
 extension ProductStockBody {
@@ -178,7 +179,8 @@ struct StockLineInput: WireBody {
     private static func make(_ name: String, _ range: ClosedRange<Int>, _ about: String) -> Schema<StockLineInput> {
         Schema.object(
             name, StockLineInput.init,
-            .optional("variant_id", \.variant, .id()), .optional("sku", \.sku, .string(1...100), "Instead of `variant_id`."),
+            .optional("variant_id", \.variant, .id()),
+            .optional("sku", \.sku, .string(1...100), "Instead of `variant_id`."),
             .required("quantity", \.quantity, .integer(range), about))
     }
 }

@@ -7,24 +7,41 @@ package import Web
 extension InventoryModule {
     package var endpoints: [Endpoint] {
         [
-            .get("/v1/inventory/products/{id}", "getProductStock", "Read a product's stock, by variant and location", use: productStock)
-                .scope(.readInventory),
+            .get(
+                "/v1/inventory/products/{id}", "getProductStock", "Read a product's stock, by variant and location",
+                use: productStock
+            )
+            .scope(.readInventory),
             .list("/v1/inventory/locations", "listLocations", "List stock locations", use: listLocations)
                 .scope(.readInventory),
-            .change(.post, "/v1/inventory/locations", "createLocation", "Create a stock location", status: 201, use: createLocation)
-                .scope(.writeInventory).mayAnswer(.conflict),
+            .change(
+                .post, "/v1/inventory/locations", "createLocation", "Create a stock location", status: 201,
+                use: createLocation
+            )
+            .scope(.writeInventory).mayAnswer(.conflict),
             .get("/v1/inventory/locations/{id}", "getLocation", "Read a stock location", use: getLocation)
                 .scope(.readInventory),
-            .change(.patch, "/v1/inventory/locations/{id}", "patchLocation", "Change a stock location", use: patchLocation)
-                .scope(.writeInventory).conditional().mayAnswer(.conflict),
-            .list("/v1/inventory/locations/{id}/products", "listShelves", "List what lies at a location", use: listShelves)
-                .scope(.readInventory),
-            .change(.post, "/v1/inventory/adjustments", "adjustStock", "Add or take away units", status: 201, use: adjust)
-                .scope(.writeInventory).mayAnswer(.stockCommitted, .unknownStockReference),
-            .change(.post, "/v1/inventory/counts", "countStock", "Set stock to what was counted", status: 201, use: count)
-                .scope(.writeInventory).mayAnswer(.stockCommitted, .unknownStockReference),
-            .change(.post, "/v1/inventory/transfers", "transferStock", "Move units between locations", status: 201, use: transfer)
-                .scope(.writeInventory).mayAnswer(.stockCommitted, .unknownStockReference),
+            .change(
+                .patch, "/v1/inventory/locations/{id}", "patchLocation", "Change a stock location", use: patchLocation
+            )
+            .scope(.writeInventory).conditional().mayAnswer(.conflict),
+            .list(
+                "/v1/inventory/locations/{id}/products", "listShelves", "List what lies at a location", use: listShelves
+            )
+            .scope(.readInventory),
+            .change(
+                .post, "/v1/inventory/adjustments", "adjustStock", "Add or take away units", status: 201, use: adjust
+            )
+            .scope(.writeInventory).mayAnswer(.stockCommitted, .unknownStockReference),
+            .change(
+                .post, "/v1/inventory/counts", "countStock", "Set stock to what was counted", status: 201, use: count
+            )
+            .scope(.writeInventory).mayAnswer(.stockCommitted, .unknownStockReference),
+            .change(
+                .post, "/v1/inventory/transfers", "transferStock", "Move units between locations", status: 201,
+                use: transfer
+            )
+            .scope(.writeInventory).mayAnswer(.stockCommitted, .unknownStockReference),
             .list("/v1/inventory/movements", "listMovements", "List stock movements, latest first", use: listMovements)
                 .scope(.readInventory),
         ]
@@ -118,7 +135,8 @@ extension InventoryModule {
         try await call.commit { transaction in
             let lines = try resolve(input.lines, in: transaction)
             try moves.transfer(
-                from: input.source, to: input.target, lines, reference: input.reference, by: call.actor, in: transaction)
+                from: input.source, to: input.target, lines, reference: input.reference, by: call.actor, in: transaction
+            )
             return try changed(lines, in: transaction)
         }
     }

@@ -25,12 +25,13 @@ extension InventoryError: ProblemConvertible {
         case .unknownLocation(let id): Problem(.unknownStockReference, "There is no location \(id).")
         case .locationCodeTaken(let code): Problem(.conflict, "The code \(code) belongs to another location.")
         case .sameLocation: Problem(.invalidBody, "A transfer goes from one location to another.")
-        case .externalIDTaken(let id): Problem(.conflict, "An adjustment with the external_id \(id) exists.")
+        case .externalIDTaken(let id): Problem(.externalIDTaken, "An adjustment with the external_id \(id) exists.")
         case .countedTwice(let id): Problem(.invalidBody, "A count names each variant once; \(id) occurs twice.")
         case .belowCommitted(let sku, let committed):
             Problem(.stockCommitted, "\(committed) units of \(sku) are spoken for here; that many must stay.")
         case .noLocation: Problem(.stockCommitted, "The shop has no location that could take the goods. Create one.")
-        case .tooLarge(let sku): Problem(.invalidBody, "No shelf holds more than \(MoveStock.onHandMax) units (\(sku)).")
+        case .tooLarge(let sku):
+            Problem(.invalidBody, "No shelf holds more than \(MoveStock.onHandMax) units (\(sku)).")
         }
     }
 

@@ -46,7 +46,9 @@ struct StockLedger {
 
     // MARK: Reservations
 
-    func hold(_ quantity: Int, of variant: VariantID, at location: LocationID, for owner: String, until: Timestamp) throws {
+    func hold(_ quantity: Int, of variant: VariantID, at location: LocationID, for owner: String, until: Timestamp)
+        throws
+    {
         try transaction.execute(
             "UPDATE stock SET reserved = reserved + \(quantity) WHERE variant = \(variant) AND location = \(location)")
         try transaction.execute(

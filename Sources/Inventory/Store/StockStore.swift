@@ -34,7 +34,8 @@ enum StockStore {
             if items.last?.variant != variant {
                 items.append(
                     try StockItem(
-                        variant: variant, product: row.next(), sku: row.next(), tracksInventory: row.next(), levels: []))
+                        variant: variant, product: row.next(), sku: row.next(), tracksInventory: row.next(), levels: [])
+                )
             } else {
                 _ = (try row.next(String.self), try row.next(String.self), try row.next(Bool.self))
             }

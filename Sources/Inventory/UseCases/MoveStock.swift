@@ -27,7 +27,8 @@ package struct MoveStock: Sendable {
     ///
     /// - Throws: ``InventoryError/belowCommitted(sku:committed:)`` when what is held or sold would no longer be covered.
     package func adjust(
-        at location: LocationID, _ lines: [Line], _ reason: MovementReason, reference: String?, externalID: String? = nil,
+        at location: LocationID, _ lines: [Line], _ reason: MovementReason, reference: String?,
+        externalID: String? = nil,
         by actor: String, in transaction: Transaction
     ) throws {
         try require(location, in: transaction)
@@ -46,7 +47,9 @@ package struct MoveStock: Sendable {
             [
                 "reason": .string(reason.rawValue), "reference": reference.map { .string($0) } ?? .null,
                 "lines": .array(
-                    lines.map { ["variant_id": .string($0.variant.rawValue), "quantity": .integer(Int64($0.quantity))] }),
+                    lines.map {
+                        ["variant_id": .string($0.variant.rawValue), "quantity": .integer(Int64($0.quantity))]
+                    }),
             ], in: transaction)
     }
 

@@ -23,7 +23,8 @@ struct CartLineInput: WireBody {
 
     static let schema = Schema.object(
         "CartLineInput", CartLineInput.init,
-        .optional("variant_id", \.variant, .id()), .optional("sku", \.sku, .string(1...100), "Instead of `variant_id`."),
+        .optional("variant_id", \.variant, .id()),
+        .optional("sku", \.sku, .string(1...100), "Instead of `variant_id`."),
         .standard("quantity", \.quantity, .integer(1...EditCart.quantityMax), 1))
 
     func request() throws -> LineRequest {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Customers
 internal import Catalog
+internal import Customers
 internal import Kernel
 internal import Persistence
 internal import Web

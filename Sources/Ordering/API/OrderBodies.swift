@@ -44,7 +44,8 @@ struct OrderLineInput: WireBody {
 
     static let schema = Schema.object(
         "OrderLineInput", OrderLineInput.init,
-        .optional("variant_id", \.variant, .id()), .optional("sku", \.sku, .string(1...100), "Instead of `variant_id`."),
+        .optional("variant_id", \.variant, .id()),
+        .optional("sku", \.sku, .string(1...100), "Instead of `variant_id`."),
         .required("quantity", \.quantity, .integer(1...EditCart.quantityMax)),
         .optional("unit_price", \.unitPrice, .price, "As another system sold it; needs the scope import:orders."))
 
@@ -62,7 +63,8 @@ struct PaymentInput: WireBody {
         "PaymentInput", PaymentInput.init,
         .optional("card", \.card, .string(1...200, example: "sandbox_approve"), "The provider's token for a card."),
         .optional(
-            "external", \.external, .string(1...200), "Paid outside, under this reference; needs the scope import:orders."),
+            "external", \.external, .string(1...200),
+            "Paid outside, under this reference; needs the scope import:orders."),
         .standard("capture", \.capture, .word, .automatic, "Whether the money is taken at once or on request."))
 
     func method() throws -> PaymentMethod {
@@ -183,7 +185,8 @@ struct AuthenticationInput: WireBody {
     static let schema = Schema.object(
         "Authentication", AuthenticationInput.init,
         .standard(
-            "succeeded", \.succeeded, .boolean, true, "What the customer did; the sandbox believes it, a provider knows."))
+            "succeeded", \.succeeded, .boolean, true,
+            "What the customer did; the sandbox believes it, a provider knows."))
 }
 
 // MARK: Out
@@ -241,7 +244,8 @@ struct OrderBody: WireBody {
         .optional("lines", \.lines, .array(of: OrderLineBody.schema), "In lists only with `expand=lines`."),
         .optional("shipping_address", \.shippingAddress, .address),
         .optional("billing_address", \.billingAddress, .address),
-        .optional("payments", \.payments, .array(of: PaymentBody.schema), "With `expand=payments`, and when it is placed."),
+        .optional(
+            "payments", \.payments, .array(of: PaymentBody.schema), "With `expand=payments`, and when it is placed."),
         .optional("customer", \.customerBody, CustomerBody.schema, "With `expand=customer`."),
         .required("metadata", \.metadata, .metadata), .required("placed_at", \.placedAt, .timestamp),
         .required("updated_at", \.updatedAt, .timestamp),

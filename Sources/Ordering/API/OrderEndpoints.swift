@@ -16,15 +16,20 @@ extension OrderingModule {
         [
             .list("/v1/orders", "listOrders", "List orders, latest first", use: listOrders)
                 .scope(.readOrders).cost(5).expands("lines"),
-            .change(.post, "/v1/orders", "placeOrder", "Place an order, from a cart or from lines", status: 201, use: placeOrder)
-                .scope(.writeOrders).cost(10)
-                .mayAnswer(
-                    .paymentDeclined, .outOfStock, .cartNotOpen, .orderExpired, .externalIDTaken, .notForSale,
-                    .unknownParty),
+            .change(
+                .post, "/v1/orders", "placeOrder", "Place an order, from a cart or from lines", status: 201,
+                use: placeOrder
+            )
+            .scope(.writeOrders).cost(10)
+            .mayAnswer(
+                .paymentDeclined, .outOfStock, .cartNotOpen, .orderExpired, .externalIDTaken, .notForSale,
+                .unknownParty),
             .get("/v1/orders/{id}", "getOrder", "Read an order", use: getOrder)
                 .scope(.readOrders).expands("payments", "customer"),
-            .change(.patch, "/v1/orders/{id}", "patchOrder", "Move an order on, or change where it goes", use: patchOrder)
-                .scope(.writeOrders).conditional().mayAnswer(.illegalTransition, .paymentState),
+            .change(
+                .patch, "/v1/orders/{id}", "patchOrder", "Move an order on, or change where it goes", use: patchOrder
+            )
+            .scope(.writeOrders).conditional().mayAnswer(.illegalTransition, .paymentState),
             .act(.post, "/v1/orders/{id}/cancel", "cancelOrder", "Cancel an order", use: cancelOrder)
                 .scope(.writeOrders).mayAnswer(.illegalTransition),
             .change(
@@ -32,7 +37,8 @@ extension OrderingModule {
                 "Go on after the customer's second step", use: authenticate
             ).scope(.writeOrders).mayAnswer(.paymentDeclined, .orderExpired),
             .change(
-                .post, "/v1/orders/{id}/fulfilments", "createFulfilment", "Send off what is left, or a part", status: 201,
+                .post, "/v1/orders/{id}/fulfilments", "createFulfilment", "Send off what is left, or a part",
+                status: 201,
                 use: createFulfilment
             ).scope(.writeOrders).mayAnswer(.illegalTransition, .quantityNotAvailable),
             .list("/v1/orders/{id}/fulfilments", "listFulfilments", "List what was sent off", use: listFulfilments)
@@ -40,8 +46,10 @@ extension OrderingModule {
             .change(.post, "/v1/orders/{id}/refunds", "createRefund", "Give money back", status: 201, use: createRefund)
                 .scope(.writeOrders).mayAnswer(.refundTooLarge, .paymentState),
             .list("/v1/orders/{id}/refunds", "listRefunds", "List what went back", use: listRefunds).scope(.readOrders),
-            .list("/v1/customers/{id}/orders", "listCustomerOrders", "List a customer's orders", use: listCustomerOrders)
-                .scope(.readOrders).cost(5).expands("lines"),
+            .list(
+                "/v1/customers/{id}/orders", "listCustomerOrders", "List a customer's orders", use: listCustomerOrders
+            )
+            .scope(.readOrders).cost(5).expands("lines"),
         ]
     }
 
@@ -69,7 +77,8 @@ extension OrderingModule {
     private func getOrder(_ call: Call, _ path: OrderPath) async throws -> Answer<OrderBody> {
         try await database.read { connection in
             guard let order = try OrderStore.find(path.id, in: connection) else { throw OrderingError.orderNotFound }
-            let customer = try call.expansions.contains("customer")
+            let customer =
+                try call.expansions.contains("customer")
                 ? order.customer.flatMap { try customers.find($0, in: connection) } : nil
             let paid = try call.expansions.contains("payments") ? payments.payments(of: order.id, in: connection) : nil
             return .ok(OrderBody(order, payments: paid, customer: customer), version: order.version)
@@ -228,7 +237,8 @@ extension OrderingModule {
         let lines = try input.lines?.quantities()
         return try await call.commit { transaction in
             let (_, fulfilment) = try fulfilling.fulfil(
-                path.id, lines: lines, carrier: input.carrier, tracking: input.tracking, by: call.actor, in: transaction)
+                path.id, lines: lines, carrier: input.carrier, tracking: input.tracking, by: call.actor, in: transaction
+            )
             return .created(FulfilmentBody(fulfilment), at: "/v1/orders/\(path.id)/fulfilments")
         }
     }
@@ -238,7 +248,8 @@ extension OrderingModule {
         return Listing(Page(elements: all.map { FulfilmentBody($0) }, next: nil, previous: nil))
     }
 
-    private func createRefund(_ call: Call, _ path: OrderPath, _ input: RefundInput) async throws -> Answer<RefundBody> {
+    private func createRefund(_ call: Call, _ path: OrderPath, _ input: RefundInput) async throws -> Answer<RefundBody>
+    {
         let answer: Answer<RefundBody> = try await call.commit { transaction in
             var order = try changing.find(path.id, if: call.precondition, in: transaction)
             let refund = try changing.refund(

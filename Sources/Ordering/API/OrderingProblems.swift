@@ -14,9 +14,6 @@ extension ProblemType {
     static let notForSale = ProblemType(
         "not-for-sale", 422, "Something in the order is not for sale",
         "A product is not offered now, is unknown, or has no price in the currency. `line` says which.")
-    static let externalIDTaken = ProblemType(
-        "external-id-taken", 409, "Something with this external_id exists",
-        "`existing` is what has it. If you are repeating an import, it is done already.")
     static let orderExpired = ProblemType(
         "order-expired", 409, "The order was given up before the payment came",
         "The time to pay was over. Whatever was paid goes back; place the order again.")
@@ -54,7 +51,8 @@ extension OrderingError: ProblemConvertible {
         case .nothingToReturn: Problem(.invalidBody, "Name the lines that come back, each with a quantity.")
         case .noPayment: Problem(.quantityNotAvailable, "Nothing was paid for this order.")
         case .currencyMismatch(let expected): Problem(.invalidBody, "The currency here is \(expected).")
-        case .zeroAmount: Problem(.invalidBody, "The amount must be more than zero, and something must be left to refund.")
+        case .zeroAmount:
+            Problem(.invalidBody, "The amount must be more than zero, and something must be left to refund.")
         }
     }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Payments
 internal import Catalog
 internal import Kernel
+internal import Payments
 internal import Persistence
 internal import Web
 
@@ -121,8 +121,10 @@ struct ReturnBody: WireBody {
 
     static let schema = Schema.object(
         "Return", ReturnBody.init,
-        .required("id", \.id, .id()), .optional("order_id", \.order, .id()), .optional("customer_id", \.customer, .id()),
-        .optional("external_id", \.externalID, .string()), .required("lines", \.lines, .array(of: ReturnLineBody.schema)),
+        .required("id", \.id, .id()), .optional("order_id", \.order, .id()),
+        .optional("customer_id", \.customer, .id()),
+        .optional("external_id", \.externalID, .string()),
+        .required("lines", \.lines, .array(of: ReturnLineBody.schema)),
         .required("total", \.total, .money), .required("received_at", \.receivedAt, .timestamp))
 }
 

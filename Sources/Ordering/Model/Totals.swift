@@ -44,7 +44,8 @@ package struct TotalsCalculator: Sendable {
         shipping: { input in
             let currency = input.subtotal.currency
             let free = try Money(minorUnits: 5_000, currency)
-            return input.subtotal.thousandths >= free.thousandths ? .zero(currency) : try Money(minorUnits: 495, currency)
+            return input.subtotal.thousandths >= free.thousandths
+                ? .zero(currency) : try Money(minorUnits: 495, currency)
         },
         tax: { taxable, input in
             let percent = input.country.flatMap { vatPercent[$0] } ?? 0

@@ -105,6 +105,14 @@ enum OrderStore {
 
     // MARK: Writing
 
+    /// A number that no order has. Numbers are drawn, so that they do not tell how much a shop sells.
+    static func freshNumber(in connection: Connection) throws -> String {
+        while true {
+            let number = OrderNumber.make()
+            if try !connection.exists("SELECT 1 FROM orders WHERE number = \(number)") { return number }
+        }
+    }
+
     /// - Throws: ``OrderingError/externalIDTaken(_:existing:)``.
     static func insert(_ order: Order, in transaction: Transaction) throws {
         if let externalID = order.externalID, let existing = try find(externalID: externalID, in: transaction) {

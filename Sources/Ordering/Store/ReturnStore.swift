@@ -79,7 +79,8 @@ enum ReturnStore {
             lines[id, default: []].append(
                 try ReturnLine(
                     orderLine: row.next(), variant: row.next(), sku: row.next(), quantity: row.next(),
-                    unitPrice: Money(thousandths: row.next(), currency), total: Money(thousandths: row.next(), currency)))
+                    unitPrice: Money(thousandths: row.next(), currency), total: Money(thousandths: row.next(), currency)
+                ))
         }
         return heads.map { head in
             Return(

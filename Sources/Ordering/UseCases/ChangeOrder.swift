@@ -57,7 +57,10 @@ struct ChangeOrder: Sendable {
             bookedAt: clock.now(), in: transaction)
         try outbox.publish(
             "order.refunded", subject: order.id.rawValue, actor: actor,
-            ["number": .string(order.number), "amount": .string(amount.decimal), "refund_id": .string(refund.id.rawValue)],
+            [
+                "number": .string(order.number), "amount": .string(amount.decimal),
+                "refund_id": .string(refund.id.rawValue),
+            ],
             in: transaction)
         return refund
     }

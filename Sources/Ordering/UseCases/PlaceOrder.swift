@@ -54,10 +54,12 @@ package struct PlaceOrder: Sendable {
             throw OrderingError.unknownCustomer(customer)
         }
         let quote = try quotes.quote(
-            wish.lines, in: wish.currency, country: wish.country, asRecorded: command.isRecorded, connection: transaction)
+            wish.lines, in: wish.currency, country: wish.country, asRecorded: command.isRecorded,
+            connection: transaction)
         let now = clock.now()
         var order = Order(
-            id: .make(at: now), number: OrderNumber.make(), externalID: command.externalID, customer: wish.customer,
+            id: .make(at: now), number: try OrderStore.freshNumber(in: transaction), externalID: command.externalID,
+            customer: wish.customer,
             email: wish.email, currency: wish.currency, state: .pending, lines: quote.lines, totals: quote.totals,
             refunded: .zero(wish.currency), shippingAddress: command.shippingAddress,
             billingAddress: command.billingAddress, metadata: command.metadata, payment: nil, cart: cart?.id,
@@ -65,7 +67,8 @@ package struct PlaceOrder: Sendable {
             expiresAt: now.advanced(by: timeToPay), attemptUntil: now.advanced(by: PaymentsModule.authorizationTimeMax),
             version: 1)
         try hold(order, until: now.advanced(by: timeToPay), by: command.actor, in: transaction)
-        let payment = try order.totals.total.isZero
+        let payment =
+            try order.totals.total.isZero
             ? nil
             : payments.open(
                 for: order.id, order.totals.total, by: command.payment, capture: command.capture, in: transaction)

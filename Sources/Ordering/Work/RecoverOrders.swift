@@ -25,7 +25,8 @@ struct RecoverOrders: Sendable {
             do {
                 try await recover(order)
             } catch {
-                logger.error("A pending order could not be recovered", metadata: ["order": "\(order.id)", "error": "\(error)"])
+                logger.error(
+                    "A pending order could not be recovered", metadata: ["order": "\(order.id)", "error": "\(error)"])
             }
         }
         if !orders.isEmpty { try await payments.settle() }

@@ -60,7 +60,8 @@ enum PaymentStore {
         return Payment(
             id: id, order: order, provider: provider, method: method, amount: Money(thousandths: amount, currency),
             capture: capture, status: status, providerReference: reference, declineReason: reason, actionURL: url,
-            refunded: Money(thousandths: try row.next(), currency), createdAt: try row.next(), updatedAt: try row.next())
+            refunded: Money(thousandths: try row.next(), currency), createdAt: try row.next(), updatedAt: try row.next()
+        )
     }
 
     // MARK: Refunds

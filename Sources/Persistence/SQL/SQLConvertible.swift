@@ -6,11 +6,11 @@ package import Kernel
 package protocol SQLConvertible {
     var sqlValue: SQLValue { get }
     /// - Throws: ``DatabaseError`` of kind `corrupt` when the column holds something else.
-    init(column: borrowing Column) throws
+    init(column: Column) throws
 }
 
 /// One column of the row at hand.
-package struct Column: ~Copyable {
+package struct Column {
     let row: any RowSource
     let index: Int
 
@@ -31,7 +31,7 @@ package struct Column: ~Copyable {
 
 extension Int64: SQLConvertible {
     package var sqlValue: SQLValue { .integer(self) }
-    package init(column: borrowing Column) throws {
+    package init(column: Column) throws {
         try column.requireValue(for: Self.self)
         self = column.integer
     }
@@ -39,17 +39,17 @@ extension Int64: SQLConvertible {
 
 extension Int: SQLConvertible {
     package var sqlValue: SQLValue { .integer(Int64(self)) }
-    package init(column: borrowing Column) throws { self = Int(try Int64(column: column)) }
+    package init(column: Column) throws { self = Int(try Int64(column: column)) }
 }
 
 extension Bool: SQLConvertible {
     package var sqlValue: SQLValue { .integer(self ? 1 : 0) }
-    package init(column: borrowing Column) throws { self = try Int64(column: column) != 0 }
+    package init(column: Column) throws { self = try Int64(column: column) != 0 }
 }
 
 extension Double: SQLConvertible {
     package var sqlValue: SQLValue { .real(self) }
-    package init(column: borrowing Column) throws {
+    package init(column: Column) throws {
         try column.requireValue(for: Self.self)
         self = column.real
     }
@@ -57,7 +57,7 @@ extension Double: SQLConvertible {
 
 extension String: SQLConvertible {
     package var sqlValue: SQLValue { .text(self) }
-    package init(column: borrowing Column) throws {
+    package init(column: Column) throws {
         try column.requireValue(for: Self.self)
         self = column.text
     }
@@ -65,7 +65,7 @@ extension String: SQLConvertible {
 
 extension [UInt8]: SQLConvertible {
     package var sqlValue: SQLValue { .blob(self) }
-    package init(column: borrowing Column) throws {
+    package init(column: Column) throws {
         try column.requireValue(for: Self.self)
         self = column.blob
     }
@@ -73,24 +73,24 @@ extension [UInt8]: SQLConvertible {
 
 extension Optional: SQLConvertible where Wrapped: SQLConvertible {
     package var sqlValue: SQLValue { self?.sqlValue ?? .null }
-    package init(column: borrowing Column) throws {
+    package init(column: Column) throws {
         if column.isNull { self = nil } else { self = try Wrapped(column: column) }
     }
 }
 
 extension Identifier: SQLConvertible {
     package var sqlValue: SQLValue { .text(rawValue) }
-    package init(column: borrowing Column) throws { self.init(unchecked: try String(column: column)) }
+    package init(column: Column) throws { self.init(unchecked: try String(column: column)) }
 }
 
 extension Timestamp: SQLConvertible {
     package var sqlValue: SQLValue { .integer(milliseconds) }
-    package init(column: borrowing Column) throws { self.init(milliseconds: try Int64(column: column)) }
+    package init(column: Column) throws { self.init(milliseconds: try Int64(column: column)) }
 }
 
 extension Currency: SQLConvertible {
     package var sqlValue: SQLValue { .text(code) }
-    package init(column: borrowing Column) throws {
+    package init(column: Column) throws {
         guard let currency = Currency(try String(column: column)) else { throw column.unreadable(as: Currency.self) }
         self = currency
     }
@@ -98,7 +98,7 @@ extension Currency: SQLConvertible {
 
 extension JSON: SQLConvertible {
     package var sqlValue: SQLValue { .text(text) }
-    package init(column: borrowing Column) throws {
+    package init(column: Column) throws {
         do { self = try JSON.parse(try String(column: column).utf8) } catch { throw column.unreadable(as: JSON.self) }
     }
 }
@@ -106,7 +106,7 @@ extension JSON: SQLConvertible {
 /// An enumeration of words, stored as the word.
 extension SQLConvertible where Self: RawRepresentable, RawValue == String {
     package var sqlValue: SQLValue { .text(rawValue) }
-    package init(column: borrowing Column) throws {
+    package init(column: Column) throws {
         guard let value = Self(rawValue: try String(column: column)) else { throw column.unreadable(as: Self.self) }
         self = value
     }
@@ -114,5 +114,5 @@ extension SQLConvertible where Self: RawRepresentable, RawValue == String {
 
 extension KeyValue: SQLConvertible {
     package var sqlValue: SQLValue { SQLValue(self) }
-    package init(column: borrowing Column) throws { self = .text(try String(column: column)) }
+    package init(column: Column) throws { self = .text(try String(column: column)) }
 }

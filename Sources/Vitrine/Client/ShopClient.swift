@@ -49,7 +49,8 @@ actor ShopClient {
             headers.add(name: "Content-Length", value: "0")
         }
         for (name, value) in extra { headers.replaceOrAdd(name: name, value: value) }
-        let exchange = Exchange(head: HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: headers), body: bytes)
+        let exchange = Exchange(
+            head: HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: headers), body: bytes)
         let channel = try await connected()
         do {
             return try await withDeadline(Self.deadline) { try await Self.perform(exchange, on: channel) }
@@ -84,7 +85,8 @@ actor ShopClient {
         let promise = channel.eventLoop.makePromise(of: Reply.self)
         channel.eventLoop.execute {
             do {
-                try channel.pipeline.syncOperations.handler(type: ExchangeHandler.self).begin(exchange, promise, on: channel)
+                try channel.pipeline.syncOperations.handler(type: ExchangeHandler.self).begin(
+                    exchange, promise, on: channel)
             } catch {
                 promise.fail(error)
             }

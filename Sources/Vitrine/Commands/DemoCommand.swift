@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Identity
-internal import NIOHTTP1
-internal import Inventory
 internal import ArgumentParser
 internal import Catalog
 internal import Foundation
+internal import Identity
+internal import Inventory
 internal import Kernel
+internal import NIOHTTP1
 internal import Persistence
 internal import ServiceLifecycle
 internal import UnixSignals
@@ -34,7 +34,8 @@ struct DemoCommand: AsyncParsableCommand {
         let shop = try await Shop.open(configuration)
         guard let key = try await shop.identity.administratorKeyAtFirstStart() else {
             await shop.database.close()
-            throw ValidationError("\(path) holds a shop already. The demo begins with a fresh one; name another directory.")
+            throw ValidationError(
+                "\(path) holds a shop already. The demo begins with a fresh one; name another directory.")
         }
         Terminal.say("Filling a sample shop in \(path) ...")
         try await SampleShop(shop: shop).fill()
@@ -62,7 +63,8 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     private static func freshDirectory() -> String {
-        FileManager.default.temporaryDirectory.appendingPathComponent("vitrine-demo-\(UUID().uuidString.prefix(8))").path
+        FileManager.default.temporaryDirectory.appendingPathComponent("vitrine-demo-\(UUID().uuidString.prefix(8))")
+            .path
     }
 
     private static func report(_ tally: Tally) async {

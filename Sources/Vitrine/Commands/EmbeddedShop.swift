@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Persistence
 internal import Identity
 internal import Kernel
 internal import Logging
+internal import Persistence
 internal import ServiceLifecycle
-internal import UnixSignals
 internal import Synchronization
+internal import UnixSignals
 internal import Web
 
 /// A shop that listens for as long as a command works with it.

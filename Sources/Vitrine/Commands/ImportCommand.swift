@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Persistence
 internal import ArgumentParser
 internal import Logging
+internal import Persistence
 
 struct ImportCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

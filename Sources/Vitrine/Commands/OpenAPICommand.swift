@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Web
-internal import Kernel
 internal import ArgumentParser
 internal import Foundation
+internal import Kernel
 internal import Persistence
+internal import Web
 
 struct OpenAPICommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Foundation
-internal import Persistence
 internal import ArgumentParser
+internal import Foundation
 internal import Kernel
 internal import Logging
+internal import Persistence
 internal import Synchronization
 internal import Web
 
@@ -34,7 +34,9 @@ struct ReplayCommand: AsyncParsableCommand {
     @OptionGroup var location: LocationOptions
 
     func validate() throws {
-        if speed == nil, !asFastAsPossible { throw ValidationError("Give --speed, such as 1000x, or --as-fast-as-possible.") }
+        if speed == nil, !asFastAsPossible {
+            throw ValidationError("Give --speed, such as 1000x, or --as-fast-as-possible.")
+        }
         if speed != nil, factor == nil { throw ValidationError("--speed takes a positive number, such as 1000x.") }
     }
 
@@ -84,14 +86,16 @@ struct ReplayCommand: AsyncParsableCommand {
         Terminal.endProgress()
         let seconds = (ContinuousClock.now - start).wholeMilliseconds / 1_000
         Terminal.say(
-            "placed \(Terminal.grouped(outcome.placed)), there already \(Terminal.grouped(outcome.skipped)), in \(seconds) s")
+            "placed \(Terminal.grouped(outcome.placed)), there already \(Terminal.grouped(outcome.skipped)), in \(seconds) s"
+        )
         let own = try RetailLedger(log)
         let books = try await replay.ledger()
         for (name, shop, file) in [
             ("sales", books.sales, own.sales), ("credit", books.credits, own.credits), ("net", books.net, own.net),
         ] {
             let name = name.padding(toLength: 8, withPad: " ", startingAt: 0)
-            Terminal.say("\(name)\(shop.decimal)  \(shop == file ? "equals the file" : "but the file has \(file.decimal)")")
+            Terminal.say(
+                "\(name)\(shop.decimal)  \(shop == file ? "equals the file" : "but the file has \(file.decimal)")")
         }
         return books == own
     }

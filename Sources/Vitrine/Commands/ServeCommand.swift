@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Persistence
-internal import UnixSignals
-internal import Identity
 internal import ArgumentParser
 internal import Foundation
+internal import Identity
 internal import Logging
+internal import Persistence
 internal import ServiceLifecycle
+internal import UnixSignals
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -2,31 +2,31 @@
 
 internal import Foundation
 internal import Kernel
-internal import Logging
-internal import Ordering
+package import Logging
+package import Ordering
 internal import Persistence
 
 /// Every setting of the process.
-struct Configuration: Sendable {
+package struct Configuration: Sendable {
     /// Where the embedded database lies. Default `./vitrine-data`. Environment: `VITRINE_DATA`.
-    var dataDirectory = "vitrine-data"
+    package var dataDirectory = "vitrine-data"
     /// The address to listen on. Default 127.0.0.1. Environment: `VITRINE_HOST`. 0.0.0.0 behind a proxy.
-    var host = "127.0.0.1"
+    package var host = "127.0.0.1"
     /// The port to listen on. Default 8080; 0 takes a free one. Environment: `VITRINE_PORT`.
-    var port = 8_080
+    package var port = 8_080
     /// How clients reach the API, without a slash at the end. Default `http://HOST:PORT`. Environment:
     /// `VITRINE_PUBLIC_URL`. Set it behind a proxy, because links and problem types begin with it.
-    var publicURL: String?
+    package var publicURL: String?
     /// The language of texts that are no translations. Default `en`. Environment: `VITRINE_LANGUAGE`.
-    var language = "en"
+    package var language = "en"
     /// Threads that read the database. Default 2. Environment: `VITRINE_READER_THREADS`. Raise it with the cores.
-    var readerThreads = 2
+    package var readerThreads = 2
     /// Seconds after which an idle connection is closed. Default 60. Environment: `VITRINE_IDLE_TIMEOUT`.
-    var idleSeconds = 60
+    package var idleSeconds = 60
     /// Least severe log lines that are written. Default `notice`. Environment: `VITRINE_LOG_LEVEL`.
-    var logLevel = Logger.Level.notice
+    package var logLevel = Logger.Level.notice
     /// Carts and reservations; see `OrderingModule.Settings` for units and names.
-    var ordering = OrderingModule.Settings()
+    package var ordering = OrderingModule.Settings()
 
     static let help = """
         VITRINE_DATA             directory of the database (vitrine-data)
@@ -42,13 +42,14 @@ struct Configuration: Sendable {
         """
 
     /// - Throws: `Failure` with `misconfigured`, naming the variable and what it takes.
-    init(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
+    package init(environment: [String: String] = ProcessInfo.processInfo.environment) throws {
         func text(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         func number(_ name: String, _ range: ClosedRange<Int>, _ standard: Int) throws -> Int {
             guard let text = text(name) else { return standard }
             guard let value = Int(text), range.contains(value) else {
                 throw Failure(
-                    .misconfigured, "\(name) takes a number from \(range.lowerBound) to \(range.upperBound), not “\(text)”.")
+                    .misconfigured,
+                    "\(name) takes a number from \(range.lowerBound) to \(range.upperBound), not “\(text)”.")
             }
             return value
         }
@@ -63,7 +64,8 @@ struct Configuration: Sendable {
         ordering.cartTimeToLive = .seconds(try number("VITRINE_CART_TTL", 60...31_536_000, 2_592_000))
         if let name = text("VITRINE_LOG_LEVEL") {
             guard let level = Logger.Level(rawValue: name) else {
-                throw Failure(.misconfigured, "VITRINE_LOG_LEVEL takes trace, debug, info, notice, warning, error or critical.")
+                throw Failure(
+                    .misconfigured, "VITRINE_LOG_LEVEL takes trace, debug, info, notice, warning, error or critical.")
             }
             logLevel = level
         }
@@ -74,7 +76,7 @@ struct Configuration: Sendable {
         environment["VITRINE_API_KEY"].flatMap { $0.isEmpty ? nil : $0 }
     }
 
-    var databasePath: String { dataDirectory + "/shop.sqlite" }
+    package var databasePath: String { dataDirectory + "/shop.sqlite" }
 
-    var baseURL: String { publicURL ?? "http://\(host):\(port)" }
+    package var baseURL: String { publicURL ?? "http://\(host):\(port)" }
 }

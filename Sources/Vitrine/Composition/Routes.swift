@@ -2,7 +2,7 @@
 
 internal import Catalog
 internal import Customers
-internal import Hummingbird
+package import Hummingbird
 internal import Identity
 internal import Inventory
 internal import Kernel
@@ -11,11 +11,11 @@ internal import NIOCore
 internal import Ordering
 internal import Payments
 internal import ServiceLifecycle
-internal import Web
+package import Web
 
 extension Shop {
     /// Every endpoint of the shop, one mount for each slice.
-    var sliceEndpoints: [Endpoint] {
+    package var sliceEndpoints: [Endpoint] {
         catalog.endpoints
             + inventory.endpoints
             + customers.endpoints
@@ -29,11 +29,12 @@ extension Shop {
     }
 
     /// Middleware from the outside in, then the endpoints.
-    func makeRouter() -> Router<APIContext> {
+    package func makeRouter() -> Router<APIContext> {
         let router = Router(context: APIContext.self)
         router.add(middleware: ProblemMiddleware(baseURL: configuration.baseURL))
         let authenticate = identity.authenticate
-        RouteTable(services: calls).mount(serviceEndpoints.endpoints(describing: sliceEndpoints), on: router) { endpoint in
+        RouteTable(services: calls).mount(serviceEndpoints.endpoints(describing: sliceEndpoints), on: router) {
+            endpoint in
             [AuthenticationMiddleware(access: endpoint.access, authenticate: authenticate)]
         }
         return router

@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Catalog
-internal import Customers
+package import Catalog
+package import Customers
 internal import Foundation
-internal import Identity
-internal import Inventory
-internal import Jobs
-internal import Kernel
+package import Identity
+package import Inventory
+package import Jobs
+package import Kernel
 internal import Logging
-internal import Ordering
-internal import Payments
-internal import Persistence
+package import Ordering
+package import Payments
+package import Persistence
 internal import ServiceLifecycle
-internal import Web
+package import Web
 
 /// The shop of one process: every room, in the order in which it is built.
-struct Shop: Sendable {
-    let configuration: Configuration
-    let clock: WallClock
-    let database: Database
-    let jobs: JobsModule
-    let identity: IdentityModule
-    let inventory: InventoryModule
-    let catalog: CatalogModule
-    let customers: CustomersModule
-    let payments: PaymentsModule
-    let ordering: OrderingModule
-    let calls: CallServices
+package struct Shop: Sendable {
+    package let configuration: Configuration
+    package let clock: WallClock
+    package let database: Database
+    package let jobs: JobsModule
+    package let identity: IdentityModule
+    package let inventory: InventoryModule
+    package let catalog: CatalogModule
+    package let customers: CustomersModule
+    package let payments: PaymentsModule
+    package let ordering: OrderingModule
+    package let calls: CallServices
 
     /// Opens the data directory, brings its schema up to date and builds the rooms.
     ///
     /// - Throws: `Failure` or `DatabaseError` that says what is wrong with the directory.
-    static func open(_ configuration: Configuration, clock: WallClock = .system) async throws -> Shop {
+    package static func open(_ configuration: Configuration, clock: WallClock = .system) async throws -> Shop {
         let database = try openDatabase(configuration)
         try await Migrator(database: database, migrations: Migrations.all).migrate(clock: clock)
         return try await Shop(configuration, database: database, clock: clock)
@@ -52,7 +52,7 @@ struct Shop: Sendable {
         return Database(engine: try SQLiteEngine(engine))
     }
 
-    init(_ configuration: Configuration, database: Database, clock: WallClock) async throws {
+    package init(_ configuration: Configuration, database: Database, clock: WallClock) async throws {
         self.configuration = configuration
         self.clock = clock
         self.database = database

@@ -2,12 +2,12 @@
 
 internal import Catalog
 internal import Identity
-internal import Jobs
+package import Jobs
 internal import Ordering
 
 extension Shop {
     /// Who hears which event.
-    var relay: Relay {
+    package var relay: Relay {
         jobs.relay([
             // stock.availability_changed, order.placed: in stock or not, and how often it was sold.
             catalog.subscription,

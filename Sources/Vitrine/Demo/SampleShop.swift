@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Jobs
 internal import Catalog
 internal import Inventory
+internal import Jobs
 internal import Kernel
 internal import Persistence
 

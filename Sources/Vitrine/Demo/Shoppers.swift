@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import NIOHTTP1
 internal import Kernel
+internal import NIOHTTP1
 
 /// Simulated customers, who use the shop over HTTP as real ones would: browse, fill a cart, order, pay, send back.
 struct Shoppers: Sendable {
@@ -57,7 +57,8 @@ private struct Shopper {
 
     private mutating func browse(_ currency: String, _ language: String) async throws -> [JSON] {
         let sort = ["newest", "best_selling", "price", "title"][dice.roll(0...3)]
-        let search = dice.roll(1...4) == 1 ? "&q=\(Self.searches[dice.roll(0...5)].replacing(" ", with: "+"))" : "&sort=\(sort)"
+        let search =
+            dice.roll(1...4) == 1 ? "&q=\(Self.searches[dice.roll(0...5)].replacing(" ", with: "+"))" : "&sort=\(sort)"
         let reply = try await get("/v1/products?currency=\(currency)&in_stock=true&limit=20\(search)", language)
         try await think()
         return reply.json["items"]?.array ?? []

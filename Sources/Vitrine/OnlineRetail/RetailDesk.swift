@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import NIOHTTP1
 internal import Kernel
+internal import NIOHTTP1
 
 /// Turns one document of the log into calls of the public API. `docs/ONLINE-RETAIL.md` says why each looks as it does.
 struct Desk: Sendable {
@@ -30,7 +30,8 @@ struct Desk: Sendable {
     private func sell(_ document: RetailLog.Document) async throws -> Bool {
         var order: [JSON.Member] = [
             .init("currency", .string(RetailLog.currency.code)), .init("external_id", .string(document.number)),
-            .init("placed_at", .string(document.date.rfc3339)), .init("payment", ["external": .string(document.number)]),
+            .init("placed_at", .string(document.date.rfc3339)),
+            .init("payment", ["external": .string(document.number)]),
             .init("lines", .array(document.lines.map(line))),
         ]
         if let customer = document.customer.flatMap({ customers[$0] }) {
@@ -65,7 +66,8 @@ struct Desk: Sendable {
         let reasons = Set(document.lines.map(\.description)).filter { !$0.isEmpty }.sorted()
         let adjustment: JSON = [
             "location_id": .string(warehouse), "reason": "written_off", "external_id": .string(document.number),
-            "reference": .string(reasons.isEmpty ? document.number : String(reasons.joined(separator: "; ").prefix(200))),
+            "reference": .string(
+                reasons.isEmpty ? document.number : String(reasons.joined(separator: "; ").prefix(200))),
             "lines": .array(lines),
         ]
         return try await post("/v1/inventory/adjustments?fields=lines.sku", adjustment, "write-off", document) != nil
@@ -97,10 +99,11 @@ struct Desk: Sendable {
     ) async throws -> ShopClient.Reply? {
         let headers = [("Idempotency-Key", "online-retail:\(step):\(document.number)")]
         let reply = try await client.send(.POST, path, body, headers: headers)
-        if reply.status == 409, ["external_id_taken", "conflict"].contains(reply.json["code"]?.string) { return nil }
+        if reply.status == 409, reply.json["code"]?.string == "external_id_taken" { return nil }
         guard reply.isSuccess else {
             throw Failure(
-                .unavailable, "The shop refused \(step) \(document.number) with \(reply.status): \(reply.text.prefix(500))")
+                .unavailable,
+                "The shop refused \(step) \(document.number) with \(reply.status): \(reply.text.prefix(500))")
         }
         return reply
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Jobs
 internal import Catalog
 internal import Customers
 internal import Inventory
+internal import Jobs
 internal import Kernel
 internal import Persistence
 

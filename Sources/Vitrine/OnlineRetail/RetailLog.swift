@@ -59,7 +59,8 @@ struct RetailLog: Sendable {
         var rows = CSVRows(bytes: bytes)
         let header = rows.next()
         guard header == Self.columns else {
-            throw Failure(.misconfigured, "The first line must name the columns \(Self.columns.joined(separator: ",")).")
+            throw Failure(
+                .misconfigured, "The first line must name the columns \(Self.columns.joined(separator: ",")).")
         }
         var documents: [Document] = []
         var places: [String: Int] = [:]

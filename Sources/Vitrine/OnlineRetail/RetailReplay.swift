@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import NIOHTTP1
 internal import Foundation
 internal import Kernel
+internal import NIOHTTP1
 internal import Synchronization
 
 /// Places a log's documents through a shop's public API, each once, whatever happens in between.
@@ -67,7 +67,8 @@ struct RetailReplay: Sendable {
             guard let value = reply.json[name] else { throw Failure(.corrupt, "The ledger has no \(name).") }
             return try RetailLedger.money(value)
         }
-        return RetailLedger(sales: try sum("sales").adding(sum("adjustments")), credits: try sum("credits"), net: try sum("net"))
+        return RetailLedger(
+            sales: try sum("sales").adding(sum("adjustments")), credits: try sum("credits"), net: try sum("net"))
     }
 
     private func wait(for document: RetailLog.Document, since start: ContinuousClock.Instant) async throws {
@@ -189,7 +190,9 @@ extension ShopClient {
         var next: String? = path
         while let page = next {
             let reply = try await send(.GET, page)
-            guard reply.isSuccess else { throw Failure(.unavailable, "The shop answered \(reply.status): \(reply.text)") }
+            guard reply.isSuccess else {
+                throw Failure(.unavailable, "The shop answered \(reply.status): \(reply.text)")
+            }
             for item in reply.json["items"]?.array ?? [] { use(item) }
             // Links are absolute; this connection needs their path.
             next = reply.json["next"]?.string.flatMap { link in

@@ -21,11 +21,12 @@ package enum EntityTag {
     package static func versions(ifMatch header: String) -> Set<Int64>? {
         let tags = list(header)
         if tags.contains("*") { return nil }
-        return Set(tags.compactMap { tag in
-            guard !tag.hasPrefix("W/") else { return nil }
-            let text = opaque(tag)
-            return Int64(text.prefix { $0 != "-" })
-        })
+        return Set(
+            tags.compactMap { tag in
+                guard !tag.hasPrefix("W/") else { return nil }
+                let text = opaque(tag)
+                return Int64(text.prefix { $0 != "-" })
+            })
     }
 
     private static func list(_ header: String) -> [String] {

@@ -39,7 +39,9 @@ package struct OpenAPIDocument {
             "paths": .object(paths.map { .init($0.path, .object($0.operations)) }),
             "components": [
                 "securitySchemes": [
-                    "api_key": ["type": "http", "scheme": "bearer", "description": "An API key, as the administrator made it."]
+                    "api_key": [
+                        "type": "http", "scheme": "bearer", "description": "An API key, as the administrator made it.",
+                    ]
                 ],
                 "schemas": .object(
                     ([JSON.Member("Problem", Self.problem)] + schemas.members).sorted { $0.name < $1.name }),
@@ -109,7 +111,8 @@ package struct OpenAPIDocument {
                 "description": .string("More than \(PageLimits.largest) counts as \(PageLimits.largest)."),
             ]
             parameters.append(standard("limit", "query", false, "Elements on a page.", limit))
-            parameters.append(standard("cursor", "query", false, "From `next` or `prev` of another page.", ["type": "string"]))
+            parameters.append(
+                standard("cursor", "query", false, "From `next` or `prev` of another page.", ["type": "string"]))
         }
         if endpoint.answer != nil {
             parameters.append(
@@ -137,7 +140,8 @@ package struct OpenAPIDocument {
         var success: [JSON.Member] = [.init("description", "Success.")]
         if let answer = endpoint.answer {
             success.append(
-                .init("content", .object([.init(endpoint.answerContentType, ["schema": schemas.reference(to: answer)])])))
+                .init(
+                    "content", .object([.init(endpoint.answerContentType, ["schema": schemas.reference(to: answer)])])))
         } else if endpoint.status != 204 {
             success.append(.init("content", .object([.init(endpoint.answerContentType, [:])])))
         }

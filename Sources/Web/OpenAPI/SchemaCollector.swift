@@ -60,7 +60,9 @@ struct SchemaCollector {
         if let format = form.format { members.append(.init("format", .string(format))) }
         if let pattern = form.pattern { members.append(.init("pattern", .string(pattern))) }
         if form.values == nil, form.pattern == nil, form.format == nil {
-            if form.lengths.lowerBound > 0 { members.append(.init("minLength", .integer(Int64(form.lengths.lowerBound)))) }
+            if form.lengths.lowerBound > 0 {
+                members.append(.init("minLength", .integer(Int64(form.lengths.lowerBound))))
+            }
             members.append(.init("maxLength", .integer(Int64(form.lengths.upperBound))))
         }
         if let example = form.example { members.append(.init("examples", [.string(example)])) }

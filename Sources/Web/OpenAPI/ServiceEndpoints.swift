@@ -16,7 +16,8 @@ package struct ServiceEndpoints: Sendable {
     package func endpoints(describing described: [Endpoint]) -> [Endpoint] {
         let problems = Self.problems(of: described)
         let pages = [
-            Endpoint.page("/problems", "listProblems", "All kinds of problems", contentType: "text/html; charset=utf-8") {
+            Endpoint.page("/problems", "listProblems", "All kinds of problems", contentType: "text/html; charset=utf-8")
+            {
                 (_: Call, _: NoBody) in Self.html("Problems", Self.list(problems))
             },
             Endpoint.page(
@@ -35,7 +36,8 @@ package struct ServiceEndpoints: Sendable {
     /// The document as JSON text with a line for each value.
     package func text(describing described: [Endpoint]) -> String {
         let all = endpoints(describing: described)
-        return OpenAPIDocument(endpoints: all, title: "Vitrine", version: version, server: server).json.prettyText + "\n"
+        return OpenAPIDocument(endpoints: all, title: "Vitrine", version: version, server: server).json.prettyText
+            + "\n"
     }
 
     private func document(of others: [Endpoint]) -> Endpoint {
@@ -45,7 +47,8 @@ package struct ServiceEndpoints: Sendable {
             ) { (_: Call, _: NoBody) in bytes }
         }
         // The document describes its own address, too, which does not depend on its bytes.
-        let json = OpenAPIDocument(endpoints: others + [make([])], title: "Vitrine", version: version, server: server).json
+        let json = OpenAPIDocument(endpoints: others + [make([])], title: "Vitrine", version: version, server: server)
+            .json
         return make(Array(json.text.utf8))
     }
 
@@ -58,7 +61,8 @@ package struct ServiceEndpoints: Sendable {
     }
 
     private static func list(_ problems: [ProblemType]) -> String {
-        "<ul>" + problems.map { "<li>\($0.status) <a href=\"/problems/\($0.slug)\">\($0.title)</a></li>" }.joined() + "</ul>"
+        "<ul>" + problems.map { "<li>\($0.status) <a href=\"/problems/\($0.slug)\">\($0.title)</a></li>" }.joined()
+            + "</ul>"
     }
 
     private static func article(_ problem: ProblemType) -> String {

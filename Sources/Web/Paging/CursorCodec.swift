@@ -37,7 +37,8 @@ package struct CursorCodec: Sendable {
         }
         let payload = Array(bytes.dropLast(Self.signatureLength))
         guard Self.isEqual(sign(payload, binding), Array(bytes.suffix(Self.signatureLength))) else {
-            throw Problem(.invalidCursor, "This cursor belongs to another list, filter or sorting, or to another server.")
+            throw Problem(
+                .invalidCursor, "This cursor belongs to another list, filter or sorting, or to another server.")
         }
         var reader = Reader(bytes: payload[2...])
         let issuedAt = Timestamp(milliseconds: Int64(reader.integer()))

@@ -21,7 +21,8 @@ extension Problem {
     private static func describing(_ error: DatabaseError) -> Problem {
         switch error.kind {
         case .unique: Problem(.conflict, "A value that must be unique is taken already.").with(cause: error)
-        case .foreignKey: Problem(.conflict, "Something it refers to does not exist, or still refers to it.").with(cause: error)
+        case .foreignKey:
+            Problem(.conflict, "Something it refers to does not exist, or still refers to it.").with(cause: error)
         case .busy, .full, .readOnly, .corrupt, .io:
             Problem(.unavailable, "The database cannot take the request just now.").with(cause: error).retrying
         case .check, .notNull, .statement:

@@ -57,6 +57,9 @@ extension ProblemType {
     package static let conflict = ProblemType(
         "conflict", 409, "Something with the same key exists",
         "A value that must be unique, such as a SKU or a mail address, is taken. `detail` says which.")
+    package static let externalIDTaken = ProblemType(
+        "external-id-taken", 409, "Something with this external_id exists",
+        "`existing` is what has it. If you are repeating an import, it is done already.")
     package static let preconditionFailed = ProblemType(
         "precondition-failed", 412, "It has changed since you read it",
         "`current_etag` is the present state's. Read it again, merge, and send the new ETag in `If-Match`.")
@@ -67,7 +70,8 @@ extension ProblemType {
         "`detail` lists the content types and encodings that are accepted here.")
     package static let invalidBody = ProblemType(
         "invalid-body", 422, "The body is not valid",
-        "The body is JSON, but not what this operation takes. `errors` has a JSON Pointer for each fault. Nothing changed.")
+        "The body is JSON, but not what this operation takes. `errors` has a JSON Pointer for each fault. Nothing changed."
+    )
     package static let idempotencyMismatch = ProblemType(
         "idempotency-key-reused", 422, "The idempotency key was used for another request",
         "A key belongs to one request for seven days. Use a new key for a new request.")
@@ -84,7 +88,8 @@ extension ProblemType {
     /// The problems that any operation may answer with.
     package static let common: [ProblemType] = [
         malformedRequest, invalidParameter, invalidCursor, unauthenticated, insufficientScope, notFound,
-        methodNotAllowed, notAcceptable, requestTimeout, inProgress, conflict, preconditionFailed, contentTooLarge,
+        methodNotAllowed, notAcceptable, requestTimeout, inProgress, conflict, externalIDTaken, preconditionFailed,
+        contentTooLarge,
         unsupportedMediaType, invalidBody, idempotencyMismatch, preconditionRequired, internalError, unavailable,
     ]
 }

@@ -12,7 +12,8 @@ extension Schema where Value == String {
             decode: { json, decoding in
                 guard let text = text(json, &decoding) else { return nil }
                 // Every character is at least one byte, so the cheap count decides for most.
-                let count = text.utf8.count <= lengths.upperBound && lengths.lowerBound <= 1 && !text.isEmpty
+                let count =
+                    text.utf8.count <= lengths.upperBound && lengths.lowerBound <= 1 && !text.isEmpty
                     ? lengths.upperBound : text.count
                 if count < lengths.lowerBound {
                     decoding.fail("too_short", "At least \(lengths.lowerBound) characters are needed.")

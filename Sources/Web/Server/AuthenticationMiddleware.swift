@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Kernel
 internal import HTTPTypes
 package import Hummingbird
+internal import Kernel
 
 /// Finds out who asks, and refuses who may not, before anything is looked up on their behalf.
 package struct AuthenticationMiddleware: RouterMiddleware {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Persistence
 internal import HTTPTypes
 internal import Hummingbird
 internal import Kernel
 internal import NIOCore
+internal import Persistence
 internal import Resilience
 
 /// Serves one endpoint: reads the request as the endpoint says, calls its handler, and settles what is common to answers.
@@ -104,11 +104,15 @@ struct EndpointResponder: HTTPResponder {
     private func requireContentType(_ headers: HTTPFields) throws {
         let header = headers[.contentType] ?? ""
         let parts = header.split(separator: ";").map { $0.trimmingSpace.lowercased() }
-        let isUTF8 = parts.dropFirst().allSatisfy { !$0.hasPrefix("charset=") || $0.hasSuffix("utf-8") || $0.hasSuffix("utf-8\"") }
+        let isUTF8 = parts.dropFirst().allSatisfy {
+            !$0.hasPrefix("charset=") || $0.hasSuffix("utf-8") || $0.hasSuffix("utf-8\"")
+        }
         guard let type = parts.first, endpoint.contentTypes.contains(type), isUTF8 else {
             let accepted = endpoint.contentTypes.joined(separator: " or ")
             throw Problem(.unsupportedMediaType, "Send Content-Type: \(accepted), in UTF-8.")
-                .with(header: endpoint.method == .patch ? "Accept-Patch" : "Accept-Post", endpoint.contentTypes.joined(separator: ", "))
+                .with(
+                    header: endpoint.method == .patch ? "Accept-Patch" : "Accept-Post",
+                    endpoint.contentTypes.joined(separator: ", "))
         }
     }
 

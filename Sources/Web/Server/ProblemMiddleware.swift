@@ -57,7 +57,8 @@ extension Response {
         }
         if let name = HTTPField.Name("X-Request-Id") { headers.append(HTTPField(name: name, value: requestID)) }
         let hasNoBody = response.status == 204 || response.status == 304
-        let body = method == .head || hasNoBody ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: response.body))
+        let body =
+            method == .head || hasNoBody ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: response.body))
         self.init(status: .init(code: response.status), headers: headers, body: body)
         if method == .head, !hasNoBody { self.headers[.contentLength] = String(response.body.count) }
     }

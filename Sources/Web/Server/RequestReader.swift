@@ -49,7 +49,9 @@ struct RequestReader {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = PercentEncoding.decode(parts[0]),
                 let value = PercentEncoding.decode(parts.count > 1 ? parts[1] : "")
-            else { throw Problem(.invalidParameter, "The query string is not percent-encoded UTF-8: \(pair.prefix(60))") }
+            else {
+                throw Problem(.invalidParameter, "The query string is not percent-encoded UTF-8: \(pair.prefix(60))")
+            }
             return (name, value)
         }
     }
@@ -75,7 +77,8 @@ struct RequestReader {
             guard let field = fields.first(where: { $0.name == name }) else {
                 let known = (fields.map(\.name) + standardNames.sorted()).joined(separator: ", ")
                 throw Problem(
-                    .invalidParameter, "There is no parameter \(name.prefix(60)) here. Known: \(known.isEmpty ? "none" : known).")
+                    .invalidParameter,
+                    "There is no parameter \(name.prefix(60)) here. Known: \(known.isEmpty ? "none" : known).")
             }
             if case .array(let element, _) = field.form {
                 let parts = texts.flatMap { $0.split(separator: ",") }

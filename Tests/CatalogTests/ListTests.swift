@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Kernel
+import TestSupport
+import Testing
+
+@testable import Catalog
+
+struct ListTests {
+    /// Sixty things: their prices, sales and titles repeat, so that only the tie-breaker tells them apart.
+    private func fill(_ shop: TestShop) async throws {
+        let lines = (0..<60).map { number in
+            """
+            {"title":"\(["Linen cushion", "Oak board", "Café lamp"][number % 3])","handle":"p\(number)",\
+            "attributes":{"colour":"\(["red", "blue"][number % 2])","row":"\(number / 10)"},\
+            "variants":[{"sku":"P\(number)","prices":[{"amount":\(100 * (number % 7 + 1)),"currency":"GBP"}]}]}
+            """
+        }
+        let reply = try await shop.send(
+            .post, "/v1/products/import", body: Array(lines.joined(separator: "\n").utf8),
+            headers: ["Content-Type": "application/x-ndjson"])
+        #expect(reply.json["failed"] == 0)
+    }
+
+    private func walk(_ shop: TestShop, _ query: String) async throws -> [String] {
+        var handles: [String] = []
+        var next: String? = "/v1/products?limit=7&\(query)"
+        while let page = next {
+            let reply = try await shop.get(page)
+            #expect(reply.status == 200, "\(reply.text)")
+            handles += reply.items.compactMap { $0["handle"]?.string }
+            next = reply.json["next"]?.string.flatMap { link in link.range(of: "/v1/").map { String(link[$0.lowerBound...]) } }
+        }
+        return handles
+    }
+
+    @Test(arguments: [
+        "sort=newest", "sort=title", "sort=-title", "sort=price&currency=GBP", "sort=-price&currency=GBP",
+        "sort=best_selling", "q=cushion+oak", "q=linen",
+    ])
+    func `every sorting walks each product once`(query: String) async throws {
+        try await TestShop.run { shop in
+            try await fill(shop)
+            let handles = try await walk(shop, query)
+            #expect(Set(handles).count == handles.count)
+            #expect(handles.count == (query == "q=linen" ? 20 : query.hasPrefix("q=") ? 0 : 60))
+        }
+    }
+
+    @Test func `a walk survives what comes and goes meanwhile`() async throws {
+        try await TestShop.run { shop in
+            try await fill(shop)
+            let first = try await shop.get("/v1/products?limit=20&sort=title")
+            let seen = first.items.compactMap { $0["handle"]?.string }
+            let gone = try #require(first.items.last?["id"]?.string)
+            _ = try await shop.delete("/v1/products/\(gone)")
+            _ = try await shop.makeProduct("Z1", title: "A first title")
+            let link = try #require(first.json["next"]?.string)
+            let path = try #require(link.range(of: "/v1/").map { String(link[$0.lowerBound...]) })
+            let second = try await shop.get(path).items.compactMap { $0["handle"]?.string }
+            #expect(second.count == 20 && Set(seen).isDisjoint(with: second))
+            let back = try #require(try await shop.get(path).json["prev"]?.string)
+            let previous = try #require(back.range(of: "/v1/").map { String(back[$0.lowerBound...]) })
+            #expect(try await shop.get(previous).items.last?["handle"]?.string == seen[18])
+        }
+    }
+
+    @Test func `filters narrow the list`() async throws {
+        try await TestShop.run { shop in
+            try await fill(shop)
+            #expect(try await walk(shop, "attributes=colour:red").count == 30)
+            #expect(try await walk(shop, "attributes=colour:red,colour:blue,row:0").count == 10)
+            let cheap = try await walk(shop, "currency=GBP&price_min=200&price_max=300&sort=price")
+            #expect(cheap.count == 18 && cheap.first == "p1")
+            #expect(try await walk(shop, "currency=EUR").isEmpty)
+            #expect(try await shop.get("/v1/products?price_min=1").status == 400)
+            #expect(try await shop.get("/v1/products?sort=price").status == 400)
+            #expect(try await shop.get("/v1/products?sort=relevance").status == 400)
+            let faceted = try await shop.get("/v1/products?facets=colour&attributes=row:0&limit=1")
+            #expect(faceted.json.at("facets", "colour", "0", "count") == 5)
+            let ids = try await shop.get("/v1/products?limit=3&fields=id").items.compactMap { $0["id"]?.string }
+            #expect(try await walk(shop, "ids=\(ids.joined(separator: ","))").count == 3)
+        }
+    }
+
+    @Test(arguments: [
+        ("linen", true), ("LINEN", true), ("lin", true), ("linne", true), ("linem", true), ("lnien", true),
+        ("liinen", true), ("cafe", true), ("café", true), ("oak boa", true), ("P17", true), ("linen oak", false),
+        ("xyzzy", false), ("lixxn", false), ("*", false), ("\"", false), ("a OR b NOT c", false), ("title:x", false),
+    ])
+    func `search finds words, their beginnings and words with one error`(text: String, finds: Bool) async throws {
+        try await TestShop.run { shop in
+            try await fill(shop)
+            let query = text.replacing(" ", with: "+").replacing("\"", with: "%22").replacing("é", with: "%C3%A9")
+            let reply = try await shop.get("/v1/products?q=\(query)")
+            #expect(reply.status == 200)
+            #expect(reply.items.isEmpty != finds, "\(text)")
+        }
+    }
+
+    @Test func `a title counts more than a description`() async throws {
+        try await TestShop.run { shop in
+            _ = try await shop.makeProduct("A1", title: "Board", extra: [("description", "goes well with a teapot")])
+            _ = try await shop.makeProduct("A2", title: "Teapot")
+            #expect(try await shop.get("/v1/products?q=teapot").items.map { $0["title"] } == ["Teapot", "Board"])
+        }
+    }
+
+    @Test func `stock and sales reach the catalogue`() async throws {
+        try await TestShop.run { shop in
+            try await shop.stocked("A1", 2)
+            try await shop.stocked("A2", 9)
+            _ = try await shop.makeProduct("A3")
+            await shop.shop.relay.drain()
+            #expect(try await shop.get("/v1/products?in_stock=true").items.count == 2)
+            #expect(try await shop.get("/v1/products?in_stock=false").items.count == 1)
+            _ = try await shop.placeOrder(TestShop.order([("A1", 2)]))
+            await shop.shop.relay.drain()
+            #expect(try await shop.get("/v1/products?in_stock=true").items.map { $0["handle"] } == ["a2"])
+            #expect(try await shop.get("/v1/products?sort=best_selling").items.first?["handle"] == "a1")
+        }
+    }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Kernel
+import Persistence
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Jobs
+
+struct RelayTests {
+    private func withJobs(_ test: (JobsModule, Database) async throws -> Void) async throws {
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        let database = Database(engine: try SQLiteEngine(.init(path: directory.path + "/test.sqlite")))
+        try await Migrator(database: database, migrations: JobsModule.migrations).migrate(clock: .system)
+        try await database.write { try $0.run(script: "CREATE TABLE heard (subject TEXT NOT NULL)") }
+        try await test(JobsModule(database: database, clock: .system), database)
+        await database.close()
+    }
+
+    private func heard(_ database: Database) async throws -> [String] {
+        try await database.read { try $0.all("SELECT subject FROM heard ORDER BY rowid") { try $0.next(String.self) } }
+    }
+
+    @Test func `each event is heard once, in order, however often the relay runs`() async throws {
+        try await withJobs { jobs, database in
+            let subscription = Subscription("test", to: ["thing.made"]) { event, transaction in
+                try transaction.execute("INSERT INTO heard (subject) VALUES (\(event.subject))")
+            }
+            for number in 0..<500 {
+                try await database.write { transaction in
+                    let type = number % 2 == 0 ? "thing.made" : "thing.lost"
+                    try jobs.outbox.publish(type, subject: "\(number)", actor: "test", [:], in: transaction)
+                }
+            }
+            await jobs.relay([subscription]).drain()
+            await jobs.relay([subscription]).drain()
+            #expect(try await heard(database) == (0..<500).filter { $0 % 2 == 0 }.map(String.init))
+        }
+    }
+
+    @Test func `an event of a change that was undone is never heard`() async throws {
+        try await withJobs { jobs, database in
+            struct Undone: Error {}
+            try? await database.write { transaction in
+                try jobs.outbox.publish("thing.made", subject: "ghost", actor: "test", [:], in: transaction)
+                throw Undone()
+            }
+            let subscription = Subscription("test", to: ["thing.made"]) { event, transaction in
+                try transaction.execute("INSERT INTO heard (subject) VALUES (\(event.subject))")
+            }
+            await jobs.relay([subscription]).drain()
+            let subjects = try await heard(database)
+            #expect(subjects.isEmpty)
+        }
+    }
+
+    @Test func `a consumer that fails keeps its place, and the others go on`() async throws {
+        try await withJobs { jobs, database in
+            struct Trouble: Error {}
+            let isBroken = Mutex(true)
+            let troubled = Subscription("troubled", to: ["thing.made"]) { event, transaction in
+                try transaction.execute("INSERT INTO heard (subject) VALUES (\("troubled " + event.subject))")
+                if isBroken.withLock({ $0 }) { throw Trouble() }
+            }
+            let healthy = Subscription("healthy", to: ["thing.made"]) { event, transaction in
+                try transaction.execute("INSERT INTO heard (subject) VALUES (\("healthy " + event.subject))")
+            }
+            try await database.write { try jobs.outbox.publish("thing.made", subject: "1", actor: "test", [:], in: $0) }
+            let relay = jobs.relay([troubled, healthy])
+            await relay.drain()
+            #expect(try await heard(database) == ["healthy 1"])
+            isBroken.withLock { $0 = false }
+            await relay.drain()
+            #expect(try await heard(database) == ["healthy 1", "troubled 1"])
+        }
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HTTPTypes
+import Hummingbird
+import Identity
+import Inventory
+import Kernel
+import Logging
+import NIOCore
+import NIOEmbedded
+import Ordering
+import Persistence
+import Synchronization
+import Web
+
+import Vitrine
+
+/// A clock that stands still until a test turns it.
+package final class TestClock: Sendable {
+    private let time: Mutex<Timestamp>
+
+    package init(_ start: Timestamp = Timestamp(milliseconds: 1_795_300_000_000)) { time = Mutex(start) }
+
+    package var wall: WallClock { WallClock { [self] in time.withLock { $0 } } }
+
+    package func advance(by duration: Duration) {
+        time.withLock { $0 = $0.advanced(by: duration) }
+    }
+}
+
+/// The assembled shop on a database of its own, asked in process: everything but the socket.
+package struct TestShop: Sendable {
+    package let shop: Shop
+    package let clock: TestClock
+    package let directory: TestDirectory
+    package let key: String
+    private let responder: RouterResponder<APIContext>
+
+    package init(clock: TestClock = TestClock()) async throws {
+        self.clock = clock
+        directory = try TestDirectory()
+        var configuration = try Configuration(environment: [:])
+        configuration.dataDirectory = directory.path
+        shop = try await Shop.open(configuration, clock: clock.wall)
+        key = try await shop.identity.administratorKeyAtFirstStart() ?? ""
+        responder = shop.makeRouter().buildResponder()
+    }
+
+    /// Opens a shop for the length of a test, and checks its books at the end: a test that leaves stock, reservations
+    /// or the ledger at odds has found something, whatever it was about.
+    package static func run(
+        clock: TestClock = TestClock(), _ test: (TestShop) async throws -> Void
+    ) async throws {
+        let shop = try await TestShop(clock: clock)
+        do {
+            try await test(shop)
+            let faults = try await shop.shop.database.read { connection in
+                try shop.shop.inventory.audit(in: connection) + shop.shop.ordering.audit(in: connection)
+            }
+            if !faults.isEmpty { throw BooksDisagree(faults: faults) }
+        } catch {
+            await shop.close()
+            throw error
+        }
+        await shop.close()
+    }
+
+    package func close() async {
+        await shop.database.close()
+        directory.remove()
+    }
+
+    package struct BooksDisagree: Error { let faults: [String] }
+
+    // MARK: Asking
+
+    package func send(
+        _ method: HTTPRequest.Method, _ path: String, body: [UInt8]? = nil, headers extra: [String: String] = [:],
+        key: String? = nil
+    ) async throws -> Reply {
+        var headers = HTTPFields()
+        let bearer = key ?? self.key
+        if !bearer.isEmpty { headers[.authorization] = "Bearer \(bearer)" }
+        if let body {
+            headers[.contentType] = method == .patch ? "application/merge-patch+json" : "application/json"
+            headers[.contentLength] = String(body.count)
+        } else if method != .get {
+            headers[.contentLength] = "0"
+        }
+        for (name, value) in extra {
+            guard let name = HTTPField.Name(name) else { continue }
+            headers[name] = value.isEmpty ? nil : value
+        }
+        let request = Request(
+            head: HTTPRequest(method: method, scheme: "http", authority: "localhost", path: path, headerFields: headers),
+            body: RequestBody(buffer: ByteBuffer(bytes: body ?? [])))
+        let context = APIContext(
+            source: ApplicationRequestContextSource(channel: EmbeddedChannel(), logger: Logger(label: "test")))
+        let response = try await responder.respond(to: request, context: context)
+        let collector = Collector()
+        try await response.body.write(collector)
+        return Reply(status: response.status.code, headers: response.headers, body: collector.bytes)
+    }
+
+    package func get(_ path: String, headers: [String: String] = [:]) async throws -> Reply {
+        try await send(.get, path, headers: headers)
+    }
+
+    package func post(_ path: String, _ body: JSON = [:], headers: [String: String] = [:]) async throws -> Reply {
+        try await send(.post, path, body: Array(body.text.utf8), headers: headers)
+    }
+
+    package func patch(_ path: String, _ body: JSON, ifMatch: String = "*") async throws -> Reply {
+        try await send(.patch, path, body: Array(body.text.utf8), headers: ["If-Match": ifMatch])
+    }
+
+    package func put(_ path: String, _ body: JSON, headers: [String: String] = [:]) async throws -> Reply {
+        try await send(.put, path, body: Array(body.text.utf8), headers: headers)
+    }
+
+    package func delete(_ path: String, ifMatch: String = "*") async throws -> Reply {
+        try await send(.delete, path, headers: ["If-Match": ifMatch])
+    }
+}
+
+/// An answer, whole.
+package struct Reply: Sendable {
+    package let status: Int
+    package let headers: HTTPFields
+    package let body: [UInt8]
+
+    package var json: JSON { (try? JSON.parse(body, depthMax: 64)) ?? .null }
+    package var text: String { String(decoding: body, as: UTF8.self) }
+    package var id: String { json["id"]?.string ?? "" }
+    package var code: String? { json["code"]?.string }
+    package var items: [JSON] { json["items"]?.array ?? [] }
+
+    package func header(_ name: String) -> String? { HTTPField.Name(name).flatMap { headers[$0] } }
+}
+
+extension JSON {
+    /// A value deep inside: `json.at("totals", "total", "amount")`; array elements by number.
+    package func at(_ path: String...) -> JSON? {
+        path.reduce(self) { value, step in
+            Int(step).flatMap { number in value?.array.flatMap { $0.indices.contains(number) ? $0[number] : nil } }
+                ?? value?[step]
+        }
+    }
+}
+
+private final class Collector: ResponseBodyWriter, Sendable {
+    private let gathered = Mutex<[UInt8]>([])
+    var bytes: [UInt8] { gathered.withLock { $0 } }
+    func write(_ buffer: ByteBuffer) async throws {
+        gathered.withLock { $0.append(contentsOf: buffer.readableBytesView) }
+    }
+    func finish(_ trailers: HTTPFields?) async throws {}
+}
+
+/// A folder that lives as long as a test.
+package struct TestDirectory: Sendable {
+    package let path: String
+
+    package init() throws {
+        path = FileManager.default.temporaryDirectory.appendingPathComponent("vitrine-test-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    package func remove() { try? FileManager.default.removeItem(atPath: path) }
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Kernel
+import TestSupport
+import Testing
+
+@testable import Web
+
+/// What is the same for every endpoint, seen through the assembled shop.
+struct RequestTests {
+    @Test func `every refusal is a problem whose type the server explains`() async throws {
+        try await TestShop.run { shop in
+            let refusals = [
+                (400, try await shop.get("/v1/products?limit=0")), (401, try await shop.send(.get, "/v1/products", key: "vk_x")),
+                (404, try await shop.get("/nowhere")), (404, try await shop.get("/v1/products/prod_1")),
+                (405, try await shop.send(.delete, "/v1/products")),
+                (406, try await shop.get("/v1/products", headers: ["Accept": "text/html"])),
+                (413, try await shop.send(.post, "/v1/products", body: Array(repeating: 0x20, count: 1_100_000))),
+                (415, try await shop.send(.post, "/v1/products", body: [0x7B], headers: ["Content-Type": "text/plain"])),
+                (422, try await shop.post("/v1/products", ["title": 7])),
+                (428, try await shop.send(.delete, "/v1/products/\(ProductID.make(at: shop.clock.wall.now()))")),
+            ]
+            for (status, reply) in refusals {
+                #expect(reply.status == status, "\(reply.text)")
+                #expect(reply.header("Content-Type") == "application/problem+json")
+                #expect(reply.json["status"]?.integer == Int64(status))
+                let type = try #require(reply.json["type"]?.string)
+                let path = try #require(type.range(of: "/problems/").map { String(type[$0.lowerBound...]) })
+                let page = try await shop.send(.get, path, headers: ["Authorization": ""])
+                #expect(page.status == 200 && page.text.contains(reply.code ?? "?"))
+            }
+            #expect(refusals[4].1.header("Allow") == "GET, HEAD, POST")
+        }
+    }
+
+    @Test func `an unchanged answer is not sent again, and a changed one is`() async throws {
+        try await TestShop.run { shop in
+            let product = try await shop.makeProduct("A1")
+            let path = "/v1/products/\(product.id)"
+            let first = try await shop.get(path)
+            let tag = try #require(first.header("ETag"))
+            let second = try await shop.get(path, headers: ["If-None-Match": "\"other\", \(tag)"])
+            #expect(second.status == 304 && second.body.isEmpty && second.header("ETag") == tag)
+            _ = try await shop.patch(path, ["title": "Cup"], ifMatch: tag)
+            #expect(try await shop.get(path, headers: ["If-None-Match": tag]).status == 200)
+        }
+    }
+
+    @Test func `a change of a state that was not read is refused with the present tag`() async throws {
+        try await TestShop.run { shop in
+            let product = try await shop.makeProduct("A1")
+            let path = "/v1/products/\(product.id)"
+            let stale = try #require(product.header("ETag"))
+            #expect(try await shop.patch(path, ["title": "One"], ifMatch: stale).status == 200)
+            let refused = try await shop.patch(path, ["title": "Two"], ifMatch: stale)
+            #expect(refused.status == 412)
+            #expect(refused.json["current_etag"]?.string == "\"2\"")
+            #expect(try await shop.get(path).json["title"] == "One")
+            #expect(try await shop.patch(path, ["title": "Three"], ifMatch: "\"2\"").status == 200)
+        }
+    }
+
+    @Test func `a keyed request is done once and answered the same, byte for byte`() async throws {
+        try await TestShop.run { shop in
+            let body: JSON = ["email": "ada@example.com"]
+            let first = try await shop.post("/v1/customers", body, headers: ["Idempotency-Key": "k1"])
+            let second = try await shop.post("/v1/customers", body, headers: ["Idempotency-Key": "\"k1\""])
+            #expect(first.status == 201 && second.status == 201)
+            #expect(first.body == second.body && second.header("ETag") == first.header("ETag"))
+            #expect(second.header("Idempotent-Replayed") == "true" && first.header("Idempotent-Replayed") == nil)
+            let other = try await shop.post("/v1/customers", ["email": "b@example.com"], headers: ["Idempotency-Key": "k1"])
+            #expect(other.status == 422 && other.code == "idempotency_key_reused")
+            #expect(try await shop.get("/v1/customers").items.count == 1)
+        }
+    }
+
+    @Test func `a refusal of the business is replayed, a malformed request is not`() async throws {
+        try await TestShop.run { shop in
+            let body: JSON = ["email": "ada@example.com"]
+            _ = try await shop.post("/v1/customers", body)
+            let refused = try await shop.post("/v1/customers", body, headers: ["Idempotency-Key": "k"])
+            let again = try await shop.post("/v1/customers", body, headers: ["Idempotency-Key": "k"])
+            #expect(refused.status == 409 && again.body == refused.body)
+            let wrong = try await shop.post("/v1/customers", ["email": 1], headers: ["Idempotency-Key": "k2"])
+            #expect(wrong.status == 422)
+            let right = try await shop.post("/v1/customers", ["email": "c@example.com"], headers: ["Idempotency-Key": "k2"])
+            #expect(right.status == 201)
+        }
+    }
+
+    @Test func `a hundred retries at once have one effect and one answer`() async throws {
+        try await TestShop.run { shop in
+            let bodies = try await withThrowingTaskGroup(of: Reply.self) { group in
+                for _ in 0..<100 {
+                    group.addTask {
+                        try await shop.post("/v1/customers", ["name": "Ada"], headers: ["Idempotency-Key": "same"])
+                    }
+                }
+                return try await group.reduce(into: Set<[UInt8]>()) { $0.insert($1.body) }
+            }
+            #expect(bodies.count == 1)
+            #expect(try await shop.get("/v1/customers").items.count == 1)
+        }
+    }
+
+    @Test func `keys belong to their client, operation and time`() async throws {
+        try await TestShop.run { shop in
+            let headers = ["Idempotency-Key": "shared"]
+            let key = try await shop.post("/v1/keys", ["name": "two", "scopes": ["write:customers", "read:customers"]])
+            let other = try #require(key.json["secret"]?.string)
+            #expect(try await shop.post("/v1/customers", [:], headers: headers).status == 201)
+            let stranger = try await shop.send(.post, "/v1/customers", body: Array("{}".utf8), headers: headers, key: other)
+            #expect(stranger.header("Idempotent-Replayed") == nil)
+            shop.clock.advance(by: .seconds(8 * 86_400))
+            let now = shop.clock.wall.now()
+            try await shop.shop.database.write { try IdempotencyStore.purge(now: now, in: $0) }
+            #expect(try await shop.post("/v1/customers", [:], headers: headers).header("Idempotent-Replayed") == nil)
+        }
+    }
+
+    @Test func `gzip is sent to who asks, read from who sends it, and no bomb goes off`() async throws {
+        try await TestShop.run { shop in
+            let long = String(repeating: "porcelain ", count: 300)
+            let product = try await shop.makeProduct("A1", extra: [("description", .string(long))])
+            let path = "/v1/products/\(product.id)"
+            let plain = try await shop.get(path)
+            let packed = try await shop.get(path, headers: ["Accept-Encoding": "br;q=1.0, gzip;q=0.5"])
+            #expect(packed.header("Content-Encoding") == "gzip")
+            #expect(try Gzip.decompress(packed.body, bytesMax: 1 << 20) == plain.body)
+            #expect(packed.header("ETag") != plain.header("ETag"))
+            let tag = try #require(packed.header("ETag"))
+            #expect(try await shop.get(path, headers: ["If-None-Match": tag]).status == 304)
+            #expect(try await shop.get(path, headers: ["Accept-Encoding": "gzip;q=0"]).header("Content-Encoding") == nil)
+            let body = try #require(Gzip.compress(Array(#"{"name":"Packed"}"#.utf8)))
+            let made = try await shop.send(.post, "/v1/customers", body: body, headers: ["Content-Encoding": "gzip"])
+            #expect(made.status == 201 && made.json["name"] == "Packed")
+            let bomb = try #require(Gzip.compress(Array(repeating: 0x20, count: 50_000_000)))
+            #expect(bomb.count < 1 << 20)
+            let refused = try await shop.send(.post, "/v1/customers", body: bomb, headers: ["Content-Encoding": "gzip"])
+            #expect(refused.status == 413)
+            let lie = try await shop.send(.post, "/v1/customers", body: Array("{}".utf8), headers: ["Content-Encoding": "gzip"])
+            #expect(lie.status == 400)
+        }
+    }
+
+    @Test func `fields and limits are checked, and cursors stay with their list`() async throws {
+        try await TestShop.run { shop in
+            for number in 0..<5 { _ = try await shop.makeProduct("S\(number)", title: "Thing \(number)") }
+            let page = try await shop.get("/v1/products?limit=2&fields=id,title")
+            #expect(page.items.count == 2 && page.items[0].members?.count == 2)
+            let next = try #require(page.json["next"]?.string)
+            let path = try #require(next.range(of: "/v1/").map { String(next[$0.lowerBound...]) })
+            #expect(try await shop.get(path).items.count == 2)
+            #expect(try await shop.get(path.replacing("limit=2", with: "limit=3")).items.count == 3)
+            #expect(page.header("Link")?.contains("rel=\"next\"") == true)
+            let cursor = try #require(path.split(separator: "cursor=").last)
+            #expect(try await shop.get("/v1/products?sort=title&cursor=\(cursor)").code == "invalid_cursor")
+            #expect(try await shop.get("/v1/customers?cursor=\(cursor)").code == "invalid_cursor")
+            #expect(try await shop.get("/v1/products?limit=1000").status == 200)
+            for wrong in ["limit=-1", "limit=x", "fields=nope", "expand=nope", "in_stock=maybe", "limt=3", "q=%ff", "ids=x", "q=a&q=b"] {
+                let reply = try await shop.get("/v1/products?\(wrong)")
+                #expect(reply.status == 400, "\(wrong): \(reply.text)")
+            }
+        }
+    }
+
+    @Test func `HEAD has the headers of GET and no body`() async throws {
+        try await TestShop.run { shop in
+            let product = try await shop.makeProduct("A1")
+            let get = try await shop.get("/v1/products/\(product.id)")
+            let head = try await shop.send(.head, "/v1/products/\(product.id)")
+            #expect(head.status == 200 && head.body.isEmpty)
+            #expect(head.header("ETag") == get.header("ETag") && head.header("Content-Length") == String(get.body.count))
+        }
+    }
+}
