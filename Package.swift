@@ -45,7 +45,7 @@ let ground: [Target] = [
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     room("Persistence", ["CSQLite", "Kernel", crypto]),
-    room("Resilience", ["Kernel"]),
+    room("Resilience", []),
     room("Jobs", ["Kernel", "Persistence", lifecycle, logging]),
     room("Web", ["CZlib", "Kernel", "Persistence", "Resilience", crypto, httpTypes, hummingbird, logging, nioCore]),
 ]

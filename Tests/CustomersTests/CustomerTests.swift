@@ -29,6 +29,7 @@ struct CustomerTests {
             let customer = try await shop.post("/v1/customers", ["name": "Ada"]).id
             let path = "/v1/customers/\(customer)/addresses"
             let first = try await shop.post(path, ["address": address, "default": true])
+            shop.clock.advance(by: .seconds(1))
             let second = try await shop.post(path, ["address": address, "default": true])
             #expect(first.status == 201 && second.status == 201)
             #expect(try await shop.get(path).items.map { $0["default"] } == [false, true])

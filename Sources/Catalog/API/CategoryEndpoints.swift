@@ -55,6 +55,9 @@ extension CatalogModule {
     private func listCategoryProducts(
         _ call: Call, _ query: CategoryProductsQuery
     ) async throws -> Listing<ProductBody> {
+        guard try await database.read({ try CategoryStore.exists(query.id, in: $0) }) else {
+            throw CatalogError.categoryNotFound(query.id)
+        }
         let products = ProductQuery(
             category: query.id, currency: query.currency, isInStock: query.isInStock, sort: query.sort)
         return try await listing(products, for: call)

@@ -127,7 +127,7 @@ struct ProductQuery: Sendable {
         var sql: SQL = ""
         if let category {
             guard let root = try CategoryStore.find(category, in: connection) else {
-                throw CatalogError.categoryNotFound(category)
+                return " AND 0 = 1"
             }
             sql += """
                  AND p.number IN (SELECT pc.product_number FROM categories c

@@ -113,11 +113,7 @@ enum OrderStore {
         }
     }
 
-    /// - Throws: ``OrderingError/externalIDTaken(_:existing:)``.
     static func insert(_ order: Order, in transaction: Transaction) throws {
-        if let externalID = order.externalID, let existing = try find(externalID: externalID, in: transaction) {
-            throw OrderingError.externalIDTaken(externalID, existing: existing.rawValue)
-        }
         let totals = order.totals
         try transaction.execute(
             """

@@ -49,6 +49,9 @@ package struct PlaceOrder: Sendable {
 
     /// - Throws: ``OrderingError``.
     package func reserve(_ command: Command, in transaction: Transaction) throws -> Order {
+        if let id = command.externalID, let existing = try OrderStore.find(externalID: id, in: transaction) {
+            throw OrderingError.externalIDTaken(id, existing: existing.rawValue)
+        }
         let (wish, cart) = try wish(command, in: transaction)
         if let customer = wish.customer, try customers.find(customer, in: transaction) == nil {
             throw OrderingError.unknownCustomer(customer)

@@ -67,6 +67,8 @@ package struct Endpoint: Sendable {
 /// What a request brings, before it is decoded.
 struct RequestInput: Sendable {
     let parameters: JSON
+    /// Which of the parameters stand in the path.
+    let pathNames: [String]
     let body: [UInt8]
     /// Path and query without the cursor, to which cursors are bound.
     let listAddress: String
@@ -181,6 +183,10 @@ extension Endpoint {
     private static func decodeParameters<Parameters: WireBody>(_ input: RequestInput) throws -> Parameters {
         var decoding = Decoding()
         guard let parameters = Parameters.schema.decode(input.parameters, &decoding) else {
+            // An address with a part that cannot name anything is an address of nothing.
+            if let first = decoding.errors.first(where: { input.pathNames.contains($0.path.first ?? "") }) {
+                throw Problem(.notFound, "There is nothing here: \(first.path.joined()) is malformed. \(first.detail)")
+            }
             throw Problem(.invalidParameter, decoding.summary).with(errors: decoding.errors)
         }
         return parameters
