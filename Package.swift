@@ -72,10 +72,20 @@ let binary: [Target] = [
         swiftSettings: settings)
 ]
 
+// The peer that the benchmarks measure the shop against.
+let benchmarks: [Target] = [
+    .executableTarget(
+        name: "BareServer", dependencies: [hummingbird, logging], path: "Benchmarks/BareServer",
+        swiftSettings: testSettings)
+]
+
 let support: [Target] = [
     .target(
         name: "TestSupport",
-        dependencies: ["Identity", "Inventory", "Kernel", "Ordering", "Persistence", "Vitrine", "Web", httpTypes, hummingbird, logging, nioCore, nioEmbedded],
+        dependencies: [
+            "Identity", "Inventory", "Kernel", "Ordering", "Persistence", "Vitrine", "Web", httpTypes, hummingbird,
+            logging, nioCore, nioEmbedded,
+        ],
         path: "Tests/TestSupport",
         swiftSettings: testSettings)
 ]
@@ -107,5 +117,5 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
-    targets: ground + shop + binary + support + suites
+    targets: ground + shop + binary + benchmarks + support + suites
 )

@@ -13,8 +13,8 @@ package struct CatalogModule: Sendable {
     let clock: WallClock
     let texts: TextChoice
 
-    /// - Parameter language: the language of texts that are no translations.
-    /// - Parameter variantSaved: hears of each variant in the transaction that saves it.
+    /// `language` is that of texts that are no translations; `variantSaved` hears of each variant in the transaction
+    /// that saves it.
     package init(
         database: Database, jobs: JobsModule, clock: WallClock, language: String = "en",
         variantSaved: @escaping @Sendable (SavedVariant, Transaction) throws -> Void

@@ -49,7 +49,9 @@ struct CategoryTests {
     @Test func `what a body refers to must exist`() async throws {
         try await TestShop.run { (shop) async throws in
             let unknown = CategoryID.make(at: shop.clock.wall.now()).rawValue
-            #expect(try await shop.makeProduct("A1", extra: [("categories", [.string(unknown)])]).code == "unknown_reference")
+            #expect(
+                try await shop.makeProduct("A1", extra: [("categories", [.string(unknown)])]).code
+                    == "unknown_reference")
             #expect(try await shop.post("/v1/categories", ["title": "x", "parent_id": .string(unknown)]).status == 422)
             #expect(try await shop.get("/v1/categories/\(unknown)").status == 404)
             #expect(try await shop.patch("/v1/categories/\(unknown)", ["title": "y"]).status == 404)

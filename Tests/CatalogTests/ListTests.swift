@@ -29,7 +29,9 @@ struct ListTests {
             let reply = try await shop.get(page)
             #expect(reply.status == 200, "\(reply.text)")
             handles += reply.items.compactMap { $0["handle"]?.string }
-            next = reply.json["next"]?.string.flatMap { link in link.range(of: "/v1/").map { String(link[$0.lowerBound...]) } }
+            next = reply.json["next"]?.string.flatMap { link in
+                link.range(of: "/v1/").map { String(link[$0.lowerBound...]) }
+            }
         }
         return handles
     }

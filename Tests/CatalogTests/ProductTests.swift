@@ -46,7 +46,8 @@ struct ProductTests {
             let made = try await shop.makeProduct("A1")
             let variant = try #require(made.json.at("variants", "0", "id")?.string)
             #expect(try await shop.put("/v1/variants/\(variant)/prices/EUR", ["decimal": "0.095"]).status == 200)
-            #expect(try await shop.put("/v1/variants/\(variant)/prices/EUR", ["amount": 1, "decimal": "2"]).status == 422)
+            #expect(
+                try await shop.put("/v1/variants/\(variant)/prices/EUR", ["amount": 1, "decimal": "2"]).status == 422)
             #expect(try await shop.put("/v1/variants/\(variant)/prices/XYZ", ["amount": 1]).status == 404)
             let prices = try await shop.get("/v1/products/\(made.id)").json["prices"]?.array ?? []
             #expect(prices.map { $0["currency"] } == ["EUR", "GBP"] && prices[0]["decimal"] == "0.095")

@@ -11,7 +11,8 @@ struct CustomerTests {
 
     @Test func `a customer is made, found, patched, and unique by mail whatever its case`() async throws {
         try await TestShop.run { shop in
-            let made = try await shop.post("/v1/customers", ["email": "Ada@Example.com", "name": "Ada", "external_id": "7"])
+            let made = try await shop.post(
+                "/v1/customers", ["email": "Ada@Example.com", "name": "Ada", "external_id": "7"])
             #expect(made.status == 201)
             #expect(try await shop.post("/v1/customers", ["email": "ada@example.COM"]).status == 409)
             #expect(try await shop.post("/v1/customers", ["external_id": "7"]).code == "external_id_taken")
@@ -46,16 +47,20 @@ struct CustomerTests {
             let customer = try await shop.post("/v1/customers", ["email": "ada@example.com", "name": "Ada Lovelace"]).id
             _ = try await shop.post("/v1/customers/\(customer)/addresses", ["address": address])
             let order = try await shop.placeOrder(
-                TestShop.order([("A1", 1)], extra: [
-                    ("customer_id", .string(customer)), ("email", "ada@example.com"), ("shipping_address", address),
-                    ("metadata", ["note": "for Ada"]),
-                ]))
+                TestShop.order(
+                    [("A1", 1)],
+                    extra: [
+                        ("customer_id", .string(customer)), ("email", "ada@example.com"), ("shipping_address", address),
+                        ("metadata", ["note": "for Ada"]),
+                    ]))
             let exported = try await shop.post("/v1/customers/\(customer)/export")
             #expect(exported.json["orders"]?.array?.count == 1 && exported.json["addresses"]?.array?.count == 1)
             #expect(exported.text.contains("Ada Lovelace"))
             let ledger = try await shop.get("/v1/ledger?currency=GBP").json
             #expect(try await shop.post("/v1/customers/\(customer)/erase").json["erased_at"] != nil)
-            for path in ["customers/\(customer)", "customers/\(customer)/addresses", "orders/\(order.id)", "orders", "customers"] {
+            for path in [
+                "customers/\(customer)", "customers/\(customer)/addresses", "orders/\(order.id)", "orders", "customers",
+            ] {
                 let text = try await shop.get("/v1/\(path)").text
                 #expect(!text.contains("Ada") && !text.contains("ada@") && !text.contains("High Street"), "\(path)")
             }

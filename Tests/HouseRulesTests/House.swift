@@ -16,8 +16,11 @@ struct House {
 
         var imports: [String] {
             lines.compactMap { line in
-                line.wholeMatch(of: #/(?:@testable |@preconcurrency )*(?:public |package |internal )?import (?:struct |class |enum )?(\w+).*/#)
-                    .map { String($0.1) }
+                line.wholeMatch(
+                    of:
+                        #/(?:@testable |@preconcurrency )*(?:public |package |internal )?import (?:struct |class |enum )?(\w+).*/#
+                )
+                .map { String($0.1) }
             }
         }
 
@@ -40,7 +43,8 @@ struct House {
     let manifest: String
 
     init() throws {
-        root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         manifest = try String(contentsOf: root.appending(path: "Package.swift"), encoding: .utf8)
         let folder = root.appending(path: "Sources")
         let enumerator = FileManager.default.enumerator(atPath: folder.path)
@@ -57,7 +61,9 @@ struct House {
 
     /// What the manifest says a target depends on, by name.
     func dependencies(of target: String) throws -> Set<String> {
-        guard let match = try manifest.firstMatch(of: Regex("(?:room\\(|name: )\\s*\"\(target)\",(?s:.*?)(\\[(?s:.*?)\\])")),
+        guard
+            let match = try manifest.firstMatch(
+                of: Regex("(?:room\\(|name: )\\s*\"\(target)\",(?s:.*?)(\\[(?s:.*?)\\])")),
             let list = match.output[1].substring
         else { return [] }
         let names = list.matches(of: #/"(\w+)"|\b([a-z]\w+)\b/#).compactMap { $0.output.1 ?? $0.output.2 }

@@ -96,7 +96,8 @@ struct HouseRulesTests {
                 #expect(!imports.contains("Hummingbird"), "\(file.path): the store knows no HTTP")
             }
             if file.inside.hasPrefix("Model/") {
-                #expect(imports.isDisjoint(with: ["Hummingbird", "Persistence"]), "\(file.path): the model knows neither")
+                #expect(
+                    imports.isDisjoint(with: ["Hummingbird", "Persistence"]), "\(file.path): the model knows neither")
             }
         }
     }
@@ -116,15 +117,22 @@ struct HouseRulesTests {
         for target in house.targets.sorted() where !target.hasPrefix("C") || ["Catalog", "Customers"].contains(target) {
             let declared = try house.dependencies(of: target)
             let used = Set(house.sources.filter { $0.target == target }.flatMap(\.imports)).subtracting(system)
-            #expect(used.subtracting(declared).isEmpty, "\(target) imports \(used.subtracting(declared).sorted()) undeclared")
-            #expect(declared.subtracting(used).isEmpty, "\(target) declares \(declared.subtracting(used).sorted()) unused")
+            #expect(
+                used.subtracting(declared).isEmpty,
+                "\(target) imports \(used.subtracting(declared).sorted()) undeclared")
+            #expect(
+                declared.subtracting(used).isEmpty, "\(target) declares \(declared.subtracting(used).sorted()) unused")
         }
     }
 
     @Test func `public is for the reusable libraries`() {
         let libraries: Set = ["Telemetry", "Resilience", "RateLimiting", "Caching"]
         for file in house.sources where !libraries.contains(file.target) {
-            let found = file.code.first { $0.firstMatch(of: #/\b(public|open) (let|var|func|struct|class|enum|actor|protocol|init|extension|static)/#) != nil }
+            let found = file.code.first {
+                $0.firstMatch(
+                    of: #/\b(public|open) (let|var|func|struct|class|enum|actor|protocol|init|extension|static)/#)
+                    != nil
+            }
             #expect(found == nil, "\(file.path): use package instead of public")
         }
     }
@@ -139,7 +147,9 @@ struct HouseRulesTests {
             #expect(file.lines.count <= limit, "\(file.path) has \(file.lines.count) lines; move an idea out")
         }
         for path in Self.longFiles.keys {
-            #expect(house.sources.contains { $0.path == path && $0.lines.count > 600 }, "\(path) needs no exception any more")
+            #expect(
+                house.sources.contains { $0.path == path && $0.lines.count > 600 },
+                "\(path) needs no exception any more")
         }
         let kernel = house.sources.filter { $0.target == "Kernel" }.reduce(0) { $0 + $1.lines.count }
         #expect(kernel <= 1_500, "Kernel has \(kernel) lines")
@@ -147,7 +157,8 @@ struct HouseRulesTests {
 
     @Test func `functions are short enough to be read at once`() {
         for file in house.sources {
-            for (name, length) in Self.functions(in: file) where length > Self.longFunctions["\(file.path):\(name)"] ?? 70 {
+            for (name, length) in Self.functions(in: file)
+            where length > Self.longFunctions["\(file.path):\(name)"] ?? 70 {
                 Issue.record("\(file.path): \(name) has \(length) lines; push the work into leaves")
             }
         }
@@ -158,7 +169,9 @@ struct HouseRulesTests {
         for (start, line) in file.lines.enumerated() {
             guard let match = line.firstMatch(of: #/^( *)(?:[@a-z(): ]+ )?(func|init)\b ?([^(<]*)/#) else { continue }
             let close = match.1 + "}"
-            guard let end = file.lines[start...].firstIndex(where: { $0 == close || $0.hasPrefix(close + " ") }) else { continue }
+            guard let end = file.lines[start...].firstIndex(where: { $0 == close || $0.hasPrefix(close + " ") }) else {
+                continue
+            }
             let name = match.3.isEmpty ? "init" : String(match.3)
             found.append((name, end - start + 1))
         }
@@ -188,7 +201,9 @@ struct HouseRulesTests {
         let vague = #/\b(?:struct|class|enum|actor|protocol) \w*(?:Manager|Helper|Util|Utils|Common|Base|Impl)\b/#
         for file in house.sources {
             for line in file.code {
-                guard let match = line.firstMatch(of: #/\b(?:struct|class|enum|actor|protocol) (\w+)/#) else { continue }
+                guard let match = line.firstMatch(of: #/\b(?:struct|class|enum|actor|protocol) (\w+)/#) else {
+                    continue
+                }
                 #expect(!house.targets.contains(String(match.1)), "\(file.path): \(match.1) is a module's name")
                 #expect(line.firstMatch(of: vague) == nil, "\(file.path): \(line)")
             }
@@ -200,7 +215,8 @@ struct HouseRulesTests {
             #expect(file.lines.first == "// SPDX-License-Identifier: Apache-2.0", "\(file.path)")
         }
         for target in house.targets {
-            let page = try String(contentsOf: house.root.appending(path: "Sources/\(target)/README.md"), encoding: .utf8)
+            let page = try String(
+                contentsOf: house.root.appending(path: "Sources/\(target)/README.md"), encoding: .utf8)
             #expect(page.split(separator: "\n").count >= 3, "Sources/\(target)/README.md says too little")
         }
     }

@@ -7,7 +7,9 @@ import Testing
 @testable import Inventory
 
 struct OversellTests {
-    @Test func `two hundred buyers get exactly the ten units there are, and each refusal says what is left`() async throws {
+    @Test func `two hundred buyers get exactly the ten units there are, and each refusal says what is left`()
+        async throws
+    {
         try await TestShop.run { shop in
             let product = try await shop.makeProduct("A1")
             for (place, units) in [4, 3, 3].enumerated() {

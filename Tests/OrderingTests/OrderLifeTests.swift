@@ -31,8 +31,10 @@ struct OrderLifeTests {
             #expect(try await shop.stock(ofProduct: product.id, sku: "A1") == (4, 0, 0))
             let back = try await shop.post("\(path)/returns", ["lines": [["line_id": line, "quantity": 1]]])
             #expect(back.status == 201 && back.json.at("total", "amount") == 1_000)
-            #expect(try await shop.post("\(path)/returns", ["lines": [["line_id": line, "quantity": 6]]]).status == 409)
-            #expect(try await shop.post("\(path)/returns", ["lines": [["line_id": line, "quantity": 5]]]).status == 201)
+            #expect(
+                try await shop.post("\(path)/returns", ["lines": [["line_id": line, "quantity": 6]]]).status == 409)
+            #expect(
+                try await shop.post("\(path)/returns", ["lines": [["line_id": line, "quantity": 5]]]).status == 201)
             let end = try await shop.get(path).json
             #expect(end["status"] == "returned" && end.at("refunded", "amount") == 6_000)
             #expect(try await shop.stock(ofProduct: product.id, sku: "A1") == (10, 0, 0))
@@ -45,7 +47,9 @@ struct OrderLifeTests {
             try await shop.stocked("A1", 10)
             let order = try await shop.placeOrder(TestShop.order([("A1", 6)]))
             let path = "/v1/orders/\(order.id)/refunds"
-            #expect(try await shop.post(path, ["amount": ["amount": 4_000, "currency": "GBP"], "reason": "late"]).status == 201)
+            #expect(
+                try await shop.post(path, ["amount": ["amount": 4_000, "currency": "GBP"], "reason": "late"]).status
+                    == 201)
             let refused = try await shop.post(path, ["amount": ["amount": 2_001, "currency": "GBP"]])
             #expect(refused.code == "refund_too_large" && refused.json["available"] == "20.00")
             #expect(try await shop.post(path, ["amount": ["amount": 1, "currency": "EUR"]]).status == 422)
@@ -102,7 +106,10 @@ struct OrderLifeTests {
             #expect(try await shop.get("/v1/orders?email=ADA@example.com").items.count == 1)
             #expect(try await shop.get("/v1/orders?status=cancelled").items.count == 1)
             let middle = shop.clock.wall.now().advanced(by: .seconds(-30)).rfc3339
-            #expect(try await shop.get("/v1/orders?placed_before=\(middle)&expand=lines").items.map { $0["id"] } == [first.json["id"]])
+            #expect(
+                try await shop.get("/v1/orders?placed_before=\(middle)&expand=lines").items.map { $0["id"] } == [
+                    first.json["id"]
+                ])
             #expect(try await shop.get("/v1/orders?limit=1").json["next"] != nil)
         }
     }

@@ -41,7 +41,8 @@ struct OrderStateMachineTests {
                 var machine = OrderStateMachine(state)
                 do {
                     _ = try machine.handle(event)
-                    let isNamed = machine.state == state || OrderStateMachine.successors(of: state).contains(machine.state)
+                    let isNamed =
+                        machine.state == state || OrderStateMachine.successors(of: state).contains(machine.state)
                     #expect(isNamed, "\(state) \(event) \(machine.state)")
                 } catch {
                     #expect(error == .illegalTransition(from: state, event: event))
@@ -75,7 +76,9 @@ struct OrderStateMachineTests {
                 digits.swapAt(place, place + 1)
             }
             digits[place] = digits[place] == "9" ? "0" : "9"
-            if String(digits) != number.filter({ $0 != "-" }) { #expect(!OrderNumber.isValid(String(digits)), "one digit wrong") }
+            if String(digits) != number.filter({ $0 != "-" }) {
+                #expect(!OrderNumber.isValid(String(digits)), "one digit wrong")
+            }
         }
     }
 }

@@ -13,9 +13,11 @@ struct PlaceOrderTests {
         try await TestShop.run { shop in
             let (product, _) = try await shop.stocked("A1", 10)
             let order = try await shop.placeOrder(
-                TestShop.order([("A1", 3)], extra: [
-                    ("shipping_address", ["name": "A", "street": "B", "city": "C", "country": "GB"]),
-                ]))
+                TestShop.order(
+                    [("A1", 3)],
+                    extra: [
+                        ("shipping_address", ["name": "A", "street": "B", "city": "C", "country": "GB"])
+                    ]))
             #expect(order.status == 201 && order.json["status"] == "paid")
             #expect(order.json.at("totals", "subtotal", "amount") == 3_000)
             #expect(order.json.at("totals", "shipping", "amount") == 495)
@@ -46,7 +48,8 @@ struct PlaceOrderTests {
         }
     }
 
-    @Test func `a crash before the provider was asked gives the stock back when the time to pay is over`() async throws {
+    @Test func `a crash before the provider was asked gives the stock back when the time to pay is over`() async throws
+    {
         try await TestShop.run { shop in
             let (product, _) = try await shop.stocked("A1", 5)
             let id = try await crash(shop, after: .reserving)
@@ -110,10 +113,17 @@ struct PlaceOrderTests {
             _ = try await shop.makeProduct("D1", extra: [("status", "draft")])
             _ = try await shop.makeProduct("N1", extra: [("variants", [["sku": "N1"]])])
             for (body, code) in [
-                (TestShop.order([("A1", 1), ("nope", 1)]), "not_for_sale"), (TestShop.order([("D1", 1)]), "not_for_sale"),
+                (TestShop.order([("A1", 1), ("nope", 1)]), "not_for_sale"),
+                (TestShop.order([("D1", 1)]), "not_for_sale"),
                 (TestShop.order([("N1", 1)]), "not_for_sale"), (TestShop.order([("A1", 6)]), "out_of_stock"),
-                (TestShop.order([]), "invalid_body"), (TestShop.order([("A1", 1)], extra: [("currency", "EUR")]), "not_for_sale"),
-                (TestShop.order([("A1", 1)], extra: [("customer_id", .string(CustomerID.make(at: shop.clock.wall.now()).rawValue))]), "unknown_customer"),
+                (TestShop.order([]), "invalid_body"),
+                (TestShop.order([("A1", 1)], extra: [("currency", "EUR")]), "not_for_sale"),
+                (
+                    TestShop.order(
+                        [("A1", 1)],
+                        extra: [("customer_id", .string(CustomerID.make(at: shop.clock.wall.now()).rawValue))]),
+                    "unknown_customer"
+                ),
                 (TestShop.order([("A1", 1)], extra: [("payment", [:])]), "invalid_body"),
             ] {
                 let reply = try await shop.placeOrder(body)
@@ -124,7 +134,8 @@ struct PlaceOrderTests {
         }
     }
 
-    @Test func `recorded orders keep their prices, dates and thousandths, and need a scope of their own`() async throws {
+    @Test func `recorded orders keep their prices, dates and thousandths, and need a scope of their own`() async throws
+    {
         try await TestShop.run { shop in
             try await shop.stocked("A1", 5)
             let body: JSON = [
@@ -154,7 +165,8 @@ struct PlaceOrderTests {
             // Whichever came second met the other at work.
             let one = try await first
             if second.status == 201 { second = one }
-            let statuses = try await [one.status, second.status, shop.placeOrder(body, idempotencyKey: "k").status].sorted()
+            let statuses = try await [one.status, second.status, shop.placeOrder(body, idempotencyKey: "k").status]
+                .sorted()
             #expect(statuses == [201, 201, 409] || statuses == [201, 409, 409] || statuses == [201, 201, 201])
             #expect(try await shop.get("/v1/orders").items.count == 1)
         }

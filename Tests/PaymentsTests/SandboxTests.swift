@@ -10,7 +10,8 @@ import Testing
 struct SandboxTests {
     @Test(arguments: [
         ("sandbox_decline", "card_declined"), ("sandbox_insufficient_funds", "insufficient_funds"),
-        ("sandbox_expired_card", "expired_card"), ("sandbox_fraud", "fraud_suspected"), ("no such card", "invalid_method"),
+        ("sandbox_expired_card", "expired_card"), ("sandbox_fraud", "fraud_suspected"),
+        ("no such card", "invalid_method"),
         ("4000000000000002", "card_declined"),
     ])
     func `a declined payment says why, charges nothing and returns the stock to the shelf`(
@@ -44,13 +45,15 @@ struct SandboxTests {
     @Test func `an answer that was lost is asked for, and the order goes through`() async throws {
         try await TestShop.run { shop in
             let (product, _) = try await shop.stocked("A1", 5)
-            let order = try await shop.placeOrder(TestShop.order([("A1", 1)], card: "sandbox_unknown"), idempotencyKey: "k")
+            let order = try await shop.placeOrder(
+                TestShop.order([("A1", 1)], card: "sandbox_unknown"), idempotencyKey: "k")
             #expect(order.status == 202 && order.json["status"] == "pending")
             #expect(try await shop.stock(ofProduct: product.id, sku: "A1").reserved == 1)
             shop.clock.advance(by: .seconds(1))
             try await shop.shop.ordering.recover()
             #expect(try await shop.get("/v1/orders/\(order.id)").json["status"] == "paid")
-            let retry = try await shop.placeOrder(TestShop.order([("A1", 1)], card: "sandbox_unknown"), idempotencyKey: "k")
+            let retry = try await shop.placeOrder(
+                TestShop.order([("A1", 1)], card: "sandbox_unknown"), idempotencyKey: "k")
             #expect(retry.status == 201 && retry.id == order.id)
             #expect(try await shop.stock(ofProduct: product.id, sku: "A1").sold == 1)
         }
@@ -111,7 +114,8 @@ struct SandboxTests {
             try await shop.stocked("A1", 5)
             let order = try await shop.placeOrder(TestShop.order([("A1", 1)], capture: "manual"))
             #expect(try await shop.post("/v1/orders/\(order.id)/cancel").json["status"] == "cancelled")
-            let payment = try await shop.get("/v1/orders/\(order.id)?expand=payments").json.at("payments", "0", "status")
+            let payment = try await shop.get("/v1/orders/\(order.id)?expand=payments").json.at(
+                "payments", "0", "status")
             #expect(payment == "voided")
             let state = try await shop.shop.database.read {
                 try $0.first("SELECT state FROM sandbox_charges") { try $0.next(String.self) }

@@ -54,7 +54,8 @@ struct MigratorTests {
 
     @Test func `a migration that fails leaves nothing behind`() async throws {
         try await withDatabase { database in
-            let broken = Migration("test-0002-broken", .expand, "CREATE TABLE half (id INTEGER); CREATE TABLE half (id INTEGER)")
+            let broken = Migration(
+                "test-0002-broken", .expand, "CREATE TABLE half (id INTEGER); CREATE TABLE half (id INTEGER)")
             await #expect(throws: DatabaseError.self) {
                 try await Migrator(database: database, migrations: [first, broken]).migrate(clock: .system)
             }

@@ -8,7 +8,8 @@ import Testing
 
 struct SQLiteEngineTests {
     private func withDatabase(
-        _ configure: (inout SQLiteEngine.Configuration) -> Void = { _ in }, _ test: (Database, String) async throws -> Void
+        _ configure: (inout SQLiteEngine.Configuration) -> Void = { _ in },
+        _ test: (Database, String) async throws -> Void
     ) async throws {
         let directory = try TestDirectory()
         defer { directory.remove() }
@@ -16,7 +17,8 @@ struct SQLiteEngineTests {
         configure(&configuration)
         let database = Database(engine: try SQLiteEngine(configuration))
         try await database.write {
-            try $0.run(script: "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL CHECK (name <> 'bad'))")
+            try $0.run(
+                script: "CREATE TABLE things (id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL CHECK (name <> 'bad'))")
         }
         try await test(database, configuration.path)
         await database.close()
@@ -29,8 +31,11 @@ struct SQLiteEngineTests {
                     group.addTask {
                         do {
                             try await database.write { transaction in
-                                try transaction.execute("INSERT INTO things (id, name) VALUES (\(number), \("n\(number)"))")
-                                if number % 7 == 0 { try transaction.execute("INSERT INTO things (name) VALUES (\("bad"))") }
+                                try transaction.execute(
+                                    "INSERT INTO things (id, name) VALUES (\(number), \("n\(number)"))")
+                                if number % 7 == 0 {
+                                    try transaction.execute("INSERT INTO things (name) VALUES (\("bad"))")
+                                }
                             }
                             return false
                         } catch { return true }
@@ -38,7 +43,9 @@ struct SQLiteEngineTests {
                 }
                 return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
             }
-            let ids = try await database.read { try $0.all("SELECT id FROM things ORDER BY id") { try $0.next(Int.self) } }
+            let ids = try await database.read {
+                try $0.all("SELECT id FROM things ORDER BY id") { try $0.next(Int.self) }
+            }
             #expect(failures == 58)
             #expect(ids == (0..<400).filter { $0 % 7 != 0 })
         }
@@ -47,7 +54,9 @@ struct SQLiteEngineTests {
     @Test func `constraints are told apart by kind`() async throws {
         try await withDatabase { database, _ in
             func kind(_ sql: SQL) async -> DatabaseError.Kind? {
-                do { _ = try await database.write { try $0.execute(sql) } } catch { return (error as? DatabaseError)?.kind }
+                do { _ = try await database.write { try $0.execute(sql) } } catch {
+                    return (error as? DatabaseError)?.kind
+                }
                 return nil
             }
             #expect(await kind("INSERT INTO things (id, name) VALUES (1, \("a"))") == nil)
@@ -62,7 +71,9 @@ struct SQLiteEngineTests {
         try await withDatabase { database, _ in
             let hostile = "'); DROP TABLE things; --\u{0} é 😀 ?"
             let row = try await database.read { connection in
-                try connection.first("SELECT \(hostile), \(Int64.min), \(0.1), \([UInt8]([0, 255])), \(Int?.none), \("")") {
+                try connection.first(
+                    "SELECT \(hostile), \(Int64.min), \(0.1), \([UInt8]([0, 255])), \(Int?.none), \("")"
+                ) {
                     (
                         try $0.next(String.self), try $0.next(Int64.self), try $0.next(Double.self),
                         try $0.next([UInt8].self), try $0.next(Int?.self), try $0.next(String.self)
@@ -73,7 +84,9 @@ struct SQLiteEngineTests {
             #expect(found.0 == hostile && found.1 == Int64.min && found.2 == 0.1)
             #expect(found.3 == [0, 255] && found.4 == nil && found.5 == "")
             let names = ["a,b", "c\"d", "e"]
-            let members = try await database.read { try $0.all("SELECT \("e") IN \(anyOf: names)") { try $0.next(Bool.self) } }
+            let members = try await database.read {
+                try $0.all("SELECT \("e") IN \(anyOf: names)") { try $0.next(Bool.self) }
+            }
             #expect(members == [true])
         }
     }
@@ -105,7 +118,9 @@ struct SQLiteEngineTests {
     @Test func `a reader cannot write`() async throws {
         try await withDatabase { database, _ in
             await #expect(throws: DatabaseError.self) {
-                try await database.read { try $0.all("INSERT INTO things (name) VALUES ('x') RETURNING id") { try $0.next(Int.self) } }
+                try await database.read {
+                    try $0.all("INSERT INTO things (name) VALUES ('x') RETURNING id") { try $0.next(Int.self) }
+                }
             }
         }
     }
@@ -116,14 +131,18 @@ struct SQLiteEngineTests {
                 for number in 0..<200 {
                     group.addTask {
                         do {
-                            _ = try await database.write { try $0.execute("INSERT INTO things (name) VALUES (\("n\(number)"))") }
+                            _ = try await database.write {
+                                try $0.execute("INSERT INTO things (name) VALUES (\("n\(number)"))")
+                            }
                             return "done"
                         } catch let failure as Failure { return failure.code.rawValue } catch { return "\(error)" }
                     }
                 }
                 return await group.reduce(into: [:]) { $0[$1, default: 0] += 1 }
             }
-            let count = try await database.read { try $0.first("SELECT COUNT(*) FROM things") { try $0.next(Int.self) } }
+            let count = try await database.read {
+                try $0.first("SELECT COUNT(*) FROM things") { try $0.next(Int.self) }
+            }
             #expect(outcomes["done", default: 0] == count)
             #expect(outcomes["done", default: 0] + outcomes["overloaded", default: 0] == 200)
         }
@@ -150,7 +169,9 @@ struct SQLiteEngineTests {
         try await withDatabase { database, _ in
             try await database.write { transaction in
                 try transaction.run(script: "CREATE TABLE items (id INTEGER PRIMARY KEY, rank INTEGER NOT NULL)")
-                for id in 0..<157 { try transaction.execute("INSERT INTO items (id, rank) VALUES (\(id), \(id * 7 % 5))") }
+                for id in 0..<157 {
+                    try transaction.execute("INSERT INTO items (id, rank) VALUES (\(id), \(id * 7 % 5))")
+                }
             }
             let keyset = Keyset((expression: "rank", order: .descending), (expression: "id", order: .ascending))
             func page(_ request: PageRequest) async throws -> Page<(rank: Int64, id: Int64)> {

@@ -76,7 +76,8 @@ extension TestShop {
     }
 
     /// The stock of a variant over all locations: on hand, reserved, sold, available.
-    package func stock(ofProduct id: String, sku: String) async throws -> (onHand: Int64, reserved: Int64, sold: Int64) {
+    package func stock(ofProduct id: String, sku: String) async throws -> (onHand: Int64, reserved: Int64, sold: Int64)
+    {
         let reply = try await get("/v1/inventory/products/\(id)")
         let variant = reply.json["variants"]?.array?.first { $0["sku"]?.string == sku }
         let levels = variant?["locations"]?.array ?? []

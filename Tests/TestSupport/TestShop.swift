@@ -12,9 +12,8 @@ import NIOEmbedded
 import Ordering
 import Persistence
 import Synchronization
-import Web
-
 import Vitrine
+import Web
 
 /// A clock that stands still until a test turns it.
 package final class TestClock: Sendable {
@@ -93,7 +92,8 @@ package struct TestShop: Sendable {
             headers[name] = value.isEmpty ? nil : value
         }
         let request = Request(
-            head: HTTPRequest(method: method, scheme: "http", authority: "localhost", path: path, headerFields: headers),
+            head: HTTPRequest(
+                method: method, scheme: "http", authority: "localhost", path: path, headerFields: headers),
             body: RequestBody(buffer: ByteBuffer(bytes: body ?? [])))
         let context = APIContext(
             source: ApplicationRequestContextSource(channel: EmbeddedChannel(), logger: Logger(label: "test")))

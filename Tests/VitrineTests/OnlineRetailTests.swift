@@ -10,7 +10,8 @@ import Testing
 /// A retailer's real year of trade. The log is no part of the project; its tests skip where it is absent.
 @Suite(.serialized) struct OnlineRetailTests {
     static var log: String? {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         let standard = root.appending(path: "../shared/data/online-retail/online-retail.csv.zst").standardized.path
         let path = ProcessInfo.processInfo.environment["VITRINE_ONLINE_RETAIL"] ?? standard
         return FileManager.default.fileExists(atPath: path) ? path : nil
@@ -36,11 +37,17 @@ import Testing
         #expect(log.documents[0].lines[0].description == "WHITE \"HEART\", LARGE")
         #expect(log.sales.decimal == "-10987.659" && log.credits.decimal == "-12.75")
         let articles = RetailArticles(log).all
-        #expect(articles.map(\.handle) == ["stock-85123a", "stock-85123a-2", "stock-pads", "stock-post", "stock-22423", "stock-b"])
+        #expect(
+            articles.map(\.handle) == [
+                "stock-85123a", "stock-85123a-2", "stock-pads", "stock-post", "stock-22423", "stock-b",
+            ])
         #expect(articles.first { $0.code == "22423" }?.unitsLeaving == 80_995)
     }
 
-    @Test(arguments: ["", "a,b\n1,2", "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n1,2,3,x,2010-12-01 08:26:00,1,,UK"])
+    @Test(arguments: [
+        "", "a,b\n1,2",
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n1,2,3,x,2010-12-01 08:26:00,1,,UK",
+    ])
     func `a file that is no such log is refused with the line`(text: String) {
         #expect(throws: Failure.self) { try RetailLog(bytes: Array(text.utf8)) }
     }
@@ -56,7 +63,9 @@ import Testing
             let replay = try await VitrineProcess.run(["replay", file, "--speed", "100000000x", "--data", data])
             #expect(replay.status == 0, "\(replay.output)")
             #expect(replay.output.contains("-11000.409  equals the file"))
-            #expect(replay.output.contains(round == 0 ? "placed 5, there already 0" : "placed 0, there already 5"), "\(replay.output)")
+            #expect(
+                replay.output.contains(round == 0 ? "placed 5, there already 0" : "placed 0, there already 5"),
+                "\(replay.output)")
         }
         let check = try await VitrineProcess.run(["check", "--data", data])
         #expect(check.status == 0, "\(check.output)")

@@ -17,9 +17,12 @@ import Testing
     }
 
     private func stock(_ client: ShopClient, _ units: Int64) async throws {
-        let product: JSON = ["title": "Mug", "variants": [["sku": "A1", "prices": [["amount": 1_000, "currency": "GBP"]]]]]
+        let product: JSON = [
+            "title": "Mug", "variants": [["sku": "A1", "prices": [["amount": 1_000, "currency": "GBP"]]]],
+        ]
         #expect(try await client.send(.POST, "/v1/products", product).status == 201)
-        let location = try await client.send(.POST, "/v1/inventory/locations", ["code": "main", "name": "Main", "country": "GB"])
+        let location = try await client.send(
+            .POST, "/v1/inventory/locations", ["code": "main", "name": "Main", "country": "GB"])
         let delivery: JSON = [
             "location_id": location.json["id"] ?? .null, "reason": "received",
             "lines": [["sku": "A1", "quantity": .integer(units)]],
@@ -52,7 +55,8 @@ import Testing
             var key = ""
             var acknowledged: Set<String> = []
             for round in 0..<3 {
-                let (process, address, shown) = try await VitrineProcess.serve(path, environment: ["VITRINE_RESERVATION_TTL": "1"])
+                let (process, address, shown) = try await VitrineProcess.serve(
+                    path, environment: ["VITRINE_RESERVATION_TTL": "1"])
                 if round == 0 { key = shown }
                 let token = key
                 if round == 0 { try await stock(ShopClient(address, key: token), 1_000_000) }
@@ -71,7 +75,8 @@ import Testing
                 _ = try await process.exitStatus()
             }
             #expect(acknowledged.count > 30)
-            let (process, address, _) = try await VitrineProcess.serve(path, environment: ["VITRINE_RESERVATION_TTL": "1"])
+            let (process, address, _) = try await VitrineProcess.serve(
+                path, environment: ["VITRINE_RESERVATION_TTL": "1"])
             let client = ShopClient(address, key: key)
             var paid: Set<String> = []
             var pending = 1
@@ -108,13 +113,18 @@ import Testing
         return ids
     }
 
-    @Test func `slow, oversized and broken requests on a socket get an answer or an end, and the shop lives on`() async throws {
+    @Test func `slow, oversized and broken requests on a socket get an answer or an end, and the shop lives on`()
+        async throws
+    {
         try await withDirectory { path in
             let (process, address, key) = try await VitrineProcess.serve(path)
             let client = ShopClient(address, key: key)
             let huge = JSON.string(String(repeating: "x", count: 3_000_000))
             #expect(try await client.send(.POST, "/v1/products", huge).status == 413)
-            for text in ["GARBAGE\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nX: \(String(repeating: "y", count: 200_000))\r\n\r\n", "POST /v1/products HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"] {
+            for text in [
+                "GARBAGE\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nX: \(String(repeating: "y", count: 200_000))\r\n\r\n",
+                "POST /v1/products HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+            ] {
                 let (status, output) = try await Self.netcat(text, address)
                 #expect(status == 0)
                 #expect(output.isEmpty || output.hasPrefix("HTTP/1.1 4"), "\(output.prefix(100))")
@@ -129,7 +139,9 @@ import Testing
     private static func netcat(_ text: String, _ address: ShopAddress) async throws -> (Int32, String) {
         let process = Process()
         process.executableURL = URL(filePath: "/bin/bash")
-        process.arguments = ["-c", "exec 3<>/dev/tcp/\(address.host)/\(address.port); cat >&3; timeout 5 cat <&3; true"]
+        process.arguments = [
+            "-c", "exec 3<>/dev/tcp/\(address.host)/\(address.port); cat >&3; timeout 5 cat <&3; true",
+        ]
         let (input, output) = (Pipe(), Pipe())
         process.standardInput = input
         process.standardOutput = output

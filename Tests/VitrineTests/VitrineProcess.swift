@@ -16,7 +16,8 @@ final class VitrineProcess: Sendable {
     /// The program that the suite builds; `VITRINE_BINARY` names another, such as the release build.
     static var binary: String {
         if let path = ProcessInfo.processInfo.environment["VITRINE_BINARY"], !path.isEmpty { return path }
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
         return root.appending(path: ".build/debug/vitrine").path
     }
 
@@ -76,7 +77,9 @@ final class VitrineProcess: Sendable {
     }
 
     /// Runs a command to its end.
-    static func run(_ arguments: [String], within limit: Duration = .seconds(600)) async throws -> (status: Int32, output: String) {
+    static func run(_ arguments: [String], within limit: Duration = .seconds(600)) async throws -> (
+        status: Int32, output: String
+    ) {
         let process = try VitrineProcess(arguments)
         let status = try await process.exitStatus(within: limit)
         // The last lines may still be in the pipe.
@@ -85,13 +88,18 @@ final class VitrineProcess: Sendable {
     }
 
     /// Starts a shop on a free port and waits until it listens.
-    static func serve(_ directory: String, environment: [String: String] = [:]) async throws -> (VitrineProcess, ShopAddress, key: String) {
+    static func serve(_ directory: String, environment: [String: String] = [:]) async throws -> (
+        VitrineProcess, ShopAddress, key: String
+    ) {
         let process = try VitrineProcess(["serve", "--data", directory, "--port", "0"], environment: environment)
         try await process.wait(for: "listens on http://")
         let output = process.output
         guard let port = output.firstMatch(of: #/listens on http:\/\/127\.0\.0\.1:(\d+)/#).flatMap({ Int($0.1) }) else {
             throw Failure(.corrupt, "There is no port in: \(output)")
         }
-        return (process, ShopAddress(host: "127.0.0.1", port: port), output.firstMatch(of: #/(vk_[\w-]+)/#).map { String($0.1) } ?? "")
+        return (
+            process, ShopAddress(host: "127.0.0.1", port: port),
+            output.firstMatch(of: #/(vk_[\w-]+)/#).map { String($0.1) } ?? ""
+        )
     }
 }

@@ -11,12 +11,16 @@ struct RequestTests {
     @Test func `every refusal is a problem whose type the server explains`() async throws {
         try await TestShop.run { shop in
             let refusals = [
-                (400, try await shop.get("/v1/products?limit=0")), (401, try await shop.send(.get, "/v1/products", key: "vk_x")),
+                (400, try await shop.get("/v1/products?limit=0")),
+                (401, try await shop.send(.get, "/v1/products", key: "vk_x")),
                 (404, try await shop.get("/nowhere")), (404, try await shop.get("/v1/products/prod_1")),
                 (405, try await shop.send(.delete, "/v1/products")),
                 (406, try await shop.get("/v1/products", headers: ["Accept": "text/html"])),
                 (413, try await shop.send(.post, "/v1/products", body: Array(repeating: 0x20, count: 1_100_000))),
-                (415, try await shop.send(.post, "/v1/products", body: [0x7B], headers: ["Content-Type": "text/plain"])),
+                (
+                    415,
+                    try await shop.send(.post, "/v1/products", body: [0x7B], headers: ["Content-Type": "text/plain"])
+                ),
                 (422, try await shop.post("/v1/products", ["title": 7])),
                 (428, try await shop.send(.delete, "/v1/products/\(ProductID.make(at: shop.clock.wall.now()))")),
             ]
@@ -68,7 +72,8 @@ struct RequestTests {
             #expect(first.status == 201 && second.status == 201)
             #expect(first.body == second.body && second.header("ETag") == first.header("ETag"))
             #expect(second.header("Idempotent-Replayed") == "true" && first.header("Idempotent-Replayed") == nil)
-            let other = try await shop.post("/v1/customers", ["email": "b@example.com"], headers: ["Idempotency-Key": "k1"])
+            let other = try await shop.post(
+                "/v1/customers", ["email": "b@example.com"], headers: ["Idempotency-Key": "k1"])
             #expect(other.status == 422 && other.code == "idempotency_key_reused")
             #expect(try await shop.get("/v1/customers").items.count == 1)
         }
@@ -83,7 +88,8 @@ struct RequestTests {
             #expect(refused.status == 409 && again.body == refused.body)
             let wrong = try await shop.post("/v1/customers", ["email": 1], headers: ["Idempotency-Key": "k2"])
             #expect(wrong.status == 422)
-            let right = try await shop.post("/v1/customers", ["email": "c@example.com"], headers: ["Idempotency-Key": "k2"])
+            let right = try await shop.post(
+                "/v1/customers", ["email": "c@example.com"], headers: ["Idempotency-Key": "k2"])
             #expect(right.status == 201)
         }
     }
@@ -106,10 +112,12 @@ struct RequestTests {
     @Test func `keys belong to their client, operation and time`() async throws {
         try await TestShop.run { shop in
             let headers = ["Idempotency-Key": "shared"]
-            let key = try await shop.post("/v1/keys", ["name": "two", "scopes": ["write:customers", "read:customers"]])
+            let key = try await shop.post(
+                "/v1/keys", ["name": "two", "scopes": ["write:customers", "read:customers"]])
             let other = try #require(key.json["secret"]?.string)
             #expect(try await shop.post("/v1/customers", [:], headers: headers).status == 201)
-            let stranger = try await shop.send(.post, "/v1/customers", body: Array("{}".utf8), headers: headers, key: other)
+            let stranger = try await shop.send(
+                .post, "/v1/customers", body: Array("{}".utf8), headers: headers, key: other)
             #expect(stranger.header("Idempotent-Replayed") == nil)
             shop.clock.advance(by: .seconds(8 * 86_400))
             let now = shop.clock.wall.now()
@@ -130,7 +138,8 @@ struct RequestTests {
             #expect(packed.header("ETag") != plain.header("ETag"))
             let tag = try #require(packed.header("ETag"))
             #expect(try await shop.get(path, headers: ["If-None-Match": tag]).status == 304)
-            #expect(try await shop.get(path, headers: ["Accept-Encoding": "gzip;q=0"]).header("Content-Encoding") == nil)
+            #expect(
+                try await shop.get(path, headers: ["Accept-Encoding": "gzip;q=0"]).header("Content-Encoding") == nil)
             let body = try #require(Gzip.compress(Array(#"{"name":"Packed"}"#.utf8)))
             let made = try await shop.send(.post, "/v1/customers", body: body, headers: ["Content-Encoding": "gzip"])
             #expect(made.status == 201 && made.json["name"] == "Packed")
@@ -138,7 +147,8 @@ struct RequestTests {
             #expect(bomb.count < 1 << 20)
             let refused = try await shop.send(.post, "/v1/customers", body: bomb, headers: ["Content-Encoding": "gzip"])
             #expect(refused.status == 413)
-            let lie = try await shop.send(.post, "/v1/customers", body: Array("{}".utf8), headers: ["Content-Encoding": "gzip"])
+            let lie = try await shop.send(
+                .post, "/v1/customers", body: Array("{}".utf8), headers: ["Content-Encoding": "gzip"])
             #expect(lie.status == 400)
         }
     }
@@ -157,7 +167,10 @@ struct RequestTests {
             #expect(try await shop.get("/v1/products?sort=title&cursor=\(cursor)").code == "invalid_cursor")
             #expect(try await shop.get("/v1/customers?cursor=\(cursor)").code == "invalid_cursor")
             #expect(try await shop.get("/v1/products?limit=1000").status == 200)
-            for wrong in ["limit=-1", "limit=x", "fields=nope", "expand=nope", "in_stock=maybe", "limt=3", "q=%ff", "ids=x", "q=a&q=b"] {
+            for wrong in [
+                "limit=-1", "limit=x", "fields=nope", "expand=nope", "in_stock=maybe", "limt=3", "q=%ff", "ids=x",
+                "q=a&q=b",
+            ] {
                 let reply = try await shop.get("/v1/products?\(wrong)")
                 #expect(reply.status == 400, "\(wrong): \(reply.text)")
             }
@@ -170,7 +183,8 @@ struct RequestTests {
             let get = try await shop.get("/v1/products/\(product.id)")
             let head = try await shop.send(.head, "/v1/products/\(product.id)")
             #expect(head.status == 200 && head.body.isEmpty)
-            #expect(head.header("ETag") == get.header("ETag") && head.header("Content-Length") == String(get.body.count))
+            #expect(
+                head.header("ETag") == get.header("ETag") && head.header("Content-Length") == String(get.body.count))
         }
     }
 }

@@ -297,7 +297,7 @@ struct ProductBody: WireBody {
 }
 
 extension ProductBody {
-    /// - Parameter prices: the lowest prices where the variants were not read.
+    /// The product in the language that fits best; `prices` are the lowest where the variants were not read.
     init(_ product: Product, texts: TextChoice, languages: [String], prices: [Money]? = nil, withVariants: Bool = true)
     {
         let language = texts.language(wanted: languages, available: product.translations.keys)

@@ -7,7 +7,8 @@ internal import Persistence
 struct ProductWriter {
     let transaction: Transaction
 
-    /// - Parameter old: the aggregate as it was read in this transaction; `nil` for a new one.
+    /// Writes what differs from `old`, the aggregate as it was read in this transaction; `nil` for a new one.
+    ///
     /// - Throws: ``CatalogError`` when a handle, a SKU or a category stands in the way.
     func save(_ product: Product, instead old: Product?) throws {
         let number = try old == nil ? insert(product) : update(product)

@@ -11,12 +11,12 @@ package struct JSONSyntaxError: Error, Equatable, CustomStringConvertible {
 }
 
 extension JSON {
-    /// Reads one JSON text (RFC 8259).
+    /// The value of one JSON text (RFC 8259).
     ///
     /// Stricter than the grammar where a lenient reading would hide a mistake: a name that occurs twice in an object is
     /// refused, because readers disagree on which one counts, and so is text that is not UTF-8.
-    /// - Parameter depthMax: how deeply arrays and objects may nest.
-    /// - Throws: ``JSONSyntaxError``. Cost: linear; memory bounded by the text.
+    /// Arrays and objects may nest `depthMax` deep. Cost: linear; memory bounded by the text.
+    /// - Throws: ``JSONSyntaxError``.
     package static func parse(_ bytes: some Sequence<UInt8>, depthMax: Int = 32) throws(JSONSyntaxError) -> JSON {
         let bytes = Array(bytes)
         guard String(validating: bytes, as: UTF8.self) != nil else {

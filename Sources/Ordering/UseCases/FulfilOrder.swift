@@ -13,7 +13,7 @@ struct FulfilOrder: Sendable {
     let outbox: Outbox
     let clock: WallClock
 
-    /// - Parameter lines: which units; `nil` for all that have not been shipped.
+    /// Sends off the units that `lines` names; `nil` for all that have not been shipped.
     func fulfil(
         _ id: OrderID, lines: [OrderLineID: Int]?, carrier: String?, tracking: String?, by actor: String,
         in transaction: Transaction

@@ -134,7 +134,7 @@ package struct PlaceOrder: Sendable {
 
     // MARK: 2. Ask for the money
 
-    /// - Parameter isResumed: whether an earlier attempt may have reached the provider.
+    /// Asks the provider; where an earlier attempt may have reached it (`isResumed`), what became of that comes first.
     package func askForMoney(_ order: Order, isResumed: Bool = false) async throws -> PaymentOutcome {
         let payment = try await database.read { connection in
             try payments.payments(of: order.id, in: connection).last

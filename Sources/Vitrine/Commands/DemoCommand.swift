@@ -46,10 +46,8 @@ struct DemoCommand: AsyncParsableCommand {
                 await withTaskGroup { group in
                     group.addTask { await Shoppers(address: address, key: key, count: shoppers, tally: tally).run() }
                     group.addTask { await Self.report(tally) }
-                    if let seconds {
-                        group.addTask { try? await Task.sleep(for: .seconds(seconds)) }
-                        await group.next()
-                    }
+                    // Until the time is over, or Ctrl-C cancels.
+                    try? await Task.sleep(for: seconds.map { .seconds($0) } ?? .seconds(1_000_000_000))
                     group.cancelAll()
                 }
             }

@@ -22,6 +22,7 @@ enum EmbeddedShop {
             configuration: .init(
                 services: [application], gracefulShutdownSignals: signals, logger: Logger(label: "vitrine.lifecycle")))
         return try await withThrowingTaskGroup(of: Result?.self) { tasks in
+            defer { tasks.cancelAll() }
             tasks.addTask {
                 try await group.run()
                 return nil
@@ -32,13 +33,12 @@ enum EmbeddedShop {
                 }
                 return nil
             }
-            defer { port.finish() }
-            while let ended = try await tasks.next() {
-                guard let result = ended else { continue }
-                await group.triggerGracefulShutdown()
-                return result
+            // Whichever ends first ends the other: the work is done, or the shop was told to stop.
+            guard let first = try await tasks.next(), let result = first else {
+                throw Failure(.unavailable, "The shop stopped before the work was done.")
             }
-            throw Failure(.unavailable, "The shop stopped before the work was done.")
+            await group.triggerGracefulShutdown()
+            return result
         }
     }
 

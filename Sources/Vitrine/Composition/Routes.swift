@@ -41,8 +41,7 @@ extension Shop {
     }
 
     /// The server with everything that runs beside it, as one service that finishes what it took before it ends.
-    ///
-    /// - Parameter onRunning: told the port once the server listens.
+    /// `onRunning` is told the port once the server listens.
     func makeApplication(onRunning: @escaping @Sendable (Int) async -> Void = { _ in }) -> some Service {
         var logger = Logger(label: "vitrine.server")
         logger.logLevel = max(configuration.logLevel, .warning)

@@ -12,7 +12,7 @@ package struct ServiceEndpoints: Sendable {
         self.server = server
     }
 
-    /// - Parameter described: the other endpoints, which the document and the pages are about.
+    /// All endpoints of a server: `described`, and those that explain them.
     package func endpoints(describing described: [Endpoint]) -> [Endpoint] {
         let problems = Self.problems(of: described)
         let pages = [

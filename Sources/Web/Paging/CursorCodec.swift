@@ -16,13 +16,13 @@ package struct CursorCodec: Sendable {
     private static let signatureLength = 16
     private static let format: UInt8 = 1
 
-    /// - Parameter key: 32 secret bytes, the same in every process of a shop.
+    /// `key` is 32 secret bytes, the same in every process of a shop.
     package init(key: [UInt8], clock: WallClock) {
         self.key = key
         self.clock = clock
     }
 
-    /// - Parameter binding: names the list with its filters and sorting.
+    /// The cursor of a position; `binding` names the list with its filters and sorting.
     func encode(_ position: PagePosition, binding: String) -> String {
         var bytes: [UInt8] = [Self.format, position.direction == .forward ? 0 : 1]
         bytes.append(contentsOf: Self.bytes(UInt64(clock.now().milliseconds)))

@@ -39,7 +39,8 @@ struct RequestReader {
 
     func input(body: [UInt8]) throws -> RequestInput {
         RequestInput(
-            parameters: try parameters(), pathNames: pathParameters.map(\.name), body: body, listAddress: listAddress, query: query, path: path)
+            parameters: try parameters(), pathNames: pathParameters.map(\.name), body: body, listAddress: listAddress,
+            query: query, path: path)
     }
 
     // MARK: Parameters

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shop beside a bare Hummingbird route and nginx, in one run. See Benchmarks/README.md."""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+root = pathlib.Path(__file__).resolve().parent.parent
+options = argparse.ArgumentParser()
+options.add_argument("--seconds", type=int, default=8)
+options.add_argument("--connections", type=int, default=64)
+options.add_argument("--output", default=str(root / "Benchmarks/Results/latest.json"))
+options = options.parse_args()
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(port):
+    for _ in range(600):
+        try:
+            socket.create_connection(("127.0.0.1", port), 0.2).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit("nothing listens on port %d" % port)
+
+
+def family(pid):
+    """A process and its children, for nginx works in children."""
+    found = [pid]
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1]) == pid:
+                found.append(int(entry.name))
+        except (OSError, ValueError):
+            pass
+    return found
+
+
+def cpu_seconds(pid):
+    ticks = 0
+    for one in family(pid):
+        fields = pathlib.Path("/proc/%d/stat" % one).read_text().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(pid):
+    total = 0
+    for one in family(pid):
+        text = pathlib.Path("/proc/%d/smaps_rollup" % one).read_text()
+        total += int(re.search(r"^Pss:\s+(\d+)", text, re.M).group(1))
+    return total / 1024
+
+
+def wrk(url, key=None, script=None, seconds=None):
+    command = ["wrk", "-t1", "-c%d" % options.connections, "-d%ds" % (seconds or options.seconds), "--latency", url]
+    if key:
+        command += ["-H", "Authorization: Bearer " + key]
+    if script:
+        command += ["-s", script]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def milliseconds(text):
+    number, unit = re.match(r"([\d.]+)(us|ms|s)", text).groups()
+    return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+
+
+def measure(name, what, pid, url, key=None, script=None):
+    wrk(url, key, script, seconds=2)
+    before, start = cpu_seconds(pid), time.time()
+    output = wrk(url, key, script)
+    cpu, wall = cpu_seconds(pid) - before, time.time() - start
+    requests = int(re.search(r"(\d+) requests in", output).group(1))
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    row = {
+        "server": name, "request": what, "per_second": round(requests / wall), "cpu_us": round(cpu / requests * 1e6, 1),
+        "p50_ms": milliseconds(re.search(r"^ +50% +(\S+)", output, re.M).group(1)),
+        "p99_ms": milliseconds(re.search(r"^ +99% +(\S+)", output, re.M).group(1)), "memory_mb": round(memory_mb(pid)),
+        "refused": int(bad.group(1)) if bad else 0,
+    }
+    rows.append(row)
+    return row
+
+
+def get(url, key):
+    request = urllib.request.Request(url, headers={"Authorization": "Bearer " + key})
+    return urllib.request.urlopen(request).read()
+
+
+def post(url, key, body):
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(), {"Authorization": "Bearer " + key, "Content-Type": "application/json"})
+    return json.loads(urllib.request.urlopen(request).read())
+
+
+def start_nginx(folder, files):
+    port = free_port()
+    (folder / "www").mkdir()
+    for name, data in files.items():
+        (folder / "www" / name).write_bytes(data)
+    (folder / "nginx.conf").write_text(
+        "daemon off; worker_processes 1; pid %(d)s/nginx.pid; error_log /dev/null; events { worker_connections 1024; }\n"
+        "http { access_log off; keepalive_requests 1000000000; default_type application/json; sendfile on;\n"
+        "open_file_cache max=10; client_body_temp_path %(d)s/b; proxy_temp_path %(d)s/p; fastcgi_temp_path %(d)s/f;\n"
+        "uwsgi_temp_path %(d)s/u; scgi_temp_path %(d)s/s;\n"
+        "server { listen 127.0.0.1:%(p)d; root %(d)s/www; } }\n" % {"d": folder, "p": port})
+    # Workers of a root process change to another user, who must be able to read the files.
+    for path in [folder, folder / "www"]:
+        path.chmod(0o755)
+    nginx = shutil.which("nginx") or "/usr/sbin/nginx"
+    process = subprocess.Popen([nginx, "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL)
+    wait_for(port)
+    return process, port
+
+
+rows, processes = [], []
+folder = pathlib.Path(tempfile.mkdtemp())
+try:
+    subprocess.run(
+        ["swift", "build", "-c", "release", "--package-path", str(root), "--product", "BareServer"], check=True)
+    port = free_port()
+    demo = subprocess.Popen(
+        [str(root / ".build/release/vitrine"), "demo", "--shoppers", "0", "--port", str(port), "--data", str(folder / "shop")],
+        stdout=subprocess.PIPE, text=True)
+    processes.append(demo)
+    key = next(m.group(1) for m in (re.search(r"shown only now: (vk_\S+)", line) for line in demo.stdout) if m)
+    base = "http://127.0.0.1:%d" % port
+    items = json.loads(get(base + "/v1/products?limit=20", key))["items"]
+    detail_path, list_path = "/v1/products/%s" % items[0]["id"], "/v1/products?limit=20"
+    detail, listing = get(base + detail_path, key), get(base + list_path, key)
+
+    measure("vitrine", "product detail (%d bytes)" % len(detail), demo.pid, base + detail_path, key)
+    measure("vitrine", "list of 20 (%d bytes)" % len(listing), demo.pid, base + list_path, key)
+
+    # One article with stock for everybody; each request is a new order.
+    location = json.loads(get(base + "/v1/inventory/locations", key))["items"][0]["id"]
+    post(base + "/v1/products", key, {
+        "title": "Benchmark", "variants": [{"sku": "BENCH", "prices": [{"amount": 1000, "currency": "GBP"}]}]})
+    post(base + "/v1/inventory/adjustments", key, {
+        "location_id": location, "lines": [{"sku": "BENCH", "quantity": 100000000}]})
+    script = folder / "order.lua"
+    script.write_text(
+        'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
+        'wrk.body = \'{"currency":"GBP","lines":[{"sku":"BENCH","quantity":1}],"payment":{"card":"sandbox_approve"}}\'\n')
+    measure("vitrine", "order (durable)", demo.pid, base + "/v1/orders", key, str(script))
+
+    for what, data in [("product detail (%d bytes)" % len(detail), detail), ("list of 20 (%d bytes)" % len(listing), listing)]:
+        (folder / "bytes").write_bytes(data)
+        bare_port = free_port()
+        bare = subprocess.Popen([str(root / ".build/release/BareServer"), str(bare_port), str(folder / "bytes")])
+        processes.append(bare)
+        wait_for(bare_port)
+        measure("bare hummingbird", what, bare.pid, "http://127.0.0.1:%d/bytes" % bare_port)
+        bare.terminate()
+    nginx, nginx_port = start_nginx(folder, {"detail": detail, "list": listing})
+    processes.append(nginx)
+    measure("nginx", rows[0]["request"], nginx.pid, "http://127.0.0.1:%d/detail" % nginx_port)
+    measure("nginx", rows[1]["request"], nginx.pid, "http://127.0.0.1:%d/list" % nginx_port)
+finally:
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+    for process in processes:
+        process.wait(20)
+    shutil.rmtree(folder, ignore_errors=True)
+
+ours = {row["request"]: row for row in rows if row["server"] == "vitrine"}
+for row in rows:
+    row["vitrine_is"] = round(ours[row["request"]]["per_second"] / row["per_second"], 2)
+cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+report = {
+    "machine": {"cpu": cpu.group(1) if cpu else platform.processor(), "cores": os.cpu_count(), "kernel": platform.release()},
+    "connections": options.connections, "seconds": options.seconds, "rows": rows,
+}
+pathlib.Path(options.output).write_text(json.dumps(report, indent=2) + "\n")
+print("%(cpu)s, %(cores)s cores, Linux %(kernel)s" % report["machine"])
+print("%-18s %-28s %10s %8s %8s %8s %7s %10s" % ("server", "request", "per s", "cpu µs", "p50 ms", "p99 ms", "MB", "vitrine is"))
+for row in rows:
+    print("%(server)-18s %(request)-28s %(per_second)10d %(cpu_us)8.1f %(p50_ms)8.2f %(p99_ms)8.2f %(memory_mb)7d %(vitrine_is)9.2fx" % row)
+print("\nCPU is the server's own, in both modes, per request; memory is its proportional share.")

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# make run    a sample shop with simulated shoppers on http://127.0.0.1:8080
+# make test   the whole suite
+# make bench  the shop beside its peers
+# make lint   formatting and style
+# make golden the OpenAPI document that the API is held to
+
+.PHONY: run test bench lint golden setup soak
+
+setup:
+	@Scripts/setup.sh
+
+run: setup
+	@Scripts/build.sh
+	@.build/release/vitrine demo $(ARGS)
+
+test: setup
+	@Scripts/setup.sh test
+	@Scripts/test.sh
+
+soak: setup
+	@Scripts/build.sh
+	@Scripts/soak.sh
+
+bench: setup
+	@Scripts/setup.sh bench
+	@Scripts/build.sh
+	@python3 Benchmarks/bench.py $(ARGS)
+
+lint:
+	@swift format lint --strict --recursive Sources Tests Benchmarks Package.swift
+
+golden: setup
+	@Scripts/build.sh
+	@.build/release/vitrine openapi > Tests/WebTests/Golden/openapi.json

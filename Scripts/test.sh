@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Runs the whole suite, against the release build where a test starts the program itself, and sums up.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+failed=0
+
+echo "== Style"
+swift format lint --strict --recursive Sources Tests Benchmarks Package.swift || failed=$((failed + 1))
+
+echo "== Release build"
+Scripts/build.sh || exit 1
+
+echo "== OpenAPI document"
+# A reader of other people's making, in a virtual environment of its own.
+venv=.build/venv
+[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check 'openapi-spec-validator==0.9.0' || exit 1
+if "$venv/bin/python" -c '
+import json, subprocess
+from openapi_spec_validator import validate
+validate(json.loads(subprocess.check_output([".build/release/vitrine", "openapi"])))
+'; then echo "valid OpenAPI 3.1"; else failed=$((failed + 1)); fi
+
+echo "== Commands of the documents"
+python3 Scripts/documents.py || failed=$((failed + 1))
+
+echo "== Suite"
+VITRINE_BINARY="$PWD/.build/release/vitrine" swift test 2>&1 | tee "$log"
+status=${PIPESTATUS[0]}
+
+# Swift Testing marks each test: passed, failed, skipped with its reason. Lines of arguments and suites do not count.
+passed=$(grep -cE '^. Test [^c].* passed after' "$log")
+broken=$(grep -cE '^. Test [^c].* failed after' "$log")
+skipped=$(grep -cE '^. Test .* skipped' "$log")
+[ "$skipped" -eq 0 ] || { echo "== Skipped"; grep -E '^. Test .* skipped' "$log"; }
+[ "$status" -eq 0 ] || [ "$broken" -gt 0 ] || broken=1
+broken=$((broken + failed))
+echo "$passed passed, $broken failed, $skipped skipped"
+[ "$broken" -eq 0 ]
