@@ -98,7 +98,7 @@ let suites: [Target] = [
     tests("IdentityTests", ["Identity", "Kernel", "Persistence", "TestSupport"]),
     tests("CatalogTests", ["Catalog", "Kernel", "TestSupport"]),
     tests("InventoryTests", ["Inventory", "Kernel", "Persistence", "TestSupport"]),
-    tests("CustomersTests", ["Customers", "Kernel", "TestSupport"]),
+    tests("CustomersTests", ["Customers", "Kernel", "Persistence", "TestSupport"]),
     tests("PaymentsTests", ["Kernel", "Payments", "Persistence", "TestSupport", "Vitrine"]),
     tests("OrderingTests", ["Kernel", "Ordering", "Payments", "Persistence", "TestSupport", "Vitrine"]),
     tests("HouseRulesTests", []),

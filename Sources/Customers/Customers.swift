@@ -48,6 +48,11 @@ package struct CustomersModule: Sendable {
         try CustomerStore.addresses(of: id, PageRequest(limit: 1_000), in: connection).elements.map { AddressBody($0) }
     }
 
+    func existing(_ id: CustomerID, in connection: Connection) throws -> Customer {
+        guard let customer = try find(id, in: connection) else { throw CustomersError.notFound }
+        return customer
+    }
+
     func change(
         _ id: CustomerID, if precondition: Precondition, by actor: String, in transaction: Transaction,
         _ edit: (inout Customer) throws -> Void

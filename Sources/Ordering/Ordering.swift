@@ -36,6 +36,8 @@ package struct OrderingModule: Sendable {
     let quotes: QuoteLines
     let carts: EditCart
     let placing: PlaceOrder
+    let placingOnce: PlaceOrderOnce
+    let privacy: ProtectPrivacy
     let fulfilling: FulfilOrder
     let changing: ChangeOrder
     let returning: ReceiveReturn
@@ -51,10 +53,13 @@ package struct OrderingModule: Sendable {
         self.payments = payments
         outbox = jobs.outbox
         quotes = QuoteLines(catalog: catalog, calculator: settings.totals, clock: clock)
-        carts = EditCart(catalog: catalog, clock: clock, timeToLive: settings.cartTimeToLive)
+        carts = EditCart(
+            catalog: catalog, calculator: settings.totals, clock: clock, timeToLive: settings.cartTimeToLive)
         placing = PlaceOrder(
             database: database, inventory: inventory, customers: customers, payments: payments, quotes: quotes,
             outbox: jobs.outbox, clock: clock, timeToPay: settings.reservationTimeToLive)
+        placingOnce = PlaceOrderOnce(database: database, placing: placing, payments: payments)
+        privacy = ProtectPrivacy(customers: customers, outbox: jobs.outbox)
         fulfilling = FulfilOrder(placing: placing, inventory: inventory, outbox: jobs.outbox, clock: clock)
         changing = ChangeOrder(placing: placing, payments: payments, outbox: jobs.outbox, clock: clock)
         returning = ReceiveReturn(

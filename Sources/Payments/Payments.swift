@@ -148,5 +148,9 @@ package struct PaymentsModule: Sendable {
     }
 
     /// Carries out what was decided. What fails is tried again by the chore.
-    package func settle() async throws { try await settlement.run() }
+    package func settle() async {
+        do { try await settlement.run() } catch {
+            settlement.logger.warning("Payment steps could not be worked off now", metadata: ["error": "\(error)"])
+        }
+    }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Kernel
+import Persistence
 import TestSupport
 import Testing
 
@@ -44,7 +45,8 @@ struct CustomerTests {
     @Test func `an erased person is gone from everywhere, and the books still add up`() async throws {
         try await TestShop.run { shop in
             try await shop.stocked("A1", 5)
-            let customer = try await shop.post("/v1/customers", ["email": "ada@example.com", "name": "Ada Lovelace"]).id
+            let person: JSON = ["email": "ada@example.com", "name": "Ada Lovelace"]
+            let customer = try await shop.post("/v1/customers", person, headers: ["Idempotency-Key": "ada"]).id
             _ = try await shop.post("/v1/customers/\(customer)/addresses", ["address": address])
             let order = try await shop.placeOrder(
                 TestShop.order(
@@ -64,6 +66,12 @@ struct CustomerTests {
                 let text = try await shop.get("/v1/\(path)").text
                 #expect(!text.contains("Ada") && !text.contains("ada@") && !text.contains("High Street"), "\(path)")
             }
+            let kept = try await shop.shop.database.read {
+                try $0.all("SELECT body FROM idempotency_records") {
+                    String(decoding: try $0.next([UInt8].self), as: UTF8.self)
+                }
+            }
+            #expect(kept.allSatisfy { !$0.contains("Ada") }, "answers for retries forget, too")
             #expect(try await shop.get("/v1/ledger?currency=GBP").json == ledger)
             #expect(try await shop.get("/v1/customers/\(customer)/orders").items.count == 1)
             #expect(try await shop.patch("/v1/customers/\(customer)", ["name": "Eve"]).code == "customer_erased")

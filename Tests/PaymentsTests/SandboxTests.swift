@@ -86,6 +86,20 @@ struct SandboxTests {
         }
     }
 
+    @Test func `a provider that never answers is given up on, and the stock comes back when the time is over`()
+        async throws
+    {
+        try await TestShop.run { shop in
+            let (product, _) = try await shop.stocked("A1", 5)
+            let order = try await shop.placeOrder(TestShop.order([("A1", 1)], card: "sandbox_timeout"))
+            #expect(order.status == 202 && order.json.at("payments", "0", "status") == "unknown")
+            shop.clock.advance(by: .seconds(901))
+            try await shop.shop.ordering.recover()
+            #expect(try await shop.get("/v1/orders/\(order.id)").json["cancel_reason"] == "expired")
+            #expect(try await shop.stock(ofProduct: product.id, sku: "A1") == (5, 0, 0))
+        }
+    }
+
     @Test func `the last digits of an amount decide for the card that lets them`() throws {
         func behaviour(_ minorUnits: Int64) throws -> SandboxCard.Behaviour {
             SandboxCard.behaviour(token: "sandbox_amount", amount: try Money(minorUnits: minorUnits, .gbp))

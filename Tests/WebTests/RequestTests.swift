@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Kernel
+import Persistence
 import TestSupport
 import Testing
 
@@ -175,6 +176,21 @@ struct RequestTests {
                 #expect(reply.status == 400, "\(wrong): \(reply.text)")
             }
         }
+    }
+
+    @Test func `a shop that cannot work says so, and when to come back`() async throws {
+        try await TestShop.run { shop in
+            _ = try await shop.get("/v1/me")
+            let overloaded = Problem(describing: Failure(.overloaded, "full")).response(requestID: "r", baseURL: "")
+            #expect(overloaded.status == 503 && overloaded.header("Retry-After") == "1")
+            let full = DatabaseError(kind: .full, code: "13", message: "secret path", statement: "SELECT secret")
+            let problem = Problem(describing: full).response(requestID: "r", baseURL: "")
+            #expect(problem.status == 503)
+            #expect(!String(decoding: problem.body, as: UTF8.self).contains("secret"), "our insides stay inside")
+        }
+        let closed = try await TestShop()
+        await closed.close()
+        #expect(try await closed.get("/v1/products").status == 503)
     }
 
     @Test func `HEAD has the headers of GET and no body`() async throws {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
-internal import Persistence
 internal import Web
 
 extension CatalogModule {
@@ -40,12 +39,12 @@ extension CatalogModule {
     }
 
     private func listCategories(_ call: Call, _ query: CategoryListQuery) async throws -> Listing<CategoryBody> {
-        let page = try await database.read { try CategoryStore.page(parent: query.parent, call.page, in: $0) }
+        let page = try await call.read { try CategoryStore.page(parent: query.parent, call.page, in: $0) }
         return Listing(page.map { body($0, for: call) })
     }
 
     private func getCategory(_ call: Call, _ path: CategoryPath) async throws -> Answer<CategoryBody> {
-        guard let category = try await database.read({ try CategoryStore.find(path.id, in: $0) }) else {
+        guard let category = try await call.read({ try CategoryStore.find(path.id, in: $0) }) else {
             throw CatalogError.categoryNotFound(path.id)
         }
         let body = body(category, for: call)
@@ -55,7 +54,7 @@ extension CatalogModule {
     private func listCategoryProducts(
         _ call: Call, _ query: CategoryProductsQuery
     ) async throws -> Listing<ProductBody> {
-        guard try await database.read({ try CategoryStore.exists(query.id, in: $0) }) else {
+        guard try await call.read({ try CategoryStore.exists(query.id, in: $0) }) else {
             throw CatalogError.categoryNotFound(query.id)
         }
         let products = ProductQuery(
@@ -122,7 +121,7 @@ extension CatalogModule {
         _ id: CategoryID, _ call: Call, _ edit: @escaping @Sendable (inout Category) throws -> Void
     ) async throws -> Answer<CategoryBody> {
         // An unknown category in the address is a 404; one in the body is the body's fault.
-        guard try await database.read({ try CategoryStore.exists(id, in: $0) }) else {
+        guard try await call.read({ try CategoryStore.exists(id, in: $0) }) else {
             throw CatalogError.categoryNotFound(id)
         }
         return try await call.commit { transaction in

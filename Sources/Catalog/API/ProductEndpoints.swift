@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
-internal import Persistence
 package import Web
 
 extension CatalogModule {
@@ -43,7 +42,7 @@ extension CatalogModule {
 
     func listing(_ query: ProductQuery, facets: [String] = [], for call: Call) async throws -> Listing<ProductBody> {
         let withVariants = call.expansions.contains("variants")
-        let (page, counts) = try await database.read { connection in
+        let (page, counts) = try await call.read { connection in
             let page = try query.page(call.page, withVariants ? .withVariants : .summary, in: connection)
             return (page, facets.isEmpty ? nil : try query.facets(facets, in: connection))
         }
@@ -64,14 +63,14 @@ extension CatalogModule {
     }
 
     private func listRelated(_ call: Call, _ path: ProductPath) async throws -> Listing<ProductBody> {
-        guard try await database.read({ try ProductStore.find(path.id, in: $0) }) != nil else {
+        guard try await call.read({ try ProductStore.find(path.id, in: $0) }) != nil else {
             throw CatalogError.productNotFound
         }
         return try await listing(ProductQuery(relatedTo: path.id, sort: .bestSelling), for: call)
     }
 
     private func getProduct(_ call: Call, _ path: ProductPath) async throws -> Answer<ProductBody> {
-        guard let product = try await database.read({ try ProductStore.find(path.id, in: $0) }),
+        guard let product = try await call.read({ try ProductStore.find(path.id, in: $0) }),
             product.status == .active || call.principal?.scopes.contains(.writeProducts) == true
         else { throw CatalogError.productNotFound }
         let body = body(product, for: call)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
-internal import Persistence
 internal import Web
 
 extension CatalogModule {
@@ -30,7 +29,7 @@ extension CatalogModule {
     }
 
     private func listVariants(_ call: Call, _ path: ProductPath) async throws -> Listing<VariantBody> {
-        guard let product = try await database.read({ try ProductStore.find(path.id, in: $0) }) else {
+        guard let product = try await call.read({ try ProductStore.find(path.id, in: $0) }) else {
             throw CatalogError.productNotFound
         }
         // A product has at most 250 variants, so one read serves any page of them.
@@ -64,7 +63,7 @@ extension CatalogModule {
     }
 
     private func getVariant(_ call: Call, _ path: VariantPath) async throws -> Answer<VariantBody> {
-        let product = try await database.read { try ProductStore.find(holding: path.id, in: $0) }
+        let product = try await call.read { try ProductStore.find(holding: path.id, in: $0) }
         guard let variant = product?.variants.first(where: { $0.id == path.id }) else {
             throw CatalogError.variantNotFound
         }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
-internal import Persistence
 package import Web
 
 extension CustomersModule {
@@ -31,14 +30,14 @@ extension CustomersModule {
     }
 
     private func list(_ call: Call, _ query: CustomerQuery) async throws -> Listing<CustomerBody> {
-        let page = try await database.read {
+        let page = try await call.read {
             try CustomerStore.page(email: query.email, externalID: query.externalID, call.page, in: $0)
         }
         return Listing(page.map { CustomerBody($0) })
     }
 
     private func get(_ call: Call, _ path: CustomerPath) async throws -> Answer<CustomerBody> {
-        let customer = try await database.read { try require(path.id, in: $0) }
+        let customer = try await call.read { try existing(path.id, in: $0) }
         return .ok(CustomerBody(customer), version: customer.version)
     }
 
@@ -63,8 +62,8 @@ extension CustomersModule {
     // MARK: Addresses
 
     private func listAddresses(_ call: Call, _ path: CustomerPath) async throws -> Listing<AddressBody> {
-        let page = try await database.read { connection in
-            _ = try require(path.id, in: connection)
+        let page = try await call.read { connection in
+            _ = try existing(path.id, in: connection)
             return try CustomerStore.addresses(of: path.id, call.page, in: connection)
         }
         return Listing(page.map { AddressBody($0) })
@@ -74,7 +73,7 @@ extension CustomersModule {
         _ call: Call, _ path: CustomerPath, _ input: AddressInput
     ) async throws -> Answer<AddressBody> {
         try await call.commit { transaction in
-            guard try require(path.id, in: transaction).erasedAt == nil else { throw CustomersError.erased }
+            guard try existing(path.id, in: transaction).erasedAt == nil else { throw CustomersError.erased }
             let saved = SavedAddress(
                 id: .make(at: call.now), customer: path.id, address: input.address, isDefault: input.isDefault,
                 version: 1)
@@ -107,10 +106,5 @@ extension CustomersModule {
             }
             return .noContent
         }
-    }
-
-    private func require(_ id: CustomerID, in connection: Connection) throws -> Customer {
-        guard let customer = try find(id, in: connection) else { throw CustomersError.notFound }
-        return customer
     }
 }

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
-internal import Persistence
 package import Web
 
 extension IdentityModule {
     package var endpoints: [Endpoint] {
         [
-            .get("/v1/me", "getCaller", "Whose key this is, and what it may do", use: caller).scope(.readProducts),
+            .get("/v1/me", "getCaller", "Whose key this is, and what it may do", use: caller).anyKey(),
             .list("/v1/keys", "listKeys", "List API keys", use: listKeys).scope(.readKeys),
             .change(.post, "/v1/keys", "createKey", "Make an API key", status: 201, use: createKey)
                 .scope(.writeKeys).confidential().mayAnswer(.insufficientScope),
@@ -30,12 +29,12 @@ extension IdentityModule {
     }
 
     private func listKeys(_ call: Call, _: NoBody) async throws -> Listing<KeyBody> {
-        let page = try await database.read { try APIKeyStore.page(call.page, in: $0) }
+        let page = try await call.read { try APIKeyStore.page(call.page, in: $0) }
         return Listing(page.map { KeyBody($0) })
     }
 
     private func getKey(_ call: Call, _ path: KeyPath) async throws -> Answer<KeyBody> {
-        guard let key = try await database.read({ try APIKeyStore.find(path.id, in: $0) }) else {
+        guard let key = try await call.read({ try APIKeyStore.find(path.id, in: $0) }) else {
             throw IdentityError.keyNotFound
         }
         return .ok(KeyBody(key), version: key.version)
@@ -73,7 +72,7 @@ extension IdentityModule {
     }
 
     private func listAudit(_ call: Call, _ query: AuditQuery) async throws -> Listing<AuditBody> {
-        let page = try await database.read {
+        let page = try await call.read {
             try AuditLog.page(subject: query.subject, actor: query.actor, call.page, in: $0)
         }
         return Listing(

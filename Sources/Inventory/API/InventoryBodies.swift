@@ -73,13 +73,15 @@ struct ProductStockBody: WireBody {
 
 extension ProductStockBody {
     init(_ product: ProductID, _ items: [StockItem]) {
+        self.init(product: product, variants: items.map { VariantStockBody($0) })
+    }
+}
+
+extension VariantStockBody {
+    init(_ item: StockItem) {
         self.init(
-            product: product,
-            variants: items.map { item in
-                VariantStockBody(
-                    variant: item.variant, sku: item.sku, tracksInventory: item.tracksInventory,
-                    available: item.levels.reduce(0) { $0 + $1.available }, levels: item.levels.map { LevelBody($0) })
-            })
+            variant: item.variant, sku: item.sku, tracksInventory: item.tracksInventory,
+            available: item.levels.reduce(0) { $0 + $1.available }, levels: item.levels.map { LevelBody($0) })
     }
 }
 
@@ -172,6 +174,10 @@ struct StockLineInput: WireBody {
     let variant: VariantID?
     let sku: String?
     let quantity: Int
+
+    var reference: StockStore.LineReference {
+        StockStore.LineReference(variant: variant, sku: sku, quantity: quantity)
+    }
 
     static let schema = make("StockLine", -1_000_000_000...1_000_000_000, "More, or negative fewer.")
     static let positive = make("StockCountLine", 0...1_000_000_000, "0 or more.")

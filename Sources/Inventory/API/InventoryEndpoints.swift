@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
-internal import Persistence
 package import Web
 
 extension InventoryModule {
@@ -48,7 +47,7 @@ extension InventoryModule {
     }
 
     private func productStock(_ call: Call, _ path: ProductStockPath) async throws -> Answer<ProductStockBody> {
-        let items = try await database.read { try StockStore.items(ofProduct: path.id, in: $0) }
+        let items = try await call.read { try StockStore.items(ofProduct: path.id, in: $0) }
         guard !items.isEmpty else { throw Problem(.notFound, "There is no such product.") }
         return .ok(ProductStockBody(path.id, items))
     }
@@ -56,12 +55,12 @@ extension InventoryModule {
     // MARK: Locations
 
     private func listLocations(_ call: Call, _: NoBody) async throws -> Listing<LocationBody> {
-        let page = try await database.read { try LocationStore.page(call.page, in: $0) }
+        let page = try await call.read { try LocationStore.page(call.page, in: $0) }
         return Listing(page.map { LocationBody($0) })
     }
 
     private func getLocation(_ call: Call, _ path: LocationPath) async throws -> Answer<LocationBody> {
-        let location = try await database.read { try require(path.id, in: $0) }
+        let location = try await call.read { try LocationStore.require(path.id, in: $0) }
         return .ok(LocationBody(location), version: location.version)
     }
 
@@ -80,7 +79,7 @@ extension InventoryModule {
         _ call: Call, _ path: LocationPath, _ patch: LocationPatch
     ) async throws -> Answer<LocationBody> {
         try await call.commit { transaction in
-            var location = try require(path.id, in: transaction)
+            var location = try LocationStore.require(path.id, in: transaction)
             try call.precondition.check(location.version)
             location.code = patch.code.applied(to: location.code)
             location.name = patch.name.applied(to: location.name)
@@ -92,16 +91,9 @@ extension InventoryModule {
         }
     }
 
-    private func require(_ id: LocationID, in connection: Connection) throws -> Location {
-        guard let location = try LocationStore.find(id, in: connection) else {
-            throw Problem(.notFound, "There is no such location.")
-        }
-        return location
-    }
-
     private func listShelves(_ call: Call, _ path: LocationPath) async throws -> Listing<ShelfBody> {
-        let page = try await database.read { connection in
-            try StockStore.shelves(at: try require(path.id, in: connection), call.page, in: connection)
+        let page = try await call.read { connection in
+            try StockStore.shelves(at: try LocationStore.require(path.id, in: connection), call.page, in: connection)
         }
         return Listing(
             page.map { shelf in
@@ -115,34 +107,34 @@ extension InventoryModule {
 
     private func adjust(_ call: Call, _: NoBody, _ input: AdjustmentInput) async throws -> Answer<StockChangeBody> {
         try await call.commit { transaction in
-            let lines = try resolve(input.lines, in: transaction)
+            let lines = try StockStore.lines(input.lines.map(\.reference), in: transaction)
             try moves.adjust(
                 at: input.location, lines, input.reason.movement, reference: input.reference,
                 externalID: input.externalID, by: call.actor, in: transaction)
-            return try changed(lines, in: transaction)
+            return changed(try StockStore.items(Set(lines.map(\.variant)), in: transaction))
         }
     }
 
     private func count(_ call: Call, _: NoBody, _ input: CountInput) async throws -> Answer<StockChangeBody> {
         try await call.commit { transaction in
-            let lines = try resolve(input.lines, in: transaction)
+            let lines = try StockStore.lines(input.lines.map(\.reference), in: transaction)
             try moves.count(at: input.location, lines, reference: input.reference, by: call.actor, in: transaction)
-            return try changed(lines, in: transaction)
+            return changed(try StockStore.items(Set(lines.map(\.variant)), in: transaction))
         }
     }
 
     private func transfer(_ call: Call, _: NoBody, _ input: TransferInput) async throws -> Answer<StockChangeBody> {
         try await call.commit { transaction in
-            let lines = try resolve(input.lines, in: transaction)
+            let lines = try StockStore.lines(input.lines.map(\.reference), in: transaction)
             try moves.transfer(
                 from: input.source, to: input.target, lines, reference: input.reference, by: call.actor, in: transaction
             )
-            return try changed(lines, in: transaction)
+            return changed(try StockStore.items(Set(lines.map(\.variant)), in: transaction))
         }
     }
 
     private func listMovements(_ call: Call, _ query: MovementQuery) async throws -> Listing<MovementBody> {
-        let page = try await database.read { try StockStore.movements(variant: query.variant, call.page, in: $0) }
+        let page = try await call.read { try StockStore.movements(variant: query.variant, call.page, in: $0) }
         return Listing(
             page.map {
                 MovementBody(
@@ -151,23 +143,8 @@ extension InventoryModule {
             })
     }
 
-    private func resolve(_ lines: [StockLineInput], in connection: Connection) throws -> [MoveStock.Line] {
-        try lines.map { line in
-            switch (line.variant, line.sku) {
-            case (let variant?, nil): return MoveStock.Line(variant: variant, quantity: line.quantity)
-            case (nil, let sku?):
-                guard let variant = try StockStore.variant(sku: sku, in: connection) else {
-                    throw InventoryError.unknownVariant(sku)
-                }
-                return MoveStock.Line(variant: variant, quantity: line.quantity)
-            case (nil, nil), (_?, _?): throw Problem(.invalidBody, "Each line names either variant_id or sku.")
-            }
-        }
-    }
-
-    private func changed(_ lines: [MoveStock.Line], in connection: Connection) throws -> Answer<StockChangeBody> {
-        let items = try StockStore.items(Set(lines.map(\.variant)), in: connection)
-        let body = StockChangeBody(lines: ProductStockBody(.init(unchecked: ""), items).variants)
-        return .created(body, at: "/v1/inventory/movements")
+    /// The levels after the change.
+    private func changed(_ items: [StockItem]) -> Answer<StockChangeBody> {
+        .created(StockChangeBody(lines: items.map { VariantStockBody($0) }), at: "/v1/inventory/movements")
     }
 }

@@ -23,6 +23,8 @@ extension InventoryError: ProblemConvertible {
         case .unknownVariant(let reference):
             Problem(.unknownStockReference, "There is no variant \(reference.prefix(100)).")
         case .unknownLocation(let id): Problem(.unknownStockReference, "There is no location \(id).")
+        case .locationNotFound: Problem(.notFound, "There is no such location.")
+        case .ambiguousLine: Problem(.invalidBody, "Each line names either variant_id or sku.")
         case .locationCodeTaken(let code): Problem(.conflict, "The code \(code) belongs to another location.")
         case .sameLocation: Problem(.invalidBody, "A transfer goes from one location to another.")
         case .externalIDTaken(let id): Problem(.externalIDTaken, "An adjustment with the external_id \(id) exists.")

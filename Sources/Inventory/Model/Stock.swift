@@ -80,6 +80,10 @@ package enum InventoryError: Error, Equatable {
     case outOfStock([Shortage])
     case unknownVariant(String)
     case unknownLocation(LocationID)
+    /// The location that the address names.
+    case locationNotFound
+    /// A line that names a variant twice over, or not at all.
+    case ambiguousLine
     case locationCodeTaken(String)
     case sameLocation
     case externalIDTaken(String)

@@ -10,6 +10,11 @@ enum LocationStore {
         try connection.first("SELECT \(columns) FROM locations WHERE id = \(id)", location)
     }
 
+    static func require(_ id: LocationID, in connection: Connection) throws -> Location {
+        guard let location = try find(id, in: connection) else { throw InventoryError.locationNotFound }
+        return location
+    }
+
     static func find(code: String, in connection: Connection) throws -> Location? {
         try connection.first("SELECT \(columns) FROM locations WHERE code = \(code)", location)
     }

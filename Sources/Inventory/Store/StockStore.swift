@@ -13,7 +13,28 @@ enum StockStore {
         try items(where: "i.variant IN \(anyOf: variants)", in: connection)
     }
 
-    static func variant(sku: String, in connection: Connection) throws -> VariantID? {
+    /// Lines as clients name them, by identifier or SKU.
+    static func lines(_ references: [LineReference], in connection: Connection) throws -> [MoveStock.Line] {
+        try references.map { reference in
+            switch (reference.variant, reference.sku) {
+            case (let variant?, nil): return MoveStock.Line(variant: variant, quantity: reference.quantity)
+            case (nil, let sku?):
+                guard let variant = try variant(sku: sku, in: connection) else {
+                    throw InventoryError.unknownVariant(sku)
+                }
+                return MoveStock.Line(variant: variant, quantity: reference.quantity)
+            case (nil, nil), (_?, _?): throw InventoryError.ambiguousLine
+            }
+        }
+    }
+
+    struct LineReference: Sendable {
+        let variant: VariantID?
+        let sku: String?
+        let quantity: Int
+    }
+
+    private static func variant(sku: String, in connection: Connection) throws -> VariantID? {
         // A deleted variant may have left its SKU to a newer one.
         try connection.first("SELECT variant FROM stock_items WHERE sku = \(sku) ORDER BY variant DESC LIMIT 1") {
             try $0.next()

@@ -138,3 +138,21 @@ struct CartBody: WireBody {
         .required("totals", \.totals, TotalsBody.schema, "At today's prices."),
         .required("expires_at", \.expiresAt, .timestamp), .required("created_at", \.createdAt, .timestamp))
 }
+
+extension CartBody {
+    init(_ view: CartView) {
+        let cart = view.cart
+        self.init(
+            id: cart.id, state: cart.state, currency: cart.currency, customer: cart.customer, email: cart.email,
+            country: cart.country, lines: view.lines.map { CartLineBody($0) }, totals: TotalsBody(view.totals),
+            expiresAt: cart.expiresAt, createdAt: cart.createdAt)
+    }
+}
+
+extension CartLineBody {
+    init(_ line: CartView.Line) {
+        self.init(
+            id: line.line.id, variant: line.line.variant, product: line.offer?.productID, sku: line.offer?.sku,
+            title: line.offer?.title, quantity: line.line.quantity, unitPrice: line.offer?.price, total: line.total)
+    }
+}

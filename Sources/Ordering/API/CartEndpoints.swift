@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Catalog
 internal import Customers
 internal import Kernel
-internal import Persistence
 internal import Web
 
 extension OrderingModule {
@@ -34,87 +32,66 @@ extension OrderingModule {
             let cart = try carts.create(
                 currency: input.currency, customer: input.customer, email: input.email, country: input.country,
                 lines: lines, in: transaction)
-            return .created(try body(cart, in: transaction), at: "/v1/carts/\(cart.id)", version: cart.version)
+            return .created(
+                CartBody(try carts.view(cart, in: transaction)), at: "/v1/carts/\(cart.id)", version: cart.version)
         }
     }
 
     private func getCart(_ call: Call, _ path: CartPath) async throws -> Answer<CartBody> {
-        try await database.read { connection in
+        try await call.read { connection in
             guard let cart = try CartStore.find(path.id, in: connection) else { throw OrderingError.cartNotFound }
-            return .ok(try body(cart, in: connection), version: cart.version)
+            return .ok(CartBody(try carts.view(cart, in: connection)), version: cart.version)
         }
     }
 
     private func patchCart(_ call: Call, _ path: CartPath, _ patch: CartPatch) async throws -> Answer<CartBody> {
-        try await change(path.id, call) { cart, transaction in
-            patch.apply(to: &cart)
-            if let customer = cart.customer, try customers.find(customer, in: transaction) == nil {
-                throw OrderingError.unknownCustomer(customer)
+        try await call.commit { transaction in
+            let cart = try carts.change(path.id, if: call.precondition, in: transaction) { cart in
+                patch.apply(to: &cart)
+                if let customer = cart.customer, try customers.find(customer, in: transaction) == nil {
+                    throw OrderingError.unknownCustomer(customer)
+                }
             }
+            return .ok(CartBody(try carts.view(cart, in: transaction)), version: cart.version)
         }
     }
 
     private func deleteCart(_ call: Call, _ path: CartPath) async throws -> Answer<NoBody> {
         try await call.commit { transaction in
-            _ = try carts.change(path.id, if: call.precondition, in: transaction) { _ in }
-            try CartStore.delete(path.id, in: transaction)
+            try carts.delete(path.id, if: call.precondition, in: transaction)
             return .noContent
         }
     }
 
     private func addLine(_ call: Call, _ path: CartPath, _ input: CartLineInput) async throws -> Answer<CartBody> {
         let request = try input.request()
-        return try await change(path.id, call) { cart, transaction in
-            try carts.add(request, place: 0, to: &cart, in: transaction)
+        return try await call.commit { transaction in
+            let cart = try carts.change(path.id, if: call.precondition, in: transaction) { cart in
+                try carts.add(request, place: 0, to: &cart, in: transaction)
+            }
+            return .ok(CartBody(try carts.view(cart, in: transaction)), version: cart.version)
         }
     }
 
     private func patchLine(
         _ call: Call, _ path: CartLinePath, _ input: QuantityInput
     ) async throws -> Answer<CartBody> {
-        try await change(path.id, call) { cart, _ in
-            guard let place = cart.lines.firstIndex(where: { $0.id == path.line }) else {
-                throw OrderingError.lineNotFound(path.line.rawValue)
-            }
-            if input.quantity == 0 { cart.lines.remove(at: place) } else { cart.lines[place].quantity = input.quantity }
-        }
+        try await setQuantity(input.quantity, path, call)
     }
 
     private func deleteLine(_ call: Call, _ path: CartLinePath) async throws -> Answer<CartBody> {
-        try await change(path.id, call) { cart, _ in
-            guard let place = cart.lines.firstIndex(where: { $0.id == path.line }) else {
-                throw OrderingError.lineNotFound(path.line.rawValue)
-            }
-            cart.lines.remove(at: place)
-        }
+        try await setQuantity(0, path, call)
     }
 
-    private func change(
-        _ id: CartID, _ call: Call, _ edit: @escaping @Sendable (inout Cart, Transaction) throws -> Void
-    ) async throws -> Answer<CartBody> {
+    private func setQuantity(_ quantity: Int, _ path: CartLinePath, _ call: Call) async throws -> Answer<CartBody> {
         try await call.commit { transaction in
-            let cart = try carts.change(id, if: call.precondition, in: transaction) { try edit(&$0, transaction) }
-            return .ok(try body(cart, in: transaction), version: cart.version)
+            let cart = try carts.change(path.id, if: call.precondition, in: transaction) { cart in
+                guard let place = cart.lines.firstIndex(where: { $0.id == path.line }) else {
+                    throw OrderingError.lineNotFound(path.line.rawValue)
+                }
+                if quantity == 0 { cart.lines.remove(at: place) } else { cart.lines[place].quantity = quantity }
+            }
+            return .ok(CartBody(try carts.view(cart, in: transaction)), version: cart.version)
         }
-    }
-
-    /// The cart with today's prices. What is no longer sold stays in it, without a price, and counts nothing.
-    private func body(_ cart: Cart, in connection: Connection) throws -> CartBody {
-        let references = Set(cart.lines.map { VariantReference.id($0.variant) })
-        let offers = try quotes.catalog.offers(for: references, in: cart.currency, connection: connection)
-        let lines = try cart.lines.map { line in
-            let offer = offers[.id(line.variant)].flatMap { $0.isActive ? $0 : nil }
-            return CartLineBody(
-                id: line.id, variant: line.variant, product: offer?.productID, sku: offer?.sku, title: offer?.title,
-                quantity: line.quantity, unitPrice: offer?.price,
-                total: try offer?.price?.multiplied(by: Int64(line.quantity)))
-        }
-        let input = TotalsInput(
-            subtotal: try Money.sum(lines.compactMap(\.total), in: cart.currency), weightGrams: 0,
-            country: cart.country, hasLines: lines.contains { $0.total != nil })
-        return CartBody(
-            id: cart.id, state: cart.state, currency: cart.currency, customer: cart.customer, email: cart.email,
-            country: cart.country, lines: lines, totals: TotalsBody(try quotes.calculator.totals(input)),
-            expiresAt: cart.expiresAt, createdAt: cart.createdAt)
     }
 }

@@ -2,7 +2,6 @@
 
 internal import Jobs
 internal import Kernel
-internal import Persistence
 internal import Web
 
 extension OrderingModule {
@@ -20,7 +19,7 @@ extension OrderingModule {
     }
 
     private func getLedger(_ call: Call, _ query: LedgerQuery) async throws -> Answer<LedgerBody> {
-        let summary = try await database.read { try LedgerStore.summary(in: query.currency, connection: $0) }
+        let summary = try await call.read { try LedgerStore.summary(in: query.currency, connection: $0) }
         return .ok(
             LedgerBody(
                 sales: summary.sales, credits: summary.credits, adjustments: summary.adjustments,
@@ -28,7 +27,7 @@ extension OrderingModule {
     }
 
     private func listEntries(_ call: Call, _: NoBody) async throws -> Listing<LedgerEntryBody> {
-        let page = try await database.read { try LedgerStore.page(call.page, in: $0) }
+        let page = try await call.read { try LedgerStore.page(call.page, in: $0) }
         return Listing(
             page.map { entry in
                 LedgerEntryBody(

@@ -3,7 +3,6 @@
 internal import Customers
 internal import Jobs
 internal import Kernel
-internal import Persistence
 internal import Web
 
 extension OrderingModule {
@@ -22,31 +21,18 @@ extension OrderingModule {
     private func export(_ call: Call, _ path: CustomerPath) async throws -> Answer<CustomerExport> {
         try call.requires(.readOrders)
         return try await call.commit { transaction in
-            guard let customer = try customers.find(path.id, in: transaction) else { throw CustomersError.notFound }
-            let orders = try OrderStore.page(
-                OrderStore.Filter(customer: path.id), PageRequest(limit: 10_000), withLines: true, in: transaction)
-            let returns = try ReturnStore.returns(of: path.id, in: transaction)
-            try publish("customer.exported", path.id, call, in: transaction)
+            let file = try privacy.export(path.id, by: call.actor, in: transaction)
             return .ok(
                 CustomerExport(
-                    customer: CustomerBody(customer),
-                    addresses: try customers.savedAddresses(of: path.id, in: transaction),
-                    orders: orders.elements.map { OrderBody($0) }, returns: returns.map { ReturnBody($0) }))
+                    customer: CustomerBody(file.customer), addresses: file.addresses,
+                    orders: file.orders.map { OrderBody($0) }, returns: file.returns.map { ReturnBody($0) }))
         }
     }
 
     private func erase(_ call: Call, _ path: CustomerPath) async throws -> Answer<CustomerBody> {
         try await call.commit { transaction in
-            try customers.erase(path.id, in: transaction)
-            try OrderStore.anonymize(customer: path.id, in: transaction)
-            try publish("customer.erased", path.id, call, in: transaction)
-            guard let customer = try customers.find(path.id, in: transaction) else { throw CustomersError.notFound }
-            return .ok(CustomerBody(customer))
+            .ok(CustomerBody(try privacy.erase(path.id, by: call.actor, in: transaction)))
         }
-    }
-
-    private func publish(_ type: String, _ id: CustomerID, _ call: Call, in transaction: Transaction) throws {
-        try outbox.publish(type, subject: id.rawValue, actor: call.actor, [:], in: transaction)
     }
 }
 

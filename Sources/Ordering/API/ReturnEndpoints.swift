@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Catalog
 internal import Kernel
 internal import Payments
-internal import Persistence
 internal import Web
 
 extension OrderingModule {
@@ -28,19 +26,17 @@ extension OrderingModule {
         _ call: Call, _ path: OrderPath, _ input: OrderReturnInput
     ) async throws -> Answer<ReturnBody> {
         let quantities = try input.lines.quantities()
-        let answer: Answer<ReturnBody> = try await call.commit { transaction in
+        return try await deciding(call) { transaction in
             var order = try changing.find(path.id, if: call.precondition, in: transaction)
             let entry = try returning.receive(
                 order: &order, quantities, restock: input.restock, refund: input.refund, reason: input.reason,
                 by: call.actor, in: transaction)
             return .created(ReturnBody(entry), at: "/v1/returns/\(entry.id)")
         }
-        try await payments.settle()
-        return answer
     }
 
     private func listOrderReturns(_ call: Call, _ path: OrderPath) async throws -> Listing<ReturnBody> {
-        let all = try await database.read { try ReturnStore.returns(of: path.id, in: $0) }
+        let all = try await call.read { try ReturnStore.returns(of: path.id, in: $0) }
         return Listing(Page(elements: all.map { ReturnBody($0) }, next: nil, previous: nil))
     }
 
@@ -55,12 +51,12 @@ extension OrderingModule {
     }
 
     private func listReturns(_ call: Call, _ query: ReturnQuery) async throws -> Listing<ReturnBody> {
-        let page = try await database.read { try ReturnStore.page(externalID: query.externalID, call.page, in: $0) }
+        let page = try await call.read { try ReturnStore.page(externalID: query.externalID, call.page, in: $0) }
         return Listing(page.map { ReturnBody($0) })
     }
 
     private func getReturn(_ call: Call, _ path: ReturnPath) async throws -> Answer<ReturnBody> {
-        guard let entry = try await database.read({ try ReturnStore.find(path.id, in: $0) }) else {
+        guard let entry = try await call.read({ try ReturnStore.find(path.id, in: $0) }) else {
             throw Problem(.notFound, "There is no such return.")
         }
         return .ok(ReturnBody(entry))

@@ -8,6 +8,7 @@ internal import Web
 /// Every change of a cart: read it, change it, save it.
 struct EditCart: Sendable {
     let catalog: CatalogModule
+    let calculator: TotalsCalculator
     let clock: WallClock
     let timeToLive: Duration
 
@@ -59,4 +60,39 @@ struct EditCart: Sendable {
                 CartLine(id: .make(at: clock.now()), variant: offer.variantID, quantity: request.quantity))
         }
     }
+
+    func delete(_ id: CartID, if precondition: Precondition, in transaction: Transaction) throws {
+        _ = try change(id, if: precondition, in: transaction) { _ in }
+        try CartStore.delete(id, in: transaction)
+    }
+
+    /// The cart at today's prices. What is no longer sold stays in it, without a price, and counts nothing.
+    func view(_ cart: Cart, in connection: Connection) throws -> CartView {
+        let references = Set(cart.lines.map { VariantReference.id($0.variant) })
+        let offers = try catalog.offers(for: references, in: cart.currency, connection: connection)
+        let lines = try cart.lines.map { line in
+            let offer = offers[.id(line.variant)].flatMap { $0.isActive ? $0 : nil }
+            return CartView.Line(
+                line: line, offer: offer, total: try offer?.price?.multiplied(by: Int64(line.quantity)))
+        }
+        let input = TotalsInput(
+            subtotal: try Money.sum(lines.compactMap(\.total), in: cart.currency),
+            weightGrams: lines.reduce(0) { $0 + ($1.offer?.weightGrams ?? 0) * $1.line.quantity },
+            country: cart.country, hasLines: lines.contains { $0.total != nil })
+        return CartView(cart: cart, lines: lines, totals: try calculator.totals(input))
+    }
+}
+
+/// A cart with what is in it and what that costs today.
+struct CartView: Sendable {
+    struct Line: Sendable {
+        let line: CartLine
+        /// `nil` when the variant is no longer sold.
+        let offer: Offer?
+        let total: Money?
+    }
+
+    let cart: Cart
+    let lines: [Line]
+    let totals: Totals
 }

@@ -29,7 +29,7 @@ struct RecoverOrders: Sendable {
                     "A pending order could not be recovered", metadata: ["order": "\(order.id)", "error": "\(error)"])
             }
         }
-        if !orders.isEmpty { try await payments.settle() }
+        if !orders.isEmpty { await payments.settle() }
     }
 
     private func recover(_ order: Order) async throws {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
-internal import Persistence
 package import Web
 
 extension PaymentsModule {
@@ -10,7 +9,7 @@ extension PaymentsModule {
     }
 
     private func get(_ call: Call, _ path: PaymentPath) async throws -> Answer<PaymentBody> {
-        guard let payment = try await database.read({ try PaymentStore.find(path.id, in: $0) }) else {
+        guard let payment = try await call.read({ try PaymentStore.find(path.id, in: $0) }) else {
             throw PaymentsError.notFound
         }
         return .ok(PaymentBody(payment))

@@ -78,8 +78,12 @@ enum PaymentStore {
             """)
     }
 
-    static func setStatus(_ status: RefundStatus, of refund: RefundID, in transaction: Transaction) throws {
-        try transaction.execute("UPDATE refunds SET status = \(status) WHERE id = \(refund)")
+    /// Ends a pending refund.
+    ///
+    /// - Returns: `false` where another has ended it meanwhile.
+    static func settle(_ refund: RefundID, as status: RefundStatus, in transaction: Transaction) throws -> Bool {
+        try transaction.execute("UPDATE refunds SET status = \(status) WHERE id = \(refund) AND status = 'pending'")
+            == 1
     }
 
     static func refunds(of order: OrderID, in connection: Connection) throws -> [Refund] {

@@ -72,7 +72,7 @@ struct SettlePayments: Sendable {
         }
         let settled = status
         try await database.write { transaction in
-            try PaymentStore.setStatus(settled, of: refund.id, in: transaction)
+            guard try PaymentStore.settle(refund.id, as: settled, in: transaction) else { return }
             try outbox.publish(
                 settled == .succeeded ? "refund.succeeded" : "refund.failed", subject: refund.id.rawValue,
                 actor: Self.actor, ["order_id": .string(refund.order.rawValue)], in: transaction)

@@ -23,6 +23,8 @@ package enum Scope: String, CaseIterable, Sendable {
 package enum Access: Hashable, Sendable {
     /// Anyone, without a key.
     case open
+    /// Whoever holds a key.
+    case key
     /// Whoever holds a key with this scope.
     case scope(Scope)
 }

@@ -37,6 +37,13 @@ package struct Call: Sendable {
 
     package var database: Database { services.database }
 
+    /// Reads on one consistent snapshot.
+    package func read<Result: Sendable>(
+        _ body: @escaping @Sendable (Connection) throws -> Result
+    ) async throws -> Result {
+        try await database.read(body)
+    }
+
     /// The caller's name for the audit trail.
     package var actor: String { principal?.id ?? "anonymous" }
 

@@ -219,6 +219,7 @@ extension Decoding {
 // Settings, each a copy with one thing changed, so that a declaration reads as a sentence.
 extension Endpoint {
     package func scope(_ scope: Scope) -> Endpoint { changed { $0.access = .scope(scope) } }
+    package func anyKey() -> Endpoint { changed { $0.access = .key } }
     package func cost(_ cost: Int) -> Endpoint { changed { $0.cost = cost } }
     package func cached(_ policy: CachePolicy) -> Endpoint { changed { $0.cache = policy } }
     package func conditional() -> Endpoint { changed { $0.requiresPrecondition = true } }

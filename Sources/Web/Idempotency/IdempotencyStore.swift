@@ -94,6 +94,12 @@ package enum IdempotencyStore {
             "DELETE FROM idempotency_records WHERE created_at < \(now.advanced(by: .zero - timeToLive))")
     }
 
+    /// Forgets answers in which `text` occurs, because somebody asked to be forgotten. Cost: reads every kept answer.
+    package static func forget(mentioning text: String, in transaction: Transaction) throws {
+        try transaction.execute(
+            "DELETE FROM idempotency_records WHERE body IS NOT NULL AND instr(body, CAST(\(text) AS BLOB)) > 0")
+    }
+
     package static let migration = Migration(
         "web-0001-idempotency", .expand,
         """

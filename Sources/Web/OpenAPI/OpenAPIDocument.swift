@@ -67,10 +67,10 @@ package struct OpenAPIDocument {
                     ]))
         }
         members.append(.init("responses", responses(endpoint, &schemas)))
-        if case .scope(let scope) = endpoint.access {
-            members.append(.init("security", [["api_key": [.string(scope.rawValue)]]]))
-        } else {
-            members.append(.init("security", []))
+        switch endpoint.access {
+        case .open: members.append(.init("security", []))
+        case .key: members.append(.init("security", [["api_key": []]]))
+        case .scope(let scope): members.append(.init("security", [["api_key": [.string(scope.rawValue)]]]))
         }
         members.append(.init("x-vitrine-cost", .integer(Int64(endpoint.cost))))
         return .object(members)

@@ -20,14 +20,14 @@ package struct AuthenticationMiddleware: RouterMiddleware {
         _ request: Request, context: APIContext,
         next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
-        guard case .scope(let scope) = access else { return try await next(request, context) }
+        if case .open = access { return try await next(request, context) }
         guard let token = Self.bearerToken(request.headers[.authorization]) else {
             throw Self.challenge("This operation needs an API key. Send Authorization: Bearer <key>.")
         }
         guard let principal = try await authenticate(token) else {
             throw Self.challenge("This API key is unknown, revoked or expired.", error: "invalid_token")
         }
-        guard principal.scopes.contains(scope) else {
+        if case .scope(let scope) = access, !principal.scopes.contains(scope) {
             throw Problem(.insufficientScope, "This operation needs the scope \(scope.rawValue).")
                 .with("scope", .string(scope.rawValue))
                 .with(
