@@ -3,6 +3,7 @@
 
 Blocks marked `sh skip` need minutes, root or a file that is not shipped; other parts of the suite run those.
 """
+import os
 import pathlib
 import re
 import subprocess
@@ -18,8 +19,10 @@ for page in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
         if skip:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            script = "set -euo pipefail\nvitrine() { '%s' \"$@\"; }\n%s" % (binary, block)
-            run = subprocess.run(["bash", "-c", script], cwd=folder, capture_output=True, text=True, timeout=120)
+            environment = os.environ | {"PATH": "%s:%s" % (binary.parent, os.environ["PATH"])}
+            run = subprocess.run(
+                ["bash", "-c", "set -euo pipefail\n" + block], cwd=folder, env=environment, capture_output=True, text=True,
+                timeout=60)
         print("%s %s: %s" % ("ok " if run.returncode == 0 else "BAD", page.name, block.strip().splitlines()[0]))
         if run.returncode != 0:
             failed += 1
