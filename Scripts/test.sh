@@ -29,14 +29,14 @@ echo "== Commands of the documents"
 python3 Scripts/documents.py || failed=$((failed + 1))
 
 echo "== Suite"
-VITRINE_BINARY="$PWD/.build/release/vitrine" swift test 2>&1 | tee "$log"
+VITRINE_BINARY="$PWD/.build/release/vitrine" swift test --no-parallel 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 
 # Swift Testing marks each test: passed, failed, skipped with its reason. Lines of arguments and suites do not count.
-passed=$(grep -cE '^. Test [^c].* passed after' "$log")
-broken=$(grep -cE '^. Test [^c].* failed after' "$log")
-skipped=$(grep -cE '^. Test .* skipped' "$log")
-[ "$skipped" -eq 0 ] || { echo "== Skipped"; grep -E '^. Test .* skipped' "$log"; }
+passed=$(grep -cE '^. Test ".*" (with [0-9]+ test cases )?passed after' "$log")
+broken=$(grep -cE '^. Test ".*" (with [0-9]+ test cases )?failed after' "$log")
+skipped=$(grep -cE '^. Test ".*" skipped' "$log")
+[ "$skipped" -eq 0 ] || { echo "== Skipped"; grep -E '^. Test ".*" skipped' "$log"; }
 [ "$status" -eq 0 ] || [ "$broken" -gt 0 ] || broken=1
 broken=$((broken + failed))
 echo "$passed passed, $broken failed, $skipped skipped"

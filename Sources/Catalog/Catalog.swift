@@ -37,10 +37,6 @@ package struct CatalogModule: Sendable {
         try OfferStore.offers(for: references, in: currency, connection: connection)
     }
 
-    package func category(handle: String, in connection: Connection) throws -> Category? {
-        try CategoryStore.find(handle: handle, in: connection)
-    }
-
     /// What the catalogue learns from others: availability from stock, sales from orders.
     package var subscription: Subscription {
         Subscription("catalog.facts", to: ["stock.availability_changed", "order.placed"]) { event, transaction in

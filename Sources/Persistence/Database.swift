@@ -28,13 +28,10 @@ package struct Database: Sendable {
 
     /// Finishes what was begun and closes every connection. Later calls throw `Failure` with `unavailable`.
     package func close() async { await engine.close() }
-
-    package var dialect: SQLDialect { engine.dialect }
 }
 
 /// What an engine must offer; there is one in `SQLite/`, and Postgres follows beside it.
 package protocol SQLEngine: Sendable {
-    var dialect: SQLDialect { get }
     func read<Result: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Result) async throws -> Result
     func write<Result: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> Result) async throws -> Result
     func close() async

@@ -15,11 +15,6 @@ enum CategoryStore {
         return try translated(connection.all(sql, category), in: connection).first
     }
 
-    static func find(handle: String, in connection: Connection) throws -> Category? {
-        let sql: SQL = "SELECT \(columns) FROM categories c WHERE c.handle = \(handle) AND c.deleted_at IS NULL"
-        return try translated(connection.all(sql, category), in: connection).first
-    }
-
     /// The tree from the roots down, every parent before its children.
     static func page(parent: CategoryID?, _ request: PageRequest, in connection: Connection) throws -> Page<Category> {
         var conditions: SQL = "c.deleted_at IS NULL"

@@ -2,10 +2,6 @@
 
 package import Kernel
 
-package enum SQLDialect: String, Sendable {
-    case sqlite
-}
-
 /// A statement with its values apart: whatever is interpolated becomes a parameter, never text.
 ///
 /// ```swift

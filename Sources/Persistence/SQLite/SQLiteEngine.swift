@@ -21,7 +21,6 @@ package struct SQLiteEngine: SQLEngine {
         package init(path: String) { self.path = path }
     }
 
-    package let dialect = SQLDialect.sqlite
     private let writes: WorkQueue<WriteJob>
     private let reads: WorkQueue<ReadJob>
     private let threads = ThreadGroup()

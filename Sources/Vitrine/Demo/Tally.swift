@@ -64,8 +64,4 @@ final class Tally: Sendable {
             p50 \(percentile(0.5))  p99 \(percentile(0.99))
             """
     }
-
-    /// Whether the shoppers met anything that they should not.
-    var faults: Int { counts.withLock { $0.faults } }
-    var orders: Int { counts.withLock { $0.orders } }
 }

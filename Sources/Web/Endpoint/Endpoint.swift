@@ -221,7 +221,6 @@ extension Endpoint {
     package func scope(_ scope: Scope) -> Endpoint { changed { $0.access = .scope(scope) } }
     package func anyKey() -> Endpoint { changed { $0.access = .key } }
     package func cost(_ cost: Int) -> Endpoint { changed { $0.cost = cost } }
-    package func cached(_ policy: CachePolicy) -> Endpoint { changed { $0.cache = policy } }
     package func conditional() -> Endpoint { changed { $0.requiresPrecondition = true } }
     package func confidential() -> Endpoint { changed { $0.answersSecret = true } }
     package func expands(_ names: String...) -> Endpoint { changed { $0.expansions = names } }

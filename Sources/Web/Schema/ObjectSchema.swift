@@ -5,9 +5,10 @@ internal import Kernel
 /// One member of an object: its name, how it is read from the Swift value, and what may be missing.
 package struct Field<Root, Value>: Sendable {
     let form: FieldForm
-    let get: @Sendable (Root) -> Value
     let decode: @Sendable (JSON?, inout Decoding) -> Value?
-    let encode: @Sendable (Value, inout JSONWriter, FieldSelection) -> Void
+    /// Takes the value out of the object and writes it. One closure over the object, so that writing needs no type
+    /// metadata of its fields; looking that up was a third of the time of a list.
+    let write: @Sendable (Root, inout JSONWriter, FieldSelection) -> Void
 
     /// A member that is always there.
     package static func required(
@@ -16,7 +17,6 @@ package struct Field<Root, Value>: Sendable {
         Field(
             form: FieldForm(
                 name: name, form: schema.form, isRequired: true, isNullable: false, standard: nil, about: about),
-            get: get,
             decode: { json, decoding in
                 guard let json else {
                     decoding.fail("required", "This field is required.")
@@ -24,9 +24,9 @@ package struct Field<Root, Value>: Sendable {
                 }
                 return schema.decode(json, &decoding)
             },
-            encode: { value, writer, selection in
+            write: { root, writer, selection in
                 writer.name(name)
-                schema.encode(value, &writer, selection)
+                schema.encode(get(root), &writer, selection)
             })
     }
 
@@ -41,14 +41,13 @@ package struct Field<Root, Value>: Sendable {
         return Field(
             form: FieldForm(
                 name: name, form: schema.form, isRequired: false, isNullable: false, standard: shown, about: about),
-            get: get,
             decode: { json, decoding in
                 guard let json else { return standard }
                 return schema.decode(json, &decoding)
             },
-            encode: { value, writer, selection in
+            write: { root, writer, selection in
                 writer.name(name)
-                schema.encode(value, &writer, selection)
+                schema.encode(get(root), &writer, selection)
             })
     }
 
@@ -59,14 +58,13 @@ package struct Field<Root, Value>: Sendable {
         Field(
             form: FieldForm(
                 name: name, form: schema.form, isRequired: false, isNullable: false, standard: nil, about: about),
-            get: get,
             decode: { json, decoding in
                 guard let json, json != .null else { return .some(nil) }
                 guard let value = schema.decode(json, &decoding) else { return nil }
                 return .some(value)
             },
-            encode: { value, writer, selection in
-                guard let value else { return }
+            write: { root, writer, selection in
+                guard let value = get(root) else { return }
                 writer.name(name)
                 schema.encode(value, &writer, selection)
             })
@@ -80,7 +78,6 @@ package struct Field<Root, Value>: Sendable {
         Field(
             form: FieldForm(
                 name: name, form: schema.form, isRequired: false, isNullable: removable, standard: nil, about: about),
-            get: get,
             decode: { json, decoding in
                 guard let json else { return .keep }
                 if json == .null {
@@ -90,8 +87,8 @@ package struct Field<Root, Value>: Sendable {
                 }
                 return schema.decode(json, &decoding).map { .set($0) }
             },
-            encode: { value, writer, selection in
-                switch value {
+            write: { root, writer, selection in
+                switch get(root) {
                 case .keep: return
                 case .remove:
                     writer.name(name)
@@ -138,7 +135,12 @@ extension Schema {
         _ fields: repeat Field<Value, each Member>
     ) -> Schema {
         var forms: [FieldForm] = []
-        for field in repeat each fields { forms.append(field.form) }
+        var gathered: [(name: String, write: @Sendable (Value, inout JSONWriter, FieldSelection) -> Void)] = []
+        for field in repeat each fields {
+            forms.append(field.form)
+            gathered.append((field.form.name, field.write))
+        }
+        let writers = gathered
         let names = forms.map(\.name)
         precondition(Set(names).count == names.count, "Two fields of \(name) share a name.")
         return Schema(
@@ -163,9 +165,9 @@ extension Schema {
             },
             encode: { value, writer, selection in
                 writer.beginObject()
-                for field in repeat each fields {
-                    guard let inner = selection[field.form.name] else { continue }
-                    field.encode(field.get(value), &writer, inner)
+                for (name, write) in writers {
+                    guard let inner = selection[name] else { continue }
+                    write(value, &writer, inner)
                 }
                 writer.endObject()
             })

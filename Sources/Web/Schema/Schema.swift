@@ -116,8 +116,6 @@ package struct FieldSelection: Hashable, Sendable {
         for path in text.split(separator: ",") { insert(path.split(separator: ".").map(String.init)[...]) }
     }
 
-    package var isAll: Bool { names == nil }
-
     package subscript(name: String) -> FieldSelection? {
         guard let names else { return .all }
         return names[name]
