@@ -107,7 +107,10 @@ let suites: [Target] = [
 
 let package = Package(
     name: "vitrine",
-    products: [.executable(name: "vitrine", targets: ["Vitrine"])],
+    products: [
+        .executable(name: "vitrine", targets: ["Vitrine"]),
+        .library(name: "Resilience", targets: ["Resilience"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),

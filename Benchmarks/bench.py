@@ -158,8 +158,11 @@ try:
         'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
         'wrk.body = \'{"currency":"GBP","lines":[{"sku":"BENCH","quantity":1}],"payment":{"card":"sandbox_approve"}}\'\n')
     measure("vitrine", "order (durable)", demo.pid, base + "/v1/orders", key, str(script))
+    order = json.dumps(post(base + "/v1/orders", key, {
+        "currency": "GBP", "lines": [{"sku": "BENCH", "quantity": 1}], "payment": {"card": "sandbox_approve"}})).encode()
 
-    for what, data in [("product detail (%d bytes)" % len(detail), detail), ("list of 20 (%d bytes)" % len(listing), listing)]:
+    # The peers answer the same bytes, and do nothing for them: no order is placed there.
+    for what, data in zip([row["request"] for row in rows], [detail, listing, order]):
         (folder / "bytes").write_bytes(data)
         bare_port = free_port()
         bare = subprocess.Popen([str(root / ".build/release/BareServer"), str(bare_port), str(folder / "bytes")])
@@ -167,10 +170,11 @@ try:
         wait_for(bare_port)
         measure("bare hummingbird", what, bare.pid, "http://127.0.0.1:%d/bytes" % bare_port)
         bare.terminate()
-    nginx, nginx_port = start_nginx(folder, {"detail": detail, "list": listing})
+    nginx, nginx_port = start_nginx(folder, {"detail": detail, "list": listing, "order": order})
     processes.append(nginx)
     measure("nginx", rows[0]["request"], nginx.pid, "http://127.0.0.1:%d/detail" % nginx_port)
     measure("nginx", rows[1]["request"], nginx.pid, "http://127.0.0.1:%d/list" % nginx_port)
+    measure("nginx", rows[2]["request"], nginx.pid, "http://127.0.0.1:%d/order" % nginx_port)
 finally:
     for process in processes:
         process.send_signal(signal.SIGTERM)
