@@ -38,6 +38,8 @@ enum EmbeddedShop {
                 throw Failure(.unavailable, "The shop stopped before the work was done.")
             }
             await group.triggerGracefulShutdown()
+            // The shop finishes what it took; cancelling it here would cut that short.
+            _ = try await tasks.next()
             return result
         }
     }
