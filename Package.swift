@@ -19,11 +19,13 @@ let testSettings: [SwiftSetting] = [
 
 // The field's own parts. docs/ARCHITECTURE.md says what each adds to a clean build.
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
@@ -47,7 +49,12 @@ let ground: [Target] = [
     room("Persistence", ["CSQLite", "Kernel", crypto]),
     room("Resilience", []),
     room("Jobs", ["Kernel", "Persistence", lifecycle, logging]),
-    room("Web", ["CZlib", "Kernel", "Persistence", "Resilience", crypto, httpTypes, hummingbird, logging, nioCore]),
+    room(
+        "Web",
+        [
+            "CZlib", "Kernel", "Persistence", "Resilience", crypto, httpTypes, hummingbird, hummingbirdCore, logging,
+            nioCore, nioHTTP1, nioHTTPTypes,
+        ]),
 ]
 
 let shop: [Target] = [
@@ -118,6 +125,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
     targets: ground + shop + binary + benchmarks + support + suites

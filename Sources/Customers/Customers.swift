@@ -68,6 +68,30 @@ package struct CustomersModule: Sendable {
         return customer
     }
 
+    func save(
+        _ address: SavedAddress, isNew: Bool, by actor: String, in transaction: Transaction
+    ) throws {
+        try CustomerStore.save(address, in: transaction)
+        try publish(
+            isNew ? "address.created" : "address.updated", address.id, of: address.customer, by: actor, in: transaction)
+    }
+
+    func delete(
+        _ address: AddressID, of customer: CustomerID, by actor: String, in transaction: Transaction
+    ) throws {
+        guard try CustomerStore.delete(address, of: customer, in: transaction) else {
+            throw CustomersError.addressNotFound
+        }
+        try publish("address.deleted", address, of: customer, by: actor, in: transaction)
+    }
+
+    private func publish(
+        _ type: String, _ address: AddressID, of customer: CustomerID, by actor: String, in transaction: Transaction
+    ) throws {
+        try outbox.publish(
+            type, subject: address.rawValue, actor: actor, ["customer_id": .string(customer.rawValue)], in: transaction)
+    }
+
     private func publish(_ type: String, _ id: CustomerID, by actor: String, in transaction: Transaction) throws {
         try outbox.publish(type, subject: id.rawValue, actor: actor, [:], in: transaction)
     }

@@ -12,11 +12,13 @@ package struct InventoryModule: Sendable {
     /// What people do with stock.
     package let moves: MoveStock
     let database: Database
+    let outbox: Outbox
     let clock: WallClock
 
     package init(database: Database, jobs: JobsModule, clock: WallClock) {
         self.database = database
         self.clock = clock
+        outbox = jobs.outbox
         stock = KeepStock(outbox: jobs.outbox, clock: clock)
         moves = MoveStock(outbox: jobs.outbox, clock: clock)
     }
@@ -31,8 +33,29 @@ package struct InventoryModule: Sendable {
             variant, of: product, sku: sku, tracksInventory: tracksInventory, in: transaction)
     }
 
-    package func addLocation(_ location: Location, in transaction: Transaction) throws {
+    package func addLocation(_ location: Location, by actor: String, in transaction: Transaction) throws {
         try LocationStore.insert(location, in: transaction)
+        try publish("location.created", location, by: actor, in: transaction)
+    }
+
+    func change(
+        _ id: LocationID, if precondition: Precondition, by actor: String, in transaction: Transaction,
+        _ edit: (inout Location) -> Void
+    ) throws -> Location {
+        var location = try LocationStore.require(id, in: transaction)
+        try precondition.check(location.version)
+        edit(&location)
+        location.version += 1
+        try LocationStore.update(location, in: transaction)
+        try publish("location.updated", location, by: actor, in: transaction)
+        return location
+    }
+
+    private func publish(
+        _ type: String, _ location: Location, by actor: String, in transaction: Transaction
+    ) throws {
+        try outbox.publish(
+            type, subject: location.id.rawValue, actor: actor, ["code": .string(location.code)], in: transaction)
     }
 
     package func location(code: String, in connection: Connection) throws -> Location? {

@@ -54,10 +54,11 @@ package struct OrderingModule: Sendable {
         outbox = jobs.outbox
         quotes = QuoteLines(catalog: catalog, calculator: settings.totals, clock: clock)
         carts = EditCart(
-            catalog: catalog, calculator: settings.totals, clock: clock, timeToLive: settings.cartTimeToLive)
+            catalog: catalog, calculator: settings.totals, outbox: jobs.outbox, clock: clock,
+            timeToLive: settings.cartTimeToLive)
         placing = PlaceOrder(
-            database: database, inventory: inventory, customers: customers, payments: payments, quotes: quotes,
-            outbox: jobs.outbox, clock: clock, timeToPay: settings.reservationTimeToLive)
+            database: database, inventory: inventory, customers: customers, payments: payments, carts: carts,
+            quotes: quotes, outbox: jobs.outbox, clock: clock, timeToPay: settings.reservationTimeToLive)
         placingOnce = PlaceOrderOnce(database: database, placing: placing, payments: payments)
         privacy = ProtectPrivacy(customers: customers, outbox: jobs.outbox)
         fulfilling = FulfilOrder(placing: placing, inventory: inventory, outbox: jobs.outbox, clock: clock)
@@ -73,11 +74,11 @@ package struct OrderingModule: Sendable {
     package static let migrations = OrderingMigrations.all
 
     package var schedules: [Schedule] {
-        let (database, clock, recovery) = (database, clock, recovery)
+        let (database, carts, recovery) = (database, carts, recovery)
         return [
             Schedule("orders.recover", every: .seconds(2)) { try await recovery.run() },
             Schedule("carts.expire", every: .seconds(60)) {
-                try await database.write { try CartStore.expire(at: clock.now(), in: $0) }
+                try await database.write { try carts.expire(by: "carts.expire", in: $0) }
             },
         ]
     }

@@ -72,8 +72,10 @@ struct House {
 
     /// The manifest's short names of packages, by the module they bring.
     private static let modules = [
-        "hummingbird": "Hummingbird", "httpTypes": "HTTPTypes", "nioCore": "NIOCore", "nioPosix": "NIOPosix",
-        "nioHTTP1": "NIOHTTP1", "nioEmbedded": "NIOEmbedded", "logging": "Logging", "lifecycle": "ServiceLifecycle",
+        "hummingbird": "Hummingbird", "hummingbirdCore": "HummingbirdCore", "httpTypes": "HTTPTypes",
+        "nioCore": "NIOCore", "nioPosix": "NIOPosix",
+        "nioHTTP1": "NIOHTTP1", "nioHTTPTypes": "NIOHTTPTypes", "nioEmbedded": "NIOEmbedded", "logging": "Logging",
+        "lifecycle": "ServiceLifecycle",
         "signals": "UnixSignals", "crypto": "Crypto", "arguments": "ArgumentParser",
     ]
 }

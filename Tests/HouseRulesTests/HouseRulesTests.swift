@@ -148,6 +148,9 @@ struct HouseRulesTests {
         for file in house.sources {
             let limit = Self.longFiles[file.path] ?? 600
             #expect(file.lines.count <= limit, "\(file.path) has \(file.lines.count) lines; move an idea out")
+            if (401...limit).contains(file.lines.count) {
+                Issue.record("\(file.path) has \(file.lines.count) lines and grows long", severity: .warning)
+            }
         }
         for path in Self.longFiles.keys {
             #expect(
@@ -160,9 +163,11 @@ struct HouseRulesTests {
 
     @Test func `functions are short enough to be read at once`() {
         for file in house.sources {
-            for (name, length) in Self.functions(in: file)
-            where length > Self.longFunctions["\(file.path):\(name)"] ?? 70 {
-                Issue.record("\(file.path): \(name) has \(length) lines; push the work into leaves")
+            for (name, length) in Self.functions(in: file) where length > 40 {
+                let isTooLong = length > Self.longFunctions["\(file.path):\(name)"] ?? 70
+                Issue.record(
+                    "\(file.path): \(name) has \(length) lines; push the work into leaves",
+                    severity: isTooLong ? .error : .warning)
             }
         }
     }
@@ -171,6 +176,7 @@ struct HouseRulesTests {
         var found: [(String, Int)] = []
         for (start, line) in file.lines.enumerated() {
             guard let match = line.firstMatch(of: #/^( *)(?:[@a-z(): ]+ )?(func|init)\b ?([^(<]*)/#) else { continue }
+            if line.hasSuffix("}") { continue }
             let close = match.1 + "}"
             guard let end = file.lines[start...].firstIndex(where: { $0 == close || $0.hasPrefix(close + " ") }) else {
                 continue

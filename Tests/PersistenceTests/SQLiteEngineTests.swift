@@ -51,6 +51,49 @@ struct SQLiteEngineTests {
         }
     }
 
+    private static let endless: SQL =
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
+
+    @Test func `a read ends with its deadline, and the thread serves the next`() async throws {
+        try await withDatabase({ $0.readerThreads = 1 }) { database, _ in
+            let error = await #expect(throws: DatabaseError.self) {
+                try await Deadline.$current.withValue(.after(.milliseconds(50))) {
+                    _ = try await database.read { try $0.first(Self.endless) { try $0.next(Int.self) } }
+                }
+            }
+            #expect(error?.kind == .timedOut)
+            let isServed = try await database.read { try $0.exists("SELECT 1") }
+            #expect(isServed)
+        }
+    }
+
+    @Test func `a write past its deadline changes nothing and harms nobody in its group`() async throws {
+        try await withDatabase { database, _ in
+            async let other: Int = database.write {
+                try $0.execute("INSERT INTO things (name) VALUES (\("other"))")
+            }
+            let error = await #expect(throws: DatabaseError.self) {
+                try await Deadline.$current.withValue(.after(.milliseconds(50))) {
+                    _ = try await database.write { transaction in
+                        try transaction.execute("INSERT INTO things (name) VALUES (\("late"))")
+                        return try transaction.first(Self.endless) { try $0.next(Int.self) }
+                    }
+                }
+            }
+            #expect(error?.kind == .timedOut)
+            let inserted = try await other
+            #expect(inserted == 1)
+            let waited = await #expect(throws: Failure.self) {
+                try await Deadline.$current.withValue(.after(.zero)) {
+                    _ = try await database.write { try $0.execute("INSERT INTO things (name) VALUES (\("late"))") }
+                }
+            }
+            #expect(waited?.code == .timedOut)
+            let names = try await database.read { try $0.all("SELECT name FROM things") { try $0.next(String.self) } }
+            #expect(names == ["other"])
+        }
+    }
+
     @Test func `constraints are told apart by kind`() async throws {
         try await withDatabase { database, _ in
             func kind(_ sql: SQL) async -> DatabaseError.Kind? {

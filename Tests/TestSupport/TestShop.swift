@@ -34,7 +34,8 @@ package struct TestShop: Sendable {
     package let clock: TestClock
     package let directory: TestDirectory
     package let key: String
-    private let responder: RouterResponder<APIContext>
+    private let silent = Silence()
+    private let responder: any HTTPResponder<APIContext>
 
     package init(clock: TestClock = TestClock()) async throws {
         self.clock = clock
@@ -43,7 +44,7 @@ package struct TestShop: Sendable {
         configuration.dataDirectory = directory.path
         shop = try await Shop.open(configuration, clock: clock.wall)
         key = try await shop.identity.administratorKeyAtFirstStart() ?? ""
-        responder = shop.makeRouter().buildResponder()
+        responder = shop.makeResponder()
     }
 
     /// Opens a shop for the length of a test, and checks its books at the end: a test that leaves stock, reservations
@@ -58,6 +59,8 @@ package struct TestShop: Sendable {
                 try shop.shop.inventory.audit(in: connection) + shop.shop.ordering.audit(in: connection)
             }
             if !faults.isEmpty { throw BooksDisagree(faults: faults) }
+            let silent = shop.silent.writes.withLock { $0 }
+            if !silent.isEmpty { throw ChangedWithoutEvent(writes: silent) }
         } catch {
             await shop.close()
             throw error
@@ -72,11 +75,27 @@ package struct TestShop: Sendable {
 
     package struct BooksDisagree: Error { let faults: [String] }
 
+    /// Every change is an event, whatever a test is about: writes that succeeded and told nobody.
+    package struct ChangedWithoutEvent: Error { let writes: Set<String> }
+
+    private final class Silence: Sendable {
+        let writes = Mutex<Set<String>>([])
+        private let keys = Mutex<Set<String>>([])
+
+        /// Whether a request had the key before; a retry may find everything done.
+        func isKnown(key: String) -> Bool { keys.withLock { !$0.insert(key).inserted } }
+    }
+
+    private func lastEvent() async throws -> Int64 {
+        try await shop.database.read { try $0.first("SELECT MAX(sequence) FROM events") { try $0.next(Int64?.self) } }
+            .flatMap { $0 } ?? 0
+    }
+
     // MARK: Asking
 
     package func send(
         _ method: HTTPRequest.Method, _ path: String, body: [UInt8]? = nil, headers extra: [String: String] = [:],
-        key: String? = nil
+        key: String? = nil, mounting endpoint: Endpoint? = nil
     ) async throws -> Reply {
         var headers = HTTPFields()
         let bearer = key ?? self.key
@@ -97,7 +116,18 @@ package struct TestShop: Sendable {
             body: RequestBody(buffer: ByteBuffer(bytes: body ?? [])))
         let context = APIContext(
             source: ApplicationRequestContextSource(channel: EmbeddedChannel(), logger: Logger(label: "test")))
+        let responder: any HTTPResponder<APIContext> =
+            if let endpoint { shop.makeResponder(beside: [endpoint]) } else { self.responder }
+        let before = method == .get ? 0 : try await lastEvent()
         let response = try await responder.respond(to: request, context: context)
+        // 202 waits for something to happen, and a batch (207) may have refused every line.
+        let isRetry = extra["Idempotency-Key"].map { silent.isKnown(key: $0) } ?? false
+        if method != .get, method != .head, !isRetry, [200, 201, 204].contains(response.status.code),
+            HTTPField.Name("Idempotent-Replayed").flatMap({ response.headers[$0] }) == nil,
+            try await lastEvent() == before
+        {
+            silent.writes.withLock { _ = $0.insert("\(method.rawValue) \(path)") }
+        }
         let collector = Collector()
         try await response.body.write(collector)
         return Reply(status: response.status.code, headers: response.headers, body: collector.bytes)

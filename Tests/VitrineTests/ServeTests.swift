@@ -122,16 +122,58 @@ import Testing
             let huge = JSON.string(String(repeating: "x", count: 3_000_000))
             #expect(try await client.send(.POST, "/v1/products", huge).status == 413)
             for text in [
-                "GARBAGE\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nX: \(String(repeating: "y", count: 200_000))\r\n\r\n",
+                "GARBAGE\r\n\r\n", "FOO /v1/products HTTP/1.1\r\nHost: x\r\n\r\n", "GET / HTTP/9.9\r\nHost: x\r\n\r\n",
+                "GET / HTTP/1.1\r\nHost: x\r\nX: \(String(repeating: "y", count: 200_000))\r\n\r\n",
                 "POST /v1/products HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+                "GET / HTTP/1.1\r\nHost: x\r\nBad Name: 1\r\n\r\n", "GET / HTTP/1.1\r\nHost: x\r\nBreaks off",
+                """
+                POST /v1/products HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(key)\r\n\
+                Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n
+                """, "\0\u{1}\u{2}", "PROPFIND /v1/products HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
             ] {
                 let (status, output) = try await Self.netcat(text, address)
                 #expect(status == 0)
-                #expect(output.isEmpty || output.hasPrefix("HTTP/1.1 4"), "\(output.prefix(100))")
+                let problem = try #require(output.range(of: "\r\n\r\n"), "\(text.prefix(60)): no answer").upperBound
+                #expect(output.hasPrefix("HTTP/1.1 4"), "\(text.prefix(60)): \(output.prefix(100))")
+                #expect(output.lowercased().contains("content-type: application/problem+json\r\n"), "\(output)")
+                let json = try JSON.parse(output[problem...].utf8)
+                #expect(json["code"] != nil && json["request_id"] != nil && json["detail"] != nil)
             }
             #expect(try await client.send(.GET, "/v1/products").status == 200)
             process.interrupt()
             #expect(try await process.exitStatus() == 0)
+        }
+    }
+
+    @Test func `an import that was cut off goes on with its key, and no line is taken twice`() async throws {
+        try await withDirectory { path in
+            let lines = (0..<6_000).map { #"{"title":"Cup \#($0)","variants":[{"sku":"C\#($0)"}]}"# }
+            let bytes = Array(lines.joined(separator: "\n").utf8)
+            let send: @Sendable (ShopClient) async throws -> ShopClient.Reply = { client in
+                try await client.send(
+                    .POST, "/v1/products/import", bytes: bytes,
+                    headers: [("Idempotency-Key", "import-1"), ("Content-Type", "application/x-ndjson")])
+            }
+            let (first, address, key) = try await VitrineProcess.serve(path)
+            let client = ShopClient(address, key: key)
+            async let cut: ShopClient.Reply? = try? send(client)
+            let reader = ShopClient(address, key: key)
+            while try await reader.send(.GET, "/v1/products?limit=1").json["items"]?.array?.isEmpty != false {}
+            first.kill()
+            let answer = await cut
+            #expect(answer == nil)
+            _ = try await first.exitStatus()
+
+            let (second, again, _) = try await VitrineProcess.serve(path)
+            let after = ShopClient(again, key: key)
+            let reply = try await send(after)
+            let results = reply.json["results"]?.array ?? []
+            #expect(reply.status == 207 && results.count == 6_000)
+            #expect(results.allSatisfy { $0["status"] == 201 }, "a line that is taken twice would be replaced: 200")
+            let replay = try await send(after)
+            #expect(replay.json == reply.json)
+            second.interrupt()
+            #expect(try await second.exitStatus() == 0)
         }
     }
 

@@ -16,6 +16,8 @@ struct RequestTests {
                 (401, try await shop.send(.get, "/v1/products", key: "vk_x")),
                 (404, try await shop.get("/nowhere")), (404, try await shop.get("/v1/products/prod_1")),
                 (405, try await shop.send(.delete, "/v1/products")),
+                (405, try await shop.send(#require(.init("PROPFIND")), "/v1/products")),
+                (404, try await shop.send(#require(.init("PROPFIND")), "/nowhere")),
                 (406, try await shop.get("/v1/products", headers: ["Accept": "text/html"])),
                 (413, try await shop.send(.post, "/v1/products", body: Array(repeating: 0x20, count: 1_100_000))),
                 (
@@ -35,6 +37,24 @@ struct RequestTests {
                 #expect(page.status == 200 && page.text.contains(reply.code ?? "?"))
             }
             #expect(refusals[4].1.header("Allow") == "GET, HEAD, POST")
+            #expect(refusals[5].1.header("Allow") == "GET, HEAD, POST" && refusals[5].1.text.contains("PROPFIND"))
+        }
+    }
+
+    @Test func `a handler that takes longer than its endpoint allows is answered 503`() async throws {
+        try await TestShop.run { shop in
+            var endpoint = Endpoint.get("/v1/slow", "slow", "Counts for ever") {
+                (call: Call, _: NoBody) async throws -> Answer<NoBody> in
+                try await call.read { connection in
+                    let endless: SQL =
+                        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
+                    _ = try connection.exists("SELECT 1 WHERE (\(endless)) > 0")
+                    return .noContent
+                }
+            }
+            endpoint.timeMax = .milliseconds(50)
+            let reply = try await shop.send(.get, "/v1/slow", mounting: endpoint)
+            #expect(reply.status == 503 && reply.code == "unavailable" && reply.header("Retry-After") == "1")
         }
     }
 

@@ -14,7 +14,7 @@ extension CatalogModule {
     }
 
     private func importProducts(_ call: Call, _ bytes: [UInt8]) async throws -> Answer<ImportReport> {
-        let importing = ImportProducts(database: database, products: products) { line in
+        let importing = ImportProducts(products: products) { line in
             let json: JSON
             do {
                 json = try JSON.parse(line)
@@ -27,10 +27,17 @@ extension CatalogModule {
             }
             return input.draft
         }
-        let results = try await importing.run(bytes, by: call.actor).map(ImportResult.init)
+        var results: [ImportResult] = []
+        for (number, lines) in ImportProducts.parts(of: bytes).enumerated() {
+            let part = try await call.commit(part: number) { transaction in
+                ImportPart(
+                    results: try importing.take(lines, by: call.actor, in: transaction).map(ImportResult.init))
+            }
+            results += part.results
+        }
         let failed = results.count { $0.status >= 400 }
         let report = ImportReport(imported: results.count - failed, failed: failed, results: results)
-        return try await call.commit { _ in .multiStatus(report) }
+        return try await call.commit(afterParts: .multiStatus(report))
     }
 }
 
@@ -59,6 +66,15 @@ struct ImportResult: WireBody {
         "ImportResult", ImportResult.init,
         .required("line", \.line, .count, "From 1, empty lines counted."), .required("status", \.status, .count),
         .optional("id", \.id, .id()), .optional("code", \.code, .string()), .optional("detail", \.detail, .string()))
+}
+
+/// What the lines of one transaction came to.
+struct ImportPart: WireBody {
+    let results: [ImportResult]
+
+    static let schema = Schema.object(
+        "ImportPart", ImportPart.init, .required("results", \.results, .array(of: ImportResult.schema, countMax: 1_000))
+    )
 }
 
 struct ImportReport: WireBody {

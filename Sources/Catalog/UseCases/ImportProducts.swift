@@ -6,12 +6,17 @@ internal import Persistence
 /// Creates or replaces many products, one a line. Each line stands for itself: a bad one is reported under its number, the
 /// others are kept.
 struct ImportProducts: Sendable {
-    let database: Database
     let products: EditProduct
     /// Reads a line.
     let decode: @Sendable (ArraySlice<UInt8>) throws -> ProductDraft
 
-    /// What became of a line, counted from 1 with empty lines.
+    struct Line: Sendable {
+        /// Counted from 1, with empty lines.
+        let number: Int
+        let bytes: ArraySlice<UInt8>
+    }
+
+    /// What became of a line.
     struct Fate: Sendable {
         enum Outcome: Sendable {
             case created(ProductID)
@@ -26,21 +31,18 @@ struct ImportProducts: Sendable {
     /// Lines in one transaction: enough to share a commit, few enough to let others in between.
     private static let chunk = 200
 
-    func run(_ bytes: [UInt8], by actor: String) async throws -> [Fate] {
+    /// The lines that hold something, in parts of one transaction each.
+    static func parts(of bytes: [UInt8]) -> [[Line]] {
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
-            .filter { !$0.element.allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 } }
-        var fates: [Fate] = []
-        fates.reserveCapacity(lines.count)
-        for start in stride(from: 0, to: lines.count, by: Self.chunk) {
-            let chunk = lines[start..<min(start + Self.chunk, lines.count)]
-            let part = try await database.write { transaction in
-                try chunk.map { line in
-                    Fate(line: line.offset + 1, outcome: try outcome(of: line.element, by: actor, in: transaction))
-                }
-            }
-            fates.append(contentsOf: part)
+            .map { Line(number: $0.offset + 1, bytes: $0.element) }
+            .filter { !$0.bytes.allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 } }
+        return stride(from: 0, to: lines.count, by: chunk).map { start in
+            Array(lines[start..<min(start + chunk, lines.count)])
         }
-        return fates
+    }
+
+    func take(_ lines: [Line], by actor: String, in transaction: Transaction) throws -> [Fate] {
+        try lines.map { Fate(line: $0.number, outcome: try outcome(of: $0.bytes, by: actor, in: transaction)) }
     }
 
     private func outcome(

@@ -77,7 +77,7 @@ extension CustomersModule {
             let saved = SavedAddress(
                 id: .make(at: call.now), customer: path.id, address: input.address, isDefault: input.isDefault,
                 version: 1)
-            try CustomerStore.save(saved, in: transaction)
+            try save(saved, isNew: true, by: call.actor, in: transaction)
             return .created(
                 AddressBody(saved), at: "/v1/customers/\(path.id)/addresses/\(saved.id)", version: saved.version)
         }
@@ -94,16 +94,14 @@ extension CustomersModule {
             saved.address = input.address
             saved.isDefault = input.isDefault
             saved.version += 1
-            try CustomerStore.save(saved, in: transaction)
+            try save(saved, isNew: false, by: call.actor, in: transaction)
             return .ok(AddressBody(saved), version: saved.version)
         }
     }
 
     private func deleteAddress(_ call: Call, _ path: AddressPath) async throws -> Answer<NoBody> {
         try await call.commit { transaction in
-            guard try CustomerStore.delete(path.address, of: path.id, in: transaction) else {
-                throw CustomersError.addressNotFound
-            }
+            try delete(path.address, of: path.id, by: call.actor, in: transaction)
             return .noContent
         }
     }

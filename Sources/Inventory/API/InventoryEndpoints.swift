@@ -69,7 +69,7 @@ extension InventoryModule {
             let location = Location(
                 id: .make(at: call.now), code: input.code, name: input.name, country: input.country,
                 priority: input.priority)
-            try LocationStore.insert(location, in: transaction)
+            try addLocation(location, by: call.actor, in: transaction)
             return .created(
                 LocationBody(location), at: "/v1/inventory/locations/\(location.id)", version: location.version)
         }
@@ -79,14 +79,12 @@ extension InventoryModule {
         _ call: Call, _ path: LocationPath, _ patch: LocationPatch
     ) async throws -> Answer<LocationBody> {
         try await call.commit { transaction in
-            var location = try LocationStore.require(path.id, in: transaction)
-            try call.precondition.check(location.version)
-            location.code = patch.code.applied(to: location.code)
-            location.name = patch.name.applied(to: location.name)
-            location.country = patch.country.applied(to: location.country)
-            location.priority = patch.priority.applied(to: location.priority)
-            location.version += 1
-            try LocationStore.update(location, in: transaction)
+            let location = try change(path.id, if: call.precondition, by: call.actor, in: transaction) { location in
+                location.code = patch.code.applied(to: location.code)
+                location.name = patch.name.applied(to: location.name)
+                location.country = patch.country.applied(to: location.country)
+                location.priority = patch.priority.applied(to: location.priority)
+            }
             return .ok(LocationBody(location), version: location.version)
         }
     }

@@ -31,7 +31,7 @@ extension OrderingModule {
             }
             let cart = try carts.create(
                 currency: input.currency, customer: input.customer, email: input.email, country: input.country,
-                lines: lines, in: transaction)
+                lines: lines, by: call.actor, in: transaction)
             return .created(
                 CartBody(try carts.view(cart, in: transaction)), at: "/v1/carts/\(cart.id)", version: cart.version)
         }
@@ -46,7 +46,7 @@ extension OrderingModule {
 
     private func patchCart(_ call: Call, _ path: CartPath, _ patch: CartPatch) async throws -> Answer<CartBody> {
         try await call.commit { transaction in
-            let cart = try carts.change(path.id, if: call.precondition, in: transaction) { cart in
+            let cart = try carts.change(path.id, if: call.precondition, by: call.actor, in: transaction) { cart in
                 patch.apply(to: &cart)
                 if let customer = cart.customer, try customers.find(customer, in: transaction) == nil {
                     throw OrderingError.unknownCustomer(customer)
@@ -58,7 +58,7 @@ extension OrderingModule {
 
     private func deleteCart(_ call: Call, _ path: CartPath) async throws -> Answer<NoBody> {
         try await call.commit { transaction in
-            try carts.delete(path.id, if: call.precondition, in: transaction)
+            try carts.delete(path.id, if: call.precondition, by: call.actor, in: transaction)
             return .noContent
         }
     }
@@ -66,7 +66,7 @@ extension OrderingModule {
     private func addLine(_ call: Call, _ path: CartPath, _ input: CartLineInput) async throws -> Answer<CartBody> {
         let request = try input.request()
         return try await call.commit { transaction in
-            let cart = try carts.change(path.id, if: call.precondition, in: transaction) { cart in
+            let cart = try carts.change(path.id, if: call.precondition, by: call.actor, in: transaction) { cart in
                 try carts.add(request, place: 0, to: &cart, in: transaction)
             }
             return .ok(CartBody(try carts.view(cart, in: transaction)), version: cart.version)
@@ -85,7 +85,7 @@ extension OrderingModule {
 
     private func setQuantity(_ quantity: Int, _ path: CartLinePath, _ call: Call) async throws -> Answer<CartBody> {
         try await call.commit { transaction in
-            let cart = try carts.change(path.id, if: call.precondition, in: transaction) { cart in
+            let cart = try carts.change(path.id, if: call.precondition, by: call.actor, in: transaction) { cart in
                 guard let place = cart.lines.firstIndex(where: { $0.id == path.line }) else {
                     throw OrderingError.lineNotFound(path.line.rawValue)
                 }

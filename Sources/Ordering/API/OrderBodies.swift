@@ -114,6 +114,11 @@ struct OrderPatch: WireBody {
     let billingAddress: Patch<PostalAddress>
     let metadata: Patch<JSON>
 
+    /// Whether anything but the state is to change.
+    var changesDetails: Bool {
+        email.isChange || shippingAddress.isChange || billingAddress.isChange || metadata.isChange
+    }
+
     static let schema = Schema.object(
         "OrderPatch", OrderPatch.init,
         .patch(

@@ -134,11 +134,14 @@ extension OrderingModule {
     private func patchOrder(_ call: Call, _ path: OrderPath, _ patch: OrderPatch) async throws -> Answer<OrderBody> {
         try await deciding(call) { transaction in
             var order = try changing.find(path.id, if: call.precondition, in: transaction)
-            order.email = patch.email.applied(to: order.email)
-            order.shippingAddress = patch.shippingAddress.applied(to: order.shippingAddress)
-            order.billingAddress = patch.billingAddress.applied(to: order.billingAddress)
-            order.metadata = patch.metadata.applied(to: order.metadata)
-            try OrderStore.update(&order, at: call.now, in: transaction)
+            if patch.changesDetails {
+                try changing.edit(&order, by: call.actor, in: transaction) { order in
+                    order.email = patch.email.applied(to: order.email)
+                    order.shippingAddress = patch.shippingAddress.applied(to: order.shippingAddress)
+                    order.billingAddress = patch.billingAddress.applied(to: order.billingAddress)
+                    order.metadata = patch.metadata.applied(to: order.metadata)
+                }
+            }
             if case .set(let state) = patch.status, state != order.state {
                 try changing.bring(&order, to: state, by: call.actor, in: transaction)
             }

@@ -52,9 +52,14 @@ enum CartStore {
         try transaction.execute("DELETE FROM carts WHERE id = \(id)")
     }
 
-    static func expire(at time: Timestamp, in transaction: Transaction) throws {
-        try transaction.execute(
-            "UPDATE carts SET state = 'expired', version = version + 1 WHERE state = 'open' AND expires_at < \(time)")
+    /// - Returns: the carts that ended.
+    static func expire(at time: Timestamp, in transaction: Transaction) throws -> [CartID] {
+        try transaction.all(
+            """
+            UPDATE carts SET state = 'expired', version = version + 1 WHERE state = 'open' AND expires_at < \(time)
+            RETURNING id
+            """
+        ) { try $0.next() }
     }
 
     private static func insertLines(of cart: Cart, in transaction: Transaction) throws {

@@ -19,6 +19,17 @@ struct ChangeOrder: Sendable {
         return order
     }
 
+    /// Changes what an order says about where it goes and to whom.
+    func edit(
+        _ order: inout Order, by actor: String, in transaction: Transaction, _ change: (inout Order) -> Void
+    ) throws {
+        change(&order)
+        try OrderStore.update(&order, at: clock.now(), in: transaction)
+        try outbox.publish(
+            "order.updated", subject: order.id.rawValue, actor: actor, ["number": .string(order.number)],
+            in: transaction)
+    }
+
     /// Brings an order to the state a person asked for, by the one event that leads there.
     func bring(_ order: inout Order, to state: OrderState, by actor: String, in transaction: Transaction) throws {
         switch state {

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Catalog
+internal import Jobs
 internal import Kernel
 internal import Persistence
 internal import Web
 
-/// Every change of a cart: read it, change it, save it.
+/// Every change of a cart: read it, change it, save it, tell of it.
 struct EditCart: Sendable {
     let catalog: CatalogModule
     let calculator: TotalsCalculator
+    let outbox: Outbox
     let clock: WallClock
     let timeToLive: Duration
 
@@ -17,7 +19,7 @@ struct EditCart: Sendable {
 
     func create(
         currency: Currency, customer: CustomerID?, email: String?, country: String?, lines: [LineRequest],
-        in transaction: Transaction
+        by actor: String, in transaction: Transaction
     ) throws -> Cart {
         let now = clock.now()
         var cart = Cart(
@@ -25,20 +27,28 @@ struct EditCart: Sendable {
             state: .open, expiresAt: now.advanced(by: timeToLive), createdAt: now, version: 1)
         for (place, line) in lines.enumerated() { try add(line, place: place, to: &cart, in: transaction) }
         try CartStore.insert(cart, in: transaction)
+        try publish("cart.created", cart.id, by: actor, in: transaction)
         return cart
     }
 
     /// Each change keeps the cart alive for another time to live.
     func change(
-        _ id: CartID, if precondition: Precondition, in transaction: Transaction, _ edit: (inout Cart) throws -> Void
+        _ id: CartID, if precondition: Precondition, by actor: String, in transaction: Transaction,
+        _ edit: (inout Cart) throws -> Void
     ) throws -> Cart {
-        guard var cart = try CartStore.find(id, in: transaction) else { throw OrderingError.cartNotFound }
-        try precondition.check(cart.version)
-        guard cart.state == .open else { throw OrderingError.cartNotOpen(cart.state) }
+        var cart = try open(id, if: precondition, in: transaction)
         try edit(&cart)
         cart.version += 1
         cart.expiresAt = clock.now().advanced(by: timeToLive)
         try CartStore.update(cart, in: transaction)
+        try publish("cart.updated", id, by: actor, in: transaction)
+        return cart
+    }
+
+    private func open(_ id: CartID, if precondition: Precondition, in connection: Connection) throws -> Cart {
+        guard let cart = try CartStore.find(id, in: connection) else { throw OrderingError.cartNotFound }
+        try precondition.check(cart.version)
+        guard cart.state == .open else { throw OrderingError.cartNotOpen(cart.state) }
         return cart
     }
 
@@ -61,9 +71,35 @@ struct EditCart: Sendable {
         }
     }
 
-    func delete(_ id: CartID, if precondition: Precondition, in transaction: Transaction) throws {
-        _ = try change(id, if: precondition, in: transaction) { _ in }
+    func delete(
+        _ id: CartID, if precondition: Precondition, by actor: String, in transaction: Transaction
+    ) throws {
+        _ = try open(id, if: precondition, in: transaction)
         try CartStore.delete(id, in: transaction)
+        try publish("cart.deleted", id, by: actor, in: transaction)
+    }
+
+    /// The cart has become an order.
+    func convert(_ id: CartID, by actor: String, in transaction: Transaction) throws {
+        try CartStore.setState(.converted, of: id, in: transaction)
+        try publish("cart.converted", id, by: actor, in: transaction)
+    }
+
+    /// The order came to nothing; its cart can be ordered again.
+    func reopen(_ id: CartID, by actor: String, in transaction: Transaction) throws {
+        try CartStore.setState(.open, of: id, in: transaction)
+        try publish("cart.reopened", id, by: actor, in: transaction)
+    }
+
+    /// Ends the carts that nobody has touched for their time to live.
+    func expire(by actor: String, in transaction: Transaction) throws {
+        for id in try CartStore.expire(at: clock.now(), in: transaction) {
+            try publish("cart.expired", id, by: actor, in: transaction)
+        }
+    }
+
+    private func publish(_ type: String, _ id: CartID, by actor: String, in transaction: Transaction) throws {
+        try outbox.publish(type, subject: id.rawValue, actor: actor, [:], in: transaction)
     }
 
     /// The cart at today's prices. What is no longer sold stays in it, without a price, and counts nothing.

@@ -20,6 +20,7 @@ package struct PlaceOrder: Sendable {
     let inventory: InventoryModule
     let customers: CustomersModule
     let payments: PaymentsModule
+    let carts: EditCart
     let quotes: QuoteLines
     let outbox: Outbox
     let clock: WallClock
@@ -77,7 +78,8 @@ package struct PlaceOrder: Sendable {
                 for: order.id, order.totals.total, by: command.payment, capture: command.capture, in: transaction)
         order.payment = payment?.id
         try OrderStore.insert(order, in: transaction)
-        if let cart { try CartStore.setState(.converted, of: cart.id, in: transaction) }
+        try publishCreation(of: order, by: command.actor, in: transaction)
+        if let cart { try carts.convert(cart.id, by: command.actor, in: transaction) }
         // Nothing to pay, or paid already: the outcome is known, so the order is settled here and now.
         if payment == nil || payment?.status == .captured {
             try advance(&order, .paymentCaptured, by: command.actor, in: transaction)
@@ -185,6 +187,7 @@ package struct PlaceOrder: Sendable {
         var machine = OrderStateMachine(order.state)
         let action = try machine.handle(event)
         let isNews = machine.state != order.state
+        let wasConfirmed = order.state == .confirmed
         order.state = machine.state
         switch action {
         case .none: break
@@ -195,7 +198,20 @@ package struct PlaceOrder: Sendable {
             guard let payment = order.payment else { break }
             try payments.intendReversal(payment, reason: "order was given up", in: transaction)
         }
-        if isNews { try OrderStore.update(&order, at: clock.now(), in: transaction) }
+        guard isNews else { return }
+        try OrderStore.update(&order, at: clock.now(), in: transaction)
+        let type: String? =
+            switch order.state {
+            case .paid where wasConfirmed: "order.paid"
+            case .completed: "order.completed"
+            case .returned: "order.returned"
+            // The other moves are told by what is done for them.
+            default: nil
+            }
+        if let type {
+            try outbox.publish(
+                type, subject: order.id.rawValue, actor: actor, ["number": .string(order.number)], in: transaction)
+        }
     }
 
     private func confirmSale(of order: inout Order, by actor: String, in transaction: Transaction) throws {
@@ -215,7 +231,7 @@ package struct PlaceOrder: Sendable {
         order.expiresAt = nil
         order.attemptUntil = nil
         try inventory.stock.release(for: order.stockOwner, by: actor, in: transaction)
-        if let cart = order.cart { try CartStore.setState(.open, of: cart, in: transaction) }
+        if let cart = order.cart { try carts.reopen(cart, by: actor, in: transaction) }
         if reason == .requested, let payment = order.payment {
             try payments.intendReversal(payment, reason: "order cancelled", in: transaction)
         }
@@ -236,6 +252,12 @@ package struct PlaceOrder: Sendable {
             order.refunded = order.totals.total
         }
         try publishCancellation(of: order, by: actor, in: transaction)
+    }
+
+    private func publishCreation(of order: Order, by actor: String, in transaction: Transaction) throws {
+        try outbox.publish(
+            "order.created", subject: order.id.rawValue, actor: actor, ["number": .string(order.number)],
+            in: transaction)
     }
 
     private func publishCancellation(of order: Order, by actor: String, in transaction: Transaction) throws {

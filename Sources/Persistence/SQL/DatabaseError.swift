@@ -20,6 +20,8 @@ package struct DatabaseError: Error, CustomStringConvertible {
         case corrupt
         /// The storage failed below the database.
         case io
+        /// The caller's deadline passed while the statement ran; it changed nothing.
+        case timedOut = "timed_out"
         /// A statement that the engine does not accept: a mistake of ours.
         case statement
     }
@@ -45,7 +47,7 @@ package struct DatabaseError: Error, CustomStringConvertible {
     /// Whether the database cannot work at all just now, whatever is asked of it.
     package var isUnavailability: Bool {
         switch kind {
-        case .busy, .full, .readOnly, .corrupt, .io: true
+        case .busy, .full, .readOnly, .corrupt, .io, .timedOut: true
         case .unique, .check, .foreignKey, .notNull, .statement: false
         }
     }

@@ -53,7 +53,7 @@ package struct SQLiteEngine: SQLEngine {
         _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
-            let job = ReadJob { connection in
+            let job = ReadJob(deadline: .current) { connection in
                 continuation.resume(with: Swift.Result { try body(try connection.get()) })
             }
             if let refusal = reads.offer(job) { continuation.resume(throwing: refusal.failure) }
@@ -65,6 +65,7 @@ package struct SQLiteEngine: SQLEngine {
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             let job = WriteJob(
+                deadline: .current,
                 attempt: { transaction in
                     let result = try body(transaction)
                     return { continuation.resume(returning: result) }
@@ -90,13 +91,23 @@ extension WorkQueue.Refusal {
     }
 }
 
+extension Deadline? {
+    /// - Throws: `Failure` with `timed_out` where the caller has gone, so that a queue which grew too long is not worked
+    ///   off for nobody.
+    fileprivate func requireTime() throws {
+        if let self, self.hasPassed { throw Failure(.timedOut, "The request waited too long for the database.") }
+    }
+}
+
 /// A read that waits for a thread; told why when there is no snapshot to read from.
 struct ReadJob: Sendable {
+    let deadline: Deadline?
     let run: @Sendable (Result<Connection, any Error>) -> Void
 }
 
 /// A write that waits for its group.
 struct WriteJob: Sendable {
+    let deadline: Deadline?
     /// Runs the body; what it returns tells the caller, once the commit is durable.
     let attempt: @Sendable (Transaction) throws -> @Sendable () -> Void
     let fail: @Sendable (any Error) -> Void
@@ -109,12 +120,15 @@ struct SQLiteReader {
     func serve(_ queue: WorkQueue<ReadJob>) {
         while let job = queue.take(upTo: 1).first {
             do {
+                try job.deadline.requireTime()
                 try session.script("BEGIN")
             } catch {
                 job.run(.failure(error))
                 continue
             }
+            session.deadline = job.deadline
             job.run(.success(Connection(session: session)))
+            session.deadline = nil
             // Ending a read changes nothing, and where it fails there is nothing to undo but the snapshot.
             try? session.script("COMMIT")
         }
@@ -157,6 +171,9 @@ struct SQLiteWriter {
         for job in group {
             if group.count > 1 { try session.script("SAVEPOINT body") }
             do {
+                defer { session.deadline = nil }
+                try job.deadline.requireTime()
+                session.deadline = job.deadline
                 settled.append(try job.attempt(transaction))
                 if group.count > 1 { try session.script("RELEASE body") }
             } catch {

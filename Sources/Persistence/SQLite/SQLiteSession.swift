@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CSQLite
+internal import Kernel
 
 /// One connection to a SQLite file, used by one thread.
 final class SQLiteSession: SQLSession {
@@ -12,6 +13,12 @@ final class SQLiteSession: SQLSession {
     /// How many prepared statements a connection keeps. The program's own texts are a few hundred; only conditions that
     /// are put together can exceed that.
     private static let statementsMax = 512
+
+    /// How many steps of SQLite's machine pass between two looks at the clock; some tenths of a millisecond.
+    private static let stepsBetweenLooks: Int32 = 10_000
+
+    /// Until when the body at work is waited for. A statement that runs longer ends with `SQLITE_INTERRUPT`.
+    var deadline: Deadline?
 
     /// - Throws: ``DatabaseError`` when the file cannot be opened.
     init(path: String, access: Access) throws {
@@ -32,6 +39,14 @@ final class SQLiteSession: SQLSession {
     }
 
     private func configure(_ access: Access) throws {
+        // The handle is closed before the session goes, so the session outlives every call.
+        sqlite3_progress_handler(
+            handle, Self.stepsBetweenLooks,
+            { session in
+                guard let session else { return 0 }
+                let deadline = Unmanaged<SQLiteSession>.fromOpaque(session).takeUnretainedValue().deadline
+                return deadline?.hasPassed == true ? 1 : 0
+            }, Unmanaged.passUnretained(self).toOpaque())
         // Other processes on the same file are waited for; our own writers queue before they get here.
         try script("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")
         try script("PRAGMA cache_size = -16384; PRAGMA mmap_size = 268435456;")
@@ -107,6 +122,7 @@ extension DatabaseError.Kind {
                 case SQLITE_READONLY, SQLITE_PERM, SQLITE_CANTOPEN: .readOnly
                 case SQLITE_CORRUPT, SQLITE_NOTADB: .corrupt
                 case SQLITE_IOERR: .io
+                case SQLITE_INTERRUPT: .timedOut
                 case SQLITE_CONSTRAINT: .check
                 default: .statement
                 }

@@ -36,11 +36,17 @@ actor ShopClient {
     ///
     /// - Throws: an I/O error; whether the server did anything is unknown then, which is what idempotency keys are for.
     func send(
-        _ method: HTTPMethod, _ path: String, _ body: JSON? = nil, headers extra: [(String, String)] = []
+        _ method: HTTPMethod, _ path: String, _ body: JSON? = nil, headers: [(String, String)] = []
+    ) async throws -> Reply {
+        try await send(method, path, bytes: body.map { Array($0.text.utf8) }, headers: headers)
+    }
+
+    /// The same with a body that is ready; `headers` may name its type.
+    func send(
+        _ method: HTTPMethod, _ path: String, bytes: [UInt8]?, headers extra: [(String, String)]
     ) async throws -> Reply {
         var headers = HTTPHeaders([("Host", "\(address.host):\(address.port)"), ("Accept", "application/json")])
         if let key { headers.add(name: "Authorization", value: "Bearer \(key)") }
-        let bytes = body.map { Array($0.text.utf8) }
         if let bytes {
             let type = method == .PATCH ? "application/merge-patch+json" : "application/json"
             headers.add(name: "Content-Type", value: type)

@@ -29,15 +29,15 @@ extension Shop {
     }
 
     /// Middleware from the outside in, then the endpoints.
-    package func makeRouter() -> Router<APIContext> {
+    package func makeResponder(beside others: [Endpoint] = []) -> some HTTPResponder<APIContext> {
         let router = Router(context: APIContext.self)
         router.add(middleware: ProblemMiddleware(baseURL: configuration.baseURL))
         let authenticate = identity.authenticate
-        RouteTable(services: calls).mount(serviceEndpoints.endpoints(describing: sliceEndpoints), on: router) {
+        RouteTable(services: calls).mount(serviceEndpoints.endpoints(describing: sliceEndpoints) + others, on: router) {
             endpoint in
             [AuthenticationMiddleware(access: endpoint.access, authenticate: authenticate)]
         }
-        return router
+        return RouteTable.responder(over: router.buildResponder())
     }
 
     /// The server with everything that runs beside it, as one service that finishes what it took before it ends.
@@ -46,8 +46,9 @@ extension Shop {
         var logger = Logger(label: "vitrine.server")
         logger.logLevel = max(configuration.logLevel, .warning)
         return Application(
-            router: makeRouter(),
-            server: .http1(configuration: .init(idleTimeout: .seconds(Int64(configuration.idleSeconds)))),
+            responder: makeResponder(),
+            server: .shop(
+                idleTimeout: .seconds(configuration.idleSeconds), baseURL: configuration.baseURL, clock: clock),
             configuration: .init(
                 address: .hostname(configuration.host, port: configuration.port), serverName: "vitrine"),
             services: services,

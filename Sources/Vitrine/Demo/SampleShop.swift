@@ -33,7 +33,7 @@ struct SampleShop {
         return try places.enumerated().map { place, entry in
             let location = Location(
                 id: .make(at: shop.clock.now()), code: entry.0, name: entry.1, country: entry.2, priority: place + 1)
-            try shop.inventory.addLocation(location, in: transaction)
+            try shop.inventory.addLocation(location, by: Self.actor, in: transaction)
             return location
         }
     }

@@ -75,7 +75,7 @@ struct RetailImport {
             location = .make(at: shop.clock.now())
             try shop.inventory.addLocation(
                 Location(id: location, code: Self.locationCode, name: "Warehouse", country: "GB", priority: 1),
-                in: transaction)
+                by: Self.actor, in: transaction)
         }
         let leaving = articles.filter { $0.unitsLeaving > 0 && !Self.services.contains($0.code) }
         let offers = try shop.catalog.offers(

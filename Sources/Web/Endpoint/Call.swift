@@ -75,6 +75,35 @@ extension Call {
         }
     }
 
+    /// Commits one part of a request that is too large for one transaction. What it came to is stored with it, so that a
+    /// retry with the same key goes on after the last part that is on disk.
+    package func commit<Part: WireBody & Sendable>(
+        part number: Int, _ body: @escaping @Sendable (Transaction) throws -> Part
+    ) async throws -> Part {
+        guard let ticket = ticket?.part(number) else { return try await database.write(body) }
+        return try await database.write { transaction in
+            if case .answered(let response) = try IdempotencyStore.find(ticket, in: transaction) {
+                var decoding = Decoding()
+                if let part = Part.schema.decode(try JSON.parse(response.body), &decoding) { return part }
+                throw Failure(.corrupt, "The stored part \(number) of a request cannot be read: \(decoding.summary)")
+            }
+            let part = try body(transaction)
+            var json = JSONWriter()
+            Part.schema.encode(part, &json, .all)
+            try IdempotencyStore.store(
+                WireResponse(status: 200, headers: [], body: json.bytes), for: ticket, at: now, in: transaction)
+            return part
+        }
+    }
+
+    /// Commits the answer to a request whose effect was committed in parts.
+    package func commit<Body>(afterParts answer: Answer<Body>) async throws -> Answer<Body> where Body: Sendable {
+        try await commit { transaction in
+            if let ticket { try IdempotencyStore.forgetParts(of: ticket, in: transaction) }
+            return answer
+        }
+    }
+
     /// How a request stands that works in several steps.
     package enum Beginning: Sendable {
         /// It is the first with its key, or has none.

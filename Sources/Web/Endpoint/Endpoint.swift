@@ -52,6 +52,8 @@ package struct Endpoint: Sendable {
     package var isPaged = false
     package var bodyBytesMax = 1 << 20
     package var contentTypes = ["application/json"]
+    /// How long a call may take once its body has arrived. Beyond it the caller is answered 503.
+    package var timeMax = Duration.seconds(30)
 
     package let parameters: SchemaForm
     package let body: SchemaForm?
@@ -157,6 +159,7 @@ extension Endpoint {
         endpoint.cache = .none
         endpoint.contentTypes = ["application/x-ndjson"]
         endpoint.bodyBytesMax = bodyBytesMax
+        endpoint.timeMax = .seconds(600)
         return endpoint
     }
 

@@ -15,6 +15,13 @@ package struct IdempotencyTicket: Hashable, Sendable {
     /// Where the answer holds a secret: the key under which it is stored. It is made of the caller's own credential,
     /// which the shop does not keep, so only that caller's retry can open it.
     let sealingKey: [UInt8]?
+
+    /// The ticket of one part of a request that is committed in several. No operation's name has a `#`.
+    func part(_ number: Int) -> IdempotencyTicket {
+        IdempotencyTicket(
+            client: client, operation: "\(operation)#\(number)", key: key, fingerprint: fingerprint,
+            sealingKey: sealingKey)
+    }
 }
 
 /// Keeps the answer to each keyed request, written in the transaction of its effect.
@@ -75,6 +82,15 @@ package enum IdempotencyStore {
                 \(headers), \(try seal(response.body, with: ticket.sealingKey)), \(time))
             ON CONFLICT (client, operation, key)
             DO UPDATE SET status = excluded.status, headers = excluded.headers, body = excluded.body
+            """)
+    }
+
+    /// Forgets what the parts came to, once the whole request is answered.
+    static func forgetParts(of ticket: IdempotencyTicket, in transaction: Transaction) throws {
+        try transaction.execute(
+            """
+            DELETE FROM idempotency_records WHERE client = \(ticket.client) AND key = \(ticket.key)
+            AND operation > \(ticket.operation + "#") AND operation < \(ticket.operation + "$")
             """)
     }
 

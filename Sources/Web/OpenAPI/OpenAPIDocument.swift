@@ -83,22 +83,26 @@ package struct OpenAPIDocument {
     }
 
     private func parameters(_ endpoint: Endpoint, _ schemas: inout SchemaCollector) -> [JSON] {
-        var parameters: [JSON] = []
-        if case .object(let form) = endpoint.parameters {
-            for field in form.fields {
-                let inPath = endpoint.path.contains("{\(field.name)}")
-                var members: [JSON.Member] = [
-                    .init("name", .string(field.name)), .init("in", inPath ? "path" : "query"),
-                    .init("required", .bool(inPath || field.isRequired)),
-                ]
-                if !field.about.isEmpty { members.append(.init("description", .string(field.about))) }
-                if case .array = field.form, !inPath {
-                    members += [.init("style", "form"), .init("explode", false)]
-                }
-                members.append(.init("schema", schemas.schema(field)))
-                parameters.append(.object(members))
+        guard case .object(let form) = endpoint.parameters else { return standardParameters(endpoint) }
+        let own: [JSON] = form.fields.map { field in
+            let inPath = endpoint.path.contains("{\(field.name)}")
+            var members: [JSON.Member] = [
+                .init("name", .string(field.name)), .init("in", inPath ? "path" : "query"),
+                .init("required", .bool(inPath || field.isRequired)),
+            ]
+            if !field.about.isEmpty { members.append(.init("description", .string(field.about))) }
+            if case .array = field.form, !inPath {
+                members += [.init("style", "form"), .init("explode", false)]
             }
+            members.append(.init("schema", schemas.schema(field)))
+            return .object(members)
         }
+        return own + standardParameters(endpoint)
+    }
+
+    /// What `RequestReader` reads wherever an endpoint has it.
+    private func standardParameters(_ endpoint: Endpoint) -> [JSON] {
+        var parameters: [JSON] = []
         func standard(_ name: String, _ place: String, _ required: Bool, _ about: String, _ schema: JSON) -> JSON {
             [
                 "name": .string(name), "in": .string(place), "required": .bool(required),

@@ -78,6 +78,9 @@ extension ProblemType {
     package static let preconditionRequired = ProblemType(
         "precondition-required", 428, "The request must be conditional",
         "Send `If-Match` with the ETag of the state you mean to change, or `If-Match: *` to change any.")
+    package static let headersTooLarge = ProblemType(
+        "headers-too-large", 431, "The headers are too large",
+        "The request line and all headers together may have 80 KiB.")
     package static let internalError = ProblemType(
         "internal-error", 500, "Something went wrong on our side", retryable: true,
         "It was logged under `request_id`. With an `Idempotency-Key` it is safe to try again.")
@@ -90,6 +93,7 @@ extension ProblemType {
         malformedRequest, invalidParameter, invalidCursor, unauthenticated, insufficientScope, notFound,
         methodNotAllowed, notAcceptable, requestTimeout, inProgress, conflict, externalIDTaken, preconditionFailed,
         contentTooLarge,
-        unsupportedMediaType, invalidBody, idempotencyMismatch, preconditionRequired, internalError, unavailable,
+        unsupportedMediaType, invalidBody, idempotencyMismatch, preconditionRequired, headersTooLarge,
+        internalError, unavailable,
     ]
 }

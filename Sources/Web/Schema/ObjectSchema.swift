@@ -111,6 +111,10 @@ package enum Patch<Value> {
 extension Patch: Sendable where Value: Sendable {}
 
 extension Patch {
+    package var isChange: Bool {
+        if case .keep = self { false } else { true }
+    }
+
     /// The field after the patch, for a field that may be absent.
     package func applied(to current: Value?) -> Value? {
         switch self {

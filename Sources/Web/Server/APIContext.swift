@@ -11,10 +11,15 @@ package struct APIContext: RequestContext {
     /// Who asks, once the authentication middleware has run.
     package var principal: Principal?
 
+    /// The method that was sent, where it is one that no route knows.
+    var unknownMethod: String?
+
     package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
-        requestID = Identifier<RequestKind>.make(at: WallClock.system.now()).rawValue
+        requestID = Self.makeRequestID()
     }
+
+    static func makeRequestID() -> String { Identifier<RequestKind>.make(at: WallClock.system.now()).rawValue }
 
     private enum RequestKind: EntityKind { static let prefix = "req" }
 }

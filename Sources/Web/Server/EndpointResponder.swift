@@ -27,7 +27,9 @@ struct EndpointResponder: HTTPResponder {
         let call = try reader.call(
             principal: context.principal, requestID: context.requestID, services: services, body: body,
             method: endpoint.method)
-        var response = try await answer(call, input)
+        var response = try await Deadline.$current.withValue(.after(endpoint.timeMax)) {
+            try await answer(call, input)
+        }
         conclude(&response, for: request)
         return Response(response, requestID: context.requestID, method: request.method)
     }
@@ -171,7 +173,10 @@ struct MethodNotAllowedResponder: HTTPResponder {
 
     func respond(to request: Request, context: APIContext) async throws -> Response {
         let list = allowed.joined(separator: ", ")
-        throw Problem(.methodNotAllowed, "\(request.method.rawValue) is not allowed here. Allowed: \(list).")
-            .with(header: "Allow", list)
+        throw Problem(
+            .methodNotAllowed,
+            "\(context.unknownMethod ?? request.method.rawValue) is not allowed here. Allowed: \(list)."
+        )
+        .with(header: "Allow", list)
     }
 }

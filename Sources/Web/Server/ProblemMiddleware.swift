@@ -4,6 +4,7 @@ internal import HTTPTypes
 package import Hummingbird
 internal import Logging
 internal import NIOCore
+internal import NIOHTTP1
 
 /// Turns whatever is thrown into a problem document, and logs what is our fault. The outermost middleware.
 package struct ProblemMiddleware: RouterMiddleware {
@@ -19,6 +20,9 @@ package struct ProblemMiddleware: RouterMiddleware {
     ) async throws -> Response {
         do {
             return try await next(request, context)
+        } catch let error as HTTPParserError {
+            // The connection is lost in the middle of a body; it is answered by `BrokenRequestHandler` and closed.
+            throw error
         } catch {
             let problem = Self.problem(of: error, request: request)
             if problem.type.status >= 500 {
@@ -46,20 +50,27 @@ package struct ProblemMiddleware: RouterMiddleware {
     }
 }
 
-extension Response {
-    /// The answer as Hummingbird sends it; the answer to `HEAD` keeps the length and loses the bytes.
-    init(_ response: WireResponse, requestID: String, method: HTTPRequest.Method) {
+extension HTTPResponse {
+    init(head response: WireResponse, requestID: String) {
         var headers = HTTPFields()
-        headers.reserveCapacity(response.headers.count + 2)
+        headers.reserveCapacity(response.headers.count + 4)
         for field in response.headers {
             guard let name = HTTPField.Name(field.name) else { continue }
             headers.append(HTTPField(name: name, value: field.value))
         }
         if let name = HTTPField.Name("X-Request-Id") { headers.append(HTTPField(name: name, value: requestID)) }
+        self.init(status: .init(code: response.status), headerFields: headers)
+    }
+}
+
+extension Response {
+    /// The answer as Hummingbird sends it; the answer to `HEAD` keeps the length and loses the bytes.
+    init(_ response: WireResponse, requestID: String, method: HTTPRequest.Method) {
+        let head = HTTPResponse(head: response, requestID: requestID)
         let hasNoBody = response.status == 204 || response.status == 304
         let body =
             method == .head || hasNoBody ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: response.body))
-        self.init(status: .init(code: response.status), headers: headers, body: body)
+        self.init(status: head.status, headers: head.headerFields, body: body)
         if method == .head, !hasNoBody { self.headers[.contentLength] = String(response.body.count) }
     }
 }

@@ -33,6 +33,21 @@ package struct RouteTable {
         }
     }
 
+    /// Routes a request whose method no route was mounted for, such as `PROPFIND`, as a method that no path has, so that
+    /// a known path answers 405 with `Allow` and an unknown one 404.
+    package static func responder(
+        over router: some HTTPResponder<APIContext>
+    ) -> some HTTPResponder<APIContext> {
+        CallbackResponder { request, context in
+            if known.contains(request.method) { return try await router.respond(to: request, context: context) }
+            var context = context
+            context.unknownMethod = request.method.rawValue
+            var head = request.head
+            head.method = .trace
+            return try await router.respond(to: Request(head: head, body: request.body), context: context)
+        }
+    }
+
     private static let known: [HTTPRequest.Method] = [
         .get, .head, .post, .put, .patch, .delete, .options, .trace, .connect,
     ]
