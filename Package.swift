@@ -46,7 +46,8 @@ let ground: [Target] = [
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
-    room("Persistence", ["CSQLite", "Kernel", crypto]),
+    .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    room("Persistence", ["CLibpq", "CSQLite", "Kernel", crypto, logging]),
     room("Resilience", []),
     room("Jobs", ["Kernel", "Persistence", lifecycle, logging]),
     room(

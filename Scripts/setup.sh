@@ -4,7 +4,7 @@
 # With "test" or "bench", also what only those need.
 set -euo pipefail
 
-packages=(libsqlite3-dev zlib1g-dev libzstd-dev pkg-config curl)
+packages=(libpq-dev libsqlite3-dev zlib1g-dev libzstd-dev pkg-config curl)
 case "${1:-}" in
     test) packages+=(python3-venv) ;;
     bench) packages+=(wrk nginx-light python3) ;;

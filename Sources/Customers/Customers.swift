@@ -37,7 +37,7 @@ package struct CustomersModule: Sendable {
 
     /// Removes whatever tells who the customer is; the row stays, so that ledgers keep their reference.
     package func erase(_ id: CustomerID, in transaction: Transaction) throws {
-        guard var customer = try find(id, in: transaction) else { throw CustomersError.notFound }
+        guard var customer = try CustomerStore.claim(id, in: transaction) else { throw CustomersError.notFound }
         customer.erase(at: clock.now())
         try CustomerStore.update(customer, in: transaction)
         try CustomerStore.deleteAddresses(of: id, in: transaction)
@@ -57,7 +57,7 @@ package struct CustomersModule: Sendable {
         _ id: CustomerID, if precondition: Precondition, by actor: String, in transaction: Transaction,
         _ edit: (inout Customer) throws -> Void
     ) throws -> Customer {
-        guard var customer = try find(id, in: transaction) else { throw CustomersError.notFound }
+        guard var customer = try CustomerStore.claim(id, in: transaction) else { throw CustomersError.notFound }
         try precondition.check(customer.version)
         guard customer.erasedAt == nil else { throw CustomersError.erased }
         try edit(&customer)

@@ -32,6 +32,7 @@ package struct IdentityModule: Sendable {
     package func administratorKeyAtFirstStart() async throws -> String? {
         let keys = keys
         return try await database.write { transaction in
+            try transaction.serialize(on: "first key")
             guard try !APIKeyStore.exists(in: transaction) else { return nil }
             let draft = APIKeyDraft(name: "Administrator", scopes: Scope.allCases, expiresAt: nil)
             return try keys.create(draft, by: "first start", in: transaction).secret

@@ -42,7 +42,7 @@ package struct InventoryModule: Sendable {
         _ id: LocationID, if precondition: Precondition, by actor: String, in transaction: Transaction,
         _ edit: (inout Location) -> Void
     ) throws -> Location {
-        var location = try LocationStore.require(id, in: transaction)
+        var location = try LocationStore.claim(id, in: transaction)
         try precondition.check(location.version)
         edit(&location)
         location.version += 1

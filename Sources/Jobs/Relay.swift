@@ -49,6 +49,7 @@ package struct Relay: Service {
     /// One batch for each consumer. A consumer that fails keeps its place and does not hold up the others.
     private func deliver() async -> Int {
         var delivered = 0
+        await number()
         for subscription in subscriptions {
             do {
                 delivered += try await deliver(to: subscription)
@@ -61,6 +62,16 @@ package struct Relay: Service {
         return delivered
     }
 
+    private func number() async {
+        guard database.dialect == .postgres else { return }
+        do {
+            let isNews = try await database.read { try $0.exists("SELECT 1 FROM events WHERE sequence IS NULL") }
+            if isNews { try await database.write { try Outbox(clock: .system).number(in: $0) } }
+        } catch {
+            logger.error("Events could not be put in order; they are tried again", metadata: ["error": "\(error)"])
+        }
+    }
+
     private func deliver(to subscription: Subscription) async throws -> Int {
         let waiting = try await database.read { connection in
             let cursor = try Self.cursor(of: subscription, in: connection)
@@ -68,6 +79,7 @@ package struct Relay: Service {
         }
         guard waiting else { return 0 }
         return try await database.write { transaction in
+            try transaction.serialize(on: "consumer \(subscription.consumer)")
             let cursor = try Self.cursor(of: subscription, in: transaction)
             let events = try Outbox(clock: .system).events(after: cursor, limit: Self.batchMax, in: transaction)
             for event in events where subscription.types.contains(event.type) {

@@ -4,6 +4,8 @@
 package struct Database: Sendable {
     private let engine: any SQLEngine
 
+    package var dialect: Dialect { engine.dialect }
+
     package init(engine: any SQLEngine) { self.engine = engine }
 
     /// Runs `body` on one consistent snapshot.
@@ -12,7 +14,14 @@ package struct Database: Sendable {
     package func read<Result: Sendable>(
         _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result {
-        try await engine.read(body)
+        try await engine.read(.current, body)
+    }
+
+    /// The same, for reads that may miss the last moments' changes: they go to a replica where there is one.
+    package func readLagging<Result: Sendable>(
+        _ body: @escaping @Sendable (Connection) throws -> Result
+    ) async throws -> Result {
+        try await engine.read(.lagging, body)
     }
 
     /// Runs `body` in a transaction and returns once it is durable.
@@ -30,9 +39,20 @@ package struct Database: Sendable {
     package func close() async { await engine.close() }
 }
 
-/// What an engine must offer; there is one in `SQLite/`, and Postgres follows beside it.
+/// How new the data must be that a read sees.
+package enum Freshness: Sendable {
+    /// Everything that was committed before.
+    case current
+    /// Perhaps without the last moments' changes; may be read from a replica.
+    case lagging
+}
+
+/// What an engine must offer; there is one in `SQLite/` and one in `Postgres/`.
 package protocol SQLEngine: Sendable {
-    func read<Result: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Result) async throws -> Result
+    var dialect: Dialect { get }
+    func read<Result: Sendable>(
+        _ freshness: Freshness, _ body: @escaping @Sendable (Connection) throws -> Result
+    ) async throws -> Result
     func write<Result: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> Result) async throws -> Result
     func close() async
 }

@@ -92,11 +92,12 @@ struct HostileTests {
     /// How many rows each table has, which is enough to see a change that should not have been.
     private static func fingerprint(_ database: Database) async throws -> [String: Int] {
         try await database.read { connection in
-            let tables = try connection.all(
-                "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%search%'"
-            ) {
-                try $0.next(String.self)
-            }
+            let names: SQL =
+                switch connection.dialect {
+                case .sqlite: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%search%'"
+                case .postgres: "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+                }
+            let tables = try connection.all(names) { try $0.next(String.self) }
             var counts: [String: Int] = [:]
             for table in tables {
                 counts[table] = try connection.first(SQL(stringLiteral: "SELECT COUNT(*) FROM \"\(table)\"")) {

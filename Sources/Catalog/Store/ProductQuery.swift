@@ -104,12 +104,10 @@ struct ProductQuery: Sendable {
     private func source(_ sort: Sort, in connection: Connection) throws -> SQL? {
         var from: SQL = "FROM products p"
         if let text {
-            guard let match = try SearchIndex.matchExpression(text, in: connection) else { return nil }
-            // The rank is a column of a subquery, because bm25 works only where the match stands.
+            guard let matches = try SearchIndex.matches(text, in: connection) else { return nil }
+            // The rank is a column of a subquery, because it can be reckoned only where the match stands.
             from = """
-                FROM (SELECT found.*, matches.rank AS rank FROM
-                    (SELECT rowid AS number, bm25(product_search, 10.0, 1.0) AS rank FROM product_search
-                     WHERE product_search MATCH \(match)) AS matches
+                FROM (SELECT found.*, matches.rank AS rank FROM \(matches) AS matches
                     JOIN products found ON found.number = matches.number) AS p
                 """
         } else if sort == .relevance {

@@ -33,12 +33,12 @@ enum ProductStore {
     }
 
     static func find(_ id: ProductID, in connection: Connection) throws -> Product? {
-        let sql: SQL = "SELECT \(columns) FROM products p WHERE p.id = \(id) AND p.deleted_at IS NULL"
+        let sql: SQL = "SELECT \(columns) FROM products p WHERE p.id = \(id) AND p.deleted_at IS NULL\(connection.forUpdate)"
         return try completed(connection.all(sql, numbered), .withVariants, in: connection).first?.product
     }
 
     static func find(handle: String, in connection: Connection) throws -> Product? {
-        let sql: SQL = "SELECT \(columns) FROM products p WHERE p.handle = \(handle) AND p.deleted_at IS NULL"
+        let sql: SQL = "SELECT \(columns) FROM products p WHERE p.handle = \(handle) AND p.deleted_at IS NULL\(connection.forUpdate)"
         return try completed(connection.all(sql, numbered), .withVariants, in: connection).first?.product
     }
 
@@ -46,7 +46,7 @@ enum ProductStore {
     static func find(holding variant: VariantID, in connection: Connection) throws -> Product? {
         let sql: SQL = """
             SELECT \(columns) FROM variants v JOIN products p ON p.number = v.product_number
-            WHERE v.id = \(variant) AND v.deleted_at IS NULL AND p.deleted_at IS NULL
+            WHERE v.id = \(variant) AND v.deleted_at IS NULL AND p.deleted_at IS NULL\(connection.forUpdate)
             """
         return try completed(connection.all(sql, numbered), .withVariants, in: connection).first?.product
     }

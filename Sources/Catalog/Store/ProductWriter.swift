@@ -139,7 +139,7 @@ struct ProductWriter {
             UPDATE variants SET position = \(position), sku = \(variant.sku), title = \(variant.title),
                 options = \(options), barcode = \(variant.barcode), weight_grams = \(variant.weightGrams),
                 tracks_inventory = \(variant.tracksInventory), version = \(variant.version),
-                in_stock = CASE WHEN \(variant.tracksInventory) THEN in_stock ELSE 1 END
+                in_stock = CASE WHEN \(variant.tracksInventory) = 1 THEN in_stock ELSE 1 END
             WHERE id = \(variant.id) RETURNING number
             """
         guard let number = try transaction.first(sql, { try $0.next(Int64.self) }) else { return }
@@ -170,8 +170,9 @@ struct ProductWriter {
     private func refreshStock(_ number: Int64) throws {
         try transaction.execute(
             """
-            UPDATE products SET in_stock = EXISTS (
-                SELECT 1 FROM variants WHERE product_number = \(number) AND deleted_at IS NULL AND in_stock = 1)
+            UPDATE products SET in_stock = (
+                SELECT COALESCE(MAX(in_stock), 0) FROM variants
+                WHERE product_number = \(number) AND deleted_at IS NULL)
             WHERE number = \(number)
             """)
     }

@@ -10,8 +10,12 @@ package struct EditCategory: Sendable {
     let outbox: Outbox
     let clock: WallClock
 
+    /// A path is made of other categories' places, so the tree changes as one.
+    private static let tree = "categories"
+
     /// - Throws: ``CatalogError`` when the parent does not exist or the handle is taken.
     package func create(_ category: Category, by actor: String, in transaction: Transaction) throws -> Category {
+        try transaction.serialize(on: Self.tree)
         var category = category
         category.path = try path(of: category, in: transaction)
         try CategoryStore.save(category, instead: nil, in: transaction)
@@ -23,6 +27,7 @@ package struct EditCategory: Sendable {
         _ id: CategoryID, if precondition: Precondition, by actor: String, in transaction: Transaction,
         _ edit: (inout Category) throws -> Void
     ) throws -> Category {
+        try transaction.serialize(on: Self.tree)
         guard let old = try CategoryStore.find(id, in: transaction) else { throw CatalogError.categoryNotFound(id) }
         try precondition.check(old.version)
         var category = old
@@ -38,6 +43,7 @@ package struct EditCategory: Sendable {
     func delete(
         _ id: CategoryID, if precondition: Precondition, by actor: String, in transaction: Transaction
     ) throws {
+        try transaction.serialize(on: Self.tree)
         guard let category = try CategoryStore.find(id, in: transaction) else {
             throw CatalogError.categoryNotFound(id)
         }

@@ -12,6 +12,12 @@ enum CustomerStore {
         try connection.first("SELECT \(columns) FROM customers WHERE id = \(id)", customer)
     }
 
+    /// The same for whoever is about to change it.
+    static func claim(_ id: CustomerID, in transaction: Transaction) throws -> Customer? {
+        try transaction.first(
+            "SELECT \(columns) FROM customers WHERE id = \(id)\(transaction.forUpdate)", customer)
+    }
+
     static func find(externalID: String, in connection: Connection) throws -> Customer? {
         try connection.first("SELECT \(columns) FROM customers WHERE external_id = \(externalID)", customer)
     }
@@ -54,13 +60,14 @@ enum CustomerStore {
     }
 
     private static func explainingConflicts(
-        _ customer: Customer, in connection: Connection, _ body: () throws -> Void
+        _ customer: Customer, in transaction: Transaction, _ body: () throws -> Void
     ) throws {
         do {
-            try body()
+            // Nested, because what follows a refusal asks further.
+            try transaction.nested(body)
         } catch let error as DatabaseError where error.kind == .unique {
             if let externalID = customer.externalID,
-                let other = try find(externalID: externalID, in: connection), other.id != customer.id
+                let other = try find(externalID: externalID, in: transaction), other.id != customer.id
             {
                 throw CustomersError.externalIDTaken(externalID)
             }
@@ -101,7 +108,7 @@ enum CustomerStore {
         _ id: AddressID, of customer: CustomerID, in connection: Connection
     ) throws -> SavedAddress? {
         try connection.first(
-            "SELECT \(addressColumns) FROM customer_addresses WHERE id = \(id) AND customer = \(customer)", address)
+            "SELECT \(addressColumns) FROM customer_addresses WHERE id = \(id) AND customer = \(customer)\(connection.forUpdate)", address)
     }
 
     /// Writes an address; a new default takes the place of the old one.

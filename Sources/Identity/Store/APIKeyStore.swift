@@ -13,7 +13,7 @@ enum APIKeyStore {
     }
 
     static func find(_ id: APIKeyID, in connection: Connection) throws -> APIKey? {
-        try connection.first("SELECT \(columns) FROM api_keys WHERE id = \(id)", key)
+        try connection.first("SELECT \(columns) FROM api_keys WHERE id = \(id)\(connection.forUpdate)", key)
     }
 
     static func find(hash: [UInt8], in connection: Connection) throws -> APIKey? {

@@ -10,6 +10,13 @@ enum LocationStore {
         try connection.first("SELECT \(columns) FROM locations WHERE id = \(id)", location)
     }
 
+    /// The same for whoever is about to change it.
+    static func claim(_ id: LocationID, in transaction: Transaction) throws -> Location {
+        let sql: SQL = "SELECT \(columns) FROM locations WHERE id = \(id)\(transaction.forUpdate)"
+        guard let location = try transaction.first(sql, location) else { throw InventoryError.locationNotFound }
+        return location
+    }
+
     static func require(_ id: LocationID, in connection: Connection) throws -> Location {
         guard let location = try find(id, in: connection) else { throw InventoryError.locationNotFound }
         return location

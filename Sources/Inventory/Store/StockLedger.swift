@@ -11,6 +11,17 @@ struct StockLedger {
     let actor: String
     let now: Timestamp
 
+    /// Keeps others from changing the stock of `variants` until the transaction ends; comes before it is read.
+    func lock(_ variants: some Collection<VariantID>) throws {
+        guard transaction.dialect == .postgres else { return }
+        // In one order, so that two who want the same articles do not wait for each other.
+        _ = try transaction.all(
+            """
+            SELECT 1 FROM stock_items WHERE variant IN \(anyOf: variants) ORDER BY variant\(transaction.forUpdate)
+            """
+        ) { _ in true }
+    }
+
     // MARK: Movements
 
     /// Writes a movement and moves `on_hand` by it, so that the movements' sum stays the stock.

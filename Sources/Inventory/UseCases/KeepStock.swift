@@ -21,6 +21,8 @@ package struct KeepStock: Sendable {
             let (sum, overflow) = wanted[request.variant, default: 0].addingReportingOverflow(request.quantity)
             wanted[request.variant] = overflow ? Int.max : sum
         }
+        let ledger = ledger(transaction, by: actor)
+        try ledger.lock(wanted.keys)
         let items = try StockStore.items(wanted.keys, in: transaction)
         if let unknown = Set(wanted.keys).subtracting(items.map(\.variant)).min() {
             throw InventoryError.unknownVariant(unknown.rawValue)
@@ -33,7 +35,6 @@ package struct KeepStock: Sendable {
             return Shortage(variant: item.variant, sku: item.sku, requested: requested, available: available)
         }
         guard shortages.isEmpty else { throw InventoryError.outOfStock(shortages) }
-        let ledger = ledger(transaction, by: actor)
         try ledger.tellingAvailability(of: Set(tracked.map(\.variant))) {
             for item in tracked {
                 var missing = wanted[item.variant, default: 0]
@@ -58,6 +59,7 @@ package struct KeepStock: Sendable {
     package func release(for owner: String, by actor: String, in transaction: Transaction) throws {
         let ledger = ledger(transaction, by: actor)
         let reservations = try ledger.reservations(of: owner)
+        try ledger.lock(Set(reservations.map(\.variant)))
         try ledger.tellingAvailability(of: Set(reservations.map(\.variant))) {
             for reservation in reservations { try ledger.reduce(reservation, by: reservation.quantity) }
         }
@@ -93,6 +95,7 @@ package struct KeepStock: Sendable {
         guard !tracked.isEmpty else { return }
         guard let location = try LocationStore.primary(in: transaction) else { throw InventoryError.noLocation }
         let ledger = ledger(transaction, by: actor)
+        try ledger.lock(tracked)
         try ledger.tellingAvailability(of: tracked) {
             for request in requests where tracked.contains(request.variant) {
                 try ledger.move(request.quantity, of: request.variant, at: location.id, .returned, reference: reference)

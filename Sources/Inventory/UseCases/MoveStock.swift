@@ -33,6 +33,7 @@ package struct MoveStock: Sendable {
     ) throws {
         try require(location, in: transaction)
         let ledger = StockLedger(transaction: transaction, outbox: outbox, actor: actor, now: clock.now())
+        try ledger.lock(Set(lines.map(\.variant)))
         if let externalID, try !ledger.claim(externalID: externalID) {
             throw InventoryError.externalIDTaken(externalID)
         }
@@ -57,6 +58,8 @@ package struct MoveStock: Sendable {
     package func count(
         at location: LocationID, _ lines: [Line], reference: String?, by actor: String, in transaction: Transaction
     ) throws {
+        let ledger = StockLedger(transaction: transaction, outbox: outbox, actor: actor, now: clock.now())
+        try ledger.lock(Set(lines.map(\.variant)))
         let items = try StockStore.items(Set(lines.map(\.variant)), in: transaction)
         if let twice = Dictionary(grouping: lines, by: \.variant).first(where: { $0.value.count > 1 }) {
             throw InventoryError.countedTwice(twice.key)

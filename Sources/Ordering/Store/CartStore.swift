@@ -8,7 +8,7 @@ enum CartStore {
         let cart = try connection.first(
             """
             SELECT id, currency, customer, email, country, state, expires_at, created_at, version
-            FROM carts WHERE id = \(id)
+            FROM carts WHERE id = \(id)\(connection.forUpdate)
             """
         ) { row in
             try Cart(

@@ -14,7 +14,7 @@ enum OrderStore {
     // MARK: Reading
 
     static func find(_ id: OrderID, in connection: Connection) throws -> Order? {
-        let sql: SQL = "SELECT \(columns) FROM orders o WHERE o.id = \(id)"
+        let sql: SQL = "SELECT \(columns) FROM orders o WHERE o.id = \(id)\(connection.forUpdate)"
         return try withLines(connection.all(sql, order), in: connection).first
     }
 

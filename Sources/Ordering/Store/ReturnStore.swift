@@ -31,12 +31,14 @@ enum ReturnStore {
     /// - Throws: ``OrderingError/externalIDTaken(_:existing:)``.
     static func insert(_ entry: Return, in transaction: Transaction) throws {
         do {
-            try transaction.execute(
-                """
-                INSERT INTO returns (\(columns))
-                VALUES (\(entry.id), \(entry.order), \(entry.customer), \(entry.externalID), \(entry.total.thousandths),
-                    \(entry.total.currency), \(entry.receivedAt), \(entry.createdAt))
-                """)
+            _ = try transaction.nested {
+                try transaction.execute(
+                    """
+                    INSERT INTO returns (\(columns))
+                    VALUES (\(entry.id), \(entry.order), \(entry.customer), \(entry.externalID),
+                        \(entry.total.thousandths), \(entry.total.currency), \(entry.receivedAt), \(entry.createdAt))
+                    """)
+            }
         } catch let error as DatabaseError where error.kind == .unique {
             let existing = try transaction.first(
                 "SELECT id FROM returns WHERE external_id = \(entry.externalID)"

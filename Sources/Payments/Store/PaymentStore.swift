@@ -10,7 +10,7 @@ enum PaymentStore {
         """
 
     static func find(_ id: PaymentID, in connection: Connection) throws -> Payment? {
-        try connection.first("SELECT \(columns) FROM payments WHERE id = \(id)", payment)
+        try connection.first("SELECT \(columns) FROM payments WHERE id = \(id)\(connection.forUpdate)", payment)
     }
 
     static func payments(of order: OrderID, in connection: Connection) throws -> [Payment] {

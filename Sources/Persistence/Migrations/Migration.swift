@@ -16,17 +16,25 @@ package struct Migration: Sendable {
     /// `<slice>-<number>-<what>`, unique for ever.
     package let name: String
     package let step: Step
-    package let script: String
+    private let shared: String
+    private let own: [Dialect: String]
 
-    package init(_ name: String, _ step: Step, _ script: String) {
+    /// `shared` is for both engines, in SQLite's words (``Dialect/render(script:)``); `sqlite` and `postgres` follow it
+    /// where only one of them can say it.
+    package init(_ name: String, _ step: Step, _ shared: String, sqlite: String = "", postgres: String = "") {
         self.name = name
         self.step = step
-        self.script = script
+        self.shared = shared
+        own = [.sqlite: sqlite, .postgres: postgres]
+    }
+
+    func script(for dialect: Dialect) -> String {
+        [dialect.render(script: shared), own[dialect] ?? ""].filter { !$0.isEmpty }.joined(separator: "\n")
     }
 
     /// SHA-256 of the script in hexadecimal.
-    var checksum: String {
-        SHA256.hash(data: Array(script.utf8)).map { byte in
+    func checksum(for dialect: Dialect) -> String {
+        SHA256.hash(data: Array(script(for: dialect).utf8)).map { byte in
             let text = String(byte, radix: 16)
             return text.count == 1 ? "0" + text : text
         }.joined()
@@ -59,29 +67,43 @@ package struct Migrator: Sendable {
     package func migrate(clock: WallClock) async throws -> [Migration] {
         let migrations = migrations
         return try await database.write { transaction in
-            try transaction.run(
-                script: """
-                    CREATE TABLE IF NOT EXISTS schema_migrations (
-                        name TEXT PRIMARY KEY, step TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL
-                    ) STRICT
-                    """)
+            // Processes that start together take turns.
+            try transaction.serialize(on: "migrations")
+            try transaction.run(script: transaction.dialect.render(script: Self.ownTable))
+            if transaction.dialect == .postgres { try transaction.run(script: Self.refusal) }
             let pending = try Self.pending(migrations, in: transaction)
             for migration in pending {
-                try transaction.run(script: migration.script)
+                try transaction.run(script: migration.script(for: transaction.dialect))
                 try transaction.execute(
                     """
                     INSERT INTO schema_migrations (name, step, checksum, applied_at)
-                    VALUES (\(migration.name), \(migration.step.rawValue), \(migration.checksum), \(clock.now()))
+                    VALUES (\(migration.name), \(migration.step.rawValue), \(migration.checksum(for: transaction.dialect)),
+                        \(clock.now()))
                     """)
             }
             return pending
         }
     }
 
+    private static let ownTable = """
+        CREATE TABLE IF NOT EXISTS schema_migrations (
+            name TEXT PRIMARY KEY, step TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL
+        ) STRICT;
+        """
+
+    /// What triggers of append-only tables call.
+    private static let refusal = """
+        CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'check_violation'; END $$;
+        """
+
     private static func pending(_ migrations: [Migration], in connection: Connection) throws -> [Migration] {
-        guard try connection.exists("SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'") else {
-            return migrations
-        }
+        let known: SQL =
+            switch connection.dialect {
+            case .sqlite: "SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'"
+            case .postgres: "SELECT 1 FROM pg_tables WHERE tablename = 'schema_migrations' AND schemaname = current_schema()"
+            }
+        guard try connection.exists(known) else { return migrations }
         var applied = try Dictionary(
             uniqueKeysWithValues: connection.all("SELECT name, checksum FROM schema_migrations") {
                 (try $0.next(String.self), try $0.next(String.self))
@@ -92,7 +114,7 @@ package struct Migrator: Sendable {
                 pending.append(migration)
                 continue
             }
-            guard checksum == migration.checksum else {
+            guard checksum == migration.checksum(for: connection.dialect) else {
                 throw Failure(
                     .misconfigured,
                     "Migration \(migration.name) was edited after it had been applied. Restore it and add a new one.")

@@ -6,6 +6,14 @@ package class Connection {
 
     package init(session: any SQLSession) { self.session = session }
 
+    /// Whose words the engine understands, where a statement cannot be shared.
+    package var dialect: Dialect { session.dialect }
+
+    /// Behind a `SELECT` that reads what the transaction is about to change: keeps others from changing it meanwhile.
+    ///
+    /// Empty on SQLite, where one body writes at a time, and outside transactions, where nothing is changed.
+    package var forUpdate: SQL { .empty }
+
     /// Every row of the answer, each made by `make`.
     package func all<Element>(_ sql: SQL, _ make: (inout Row) throws -> Element) throws -> [Element] {
         var elements: [Element] = []
@@ -58,6 +66,15 @@ package final class Transaction: Connection {
     @discardableResult
     package func execute(_ sql: SQL) throws -> Int { try change(sql) }
 
+    package override var forUpdate: SQL { dialect == .postgres ? " FOR NO KEY UPDATE" : .empty }
+
+    /// Waits until no other transaction works on `name`, and keeps others waiting until this one ends. For decisions that
+    /// no row stands for; where one does, read it with ``forUpdate``.
+    package func serialize(on name: String) throws {
+        guard dialect == .postgres else { return }
+        _ = try first("SELECT pg_advisory_xact_lock(hashtextextended(\(name), 0))") { _ in true }
+    }
+
     /// Runs `body` so that what it throws undoes its own changes and not the whole transaction's.
     package func nested<Result>(_ body: () throws -> Result) throws -> Result {
         try script("SAVEPOINT nested")
@@ -77,6 +94,7 @@ package final class Transaction: Connection {
 
 /// An engine's side of a connection.
 package protocol SQLSession: AnyObject {
+    var dialect: Dialect { get }
     /// Rows that the last statement changed.
     var changes: Int { get }
     /// Runs `sql` and hands each row to `onRow` until that returns `false`.

@@ -18,6 +18,10 @@ package struct DatabaseError: Error, CustomStringConvertible {
         case readOnly = "read_only"
         /// The stored data is not what was written.
         case corrupt
+        /// The database cannot be reached; it is tried again with every request.
+        case connection
+        /// Two transactions wanted what the other had; trying again helps.
+        case conflict
         /// The storage failed below the database.
         case io
         /// The caller's deadline passed while the statement ran; it changed nothing.
@@ -47,7 +51,7 @@ package struct DatabaseError: Error, CustomStringConvertible {
     /// Whether the database cannot work at all just now, whatever is asked of it.
     package var isUnavailability: Bool {
         switch kind {
-        case .busy, .full, .readOnly, .corrupt, .io, .timedOut: true
+        case .busy, .full, .readOnly, .corrupt, .connection, .conflict, .io, .timedOut: true
         case .unique, .check, .foreignKey, .notNull, .statement: false
         }
     }

@@ -8,7 +8,7 @@ package import Kernel
 /// let row = try connection.first("SELECT title FROM products WHERE id = \(id)") { try $0.next(String.self) }
 /// ```
 package struct SQL: Sendable, ExpressibleByStringInterpolation {
-    /// The text, with `?` for each value.
+    /// The text, with `?` for each value and a mark for each set.
     package private(set) var text: String
     package private(set) var values: [SQLValue]
 
@@ -23,6 +23,10 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
     }
 
     package static let empty: SQL = ""
+
+    // Stand where a set of values does, until ``Dialect/render(_:)`` puts the engine's words there.
+    static let integerSet = "\u{1}integers"
+    static let textSet = "\u{1}texts"
 
     package var isEmpty: Bool { text.isEmpty }
 
@@ -66,16 +70,19 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
         /// prepared statement is too.
         package mutating func appendInterpolation(anyOf members: some Sequence<some SQLConvertible>) {
             var json = JSONWriter()
+            var set = SQL.textSet
             json.beginArray()
             for member in members {
                 switch member.sqlValue {
-                case .integer(let value): json.integer(value)
+                case .integer(let value):
+                    json.integer(value)
+                    set = SQL.integerSet
                 case .text(let value): json.string(value)
                 case .null, .real, .blob: preconditionFailure("A set holds integers or texts.")
                 }
             }
             json.endArray()
-            text += "(SELECT value FROM json_each(?))"
+            text += set
             values.append(.text(String(decoding: json.bytes, as: UTF8.self)))
         }
     }

@@ -21,6 +21,7 @@ package struct SQLiteEngine: SQLEngine {
         package init(path: String) { self.path = path }
     }
 
+    package let dialect = Dialect.sqlite
     private let writes: WorkQueue<WriteJob>
     private let reads: WorkQueue<ReadJob>
     private let threads = ThreadGroup()
@@ -49,8 +50,9 @@ package struct SQLiteEngine: SQLEngine {
         }
     }
 
+    /// There is one file, so every read is fresh.
     package func read<Result: Sendable>(
-        _ body: @escaping @Sendable (Connection) throws -> Result
+        _: Freshness, _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             let job = ReadJob(deadline: .current) { connection in
@@ -83,7 +85,7 @@ package struct SQLiteEngine: SQLEngine {
 }
 
 extension WorkQueue.Refusal {
-    fileprivate var failure: Failure {
+    var failure: Failure {
         switch self {
         case .full: Failure(.overloaded, "Too many requests wait for the database.")
         case .closed: Failure(.unavailable, "The database is closed.")
@@ -94,7 +96,7 @@ extension WorkQueue.Refusal {
 extension Deadline? {
     /// - Throws: `Failure` with `timed_out` where the caller has gone, so that a queue which grew too long is not worked
     ///   off for nobody.
-    fileprivate func requireTime() throws {
+    func requireTime() throws {
         if let self, self.hasPassed { throw Failure(.timedOut, "The request waited too long for the database.") }
     }
 }

@@ -7,6 +7,7 @@ internal import Kernel
 final class SQLiteSession: SQLSession {
     enum Access { case readOnly, readWrite }
 
+    let dialect = Dialect.sqlite
     private var handle: OpaquePointer?
     private var statements: [String: SQLiteStatement] = [:]
 
@@ -89,7 +90,7 @@ final class SQLiteSession: SQLSession {
     private func prepared(_ text: String) throws -> SQLiteStatement {
         if let kept = statements[text], kept.acquire() { return kept }
         var pointer: OpaquePointer?
-        guard sqlite3_prepare_v3(handle, text, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &pointer, nil) == SQLITE_OK,
+        guard sqlite3_prepare_v3(handle, dialect.render(text), -1, UInt32(SQLITE_PREPARE_PERSISTENT), &pointer, nil) == SQLITE_OK,
             let pointer
         else { throw lastError(statement: text) }
         let isKept = statements[text] == nil && statements.count < Self.statementsMax

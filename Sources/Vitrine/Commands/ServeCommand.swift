@@ -46,6 +46,9 @@ struct LocationOptions: ParsableArguments {
     @Option(name: .long, help: "The data directory (VITRINE_DATA).")
     var data: String?
 
+    @Option(name: .long, help: "A Postgres server instead of a data directory (VITRINE_DATABASE).")
+    var database: String?
+
     @Option(name: .long, help: "The address to listen on (VITRINE_HOST).")
     var host: String?
 
@@ -55,6 +58,7 @@ struct LocationOptions: ParsableArguments {
     func configuration() throws -> Configuration {
         var configuration = try Configuration()
         configuration.dataDirectory = data ?? configuration.dataDirectory
+        configuration.databaseURL = database ?? configuration.databaseURL
         configuration.host = host ?? configuration.host
         configuration.port = port ?? configuration.port
         return configuration

@@ -19,6 +19,15 @@ package struct Configuration: Sendable {
     package var publicURL: String?
     /// The language of texts that are no translations. Default `en`. Environment: `VITRINE_LANGUAGE`.
     package var language = "en"
+    /// A Postgres server instead of the data directory: `postgres://user@host:port/database?sslmode=verify-full`.
+    /// Default none. Environment: `VITRINE_DATABASE`.
+    package var databaseURL: String?
+    /// Copies of that server for reads that may lag behind by moments, separated by spaces. Default none. Environment:
+    /// `VITRINE_REPLICAS`.
+    package var replicaURLs: [String] = []
+    /// Connections to Postgres that write. Default 8. Environment: `VITRINE_WRITERS`. Raise it where orders wait; those
+    /// of all processes together must fit the server.
+    package var writers = 8
     /// Threads that read the database. Default 2. Environment: `VITRINE_READER_THREADS`. Raise it with the cores.
     package var readerThreads = 2
     /// Seconds after which an idle connection is closed. Default 60. Environment: `VITRINE_IDLE_TIMEOUT`.
@@ -30,6 +39,9 @@ package struct Configuration: Sendable {
 
     static let help = """
         VITRINE_DATA             directory of the database (vitrine-data)
+        VITRINE_DATABASE         a Postgres server instead: postgres://user@host:port/database
+        VITRINE_REPLICAS         copies of that server, separated by spaces, for reads that may lag behind
+        VITRINE_WRITERS          connections to Postgres that write (8)
         VITRINE_HOST             address to listen on (127.0.0.1)
         VITRINE_PORT             port to listen on, 0 for a free one (8080)
         VITRINE_PUBLIC_URL       how clients reach the API (http://HOST:PORT)
@@ -54,6 +66,9 @@ package struct Configuration: Sendable {
             return value
         }
         dataDirectory = text("VITRINE_DATA") ?? dataDirectory
+        databaseURL = text("VITRINE_DATABASE")
+        replicaURLs = text("VITRINE_REPLICAS").map { $0.split(separator: " ").map(String.init) } ?? []
+        writers = try number("VITRINE_WRITERS", 1...256, writers)
         host = text("VITRINE_HOST") ?? host
         port = try number("VITRINE_PORT", 0...65_535, port)
         publicURL = text("VITRINE_PUBLIC_URL")

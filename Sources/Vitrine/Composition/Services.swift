@@ -28,7 +28,7 @@ package struct Shop: Sendable {
     package let ordering: OrderingModule
     package let calls: CallServices
 
-    /// Opens the data directory, brings its schema up to date and builds the rooms.
+    /// Opens the data directory or connects to the server, brings its schema up to date and builds the rooms.
     ///
     /// - Throws: `Failure` or `DatabaseError` that says what is wrong with the directory.
     package static func open(_ configuration: Configuration, clock: WallClock = .system) async throws -> Shop {
@@ -38,6 +38,13 @@ package struct Shop: Sendable {
     }
 
     static func openDatabase(_ configuration: Configuration) throws -> Database {
+        if let url = configuration.databaseURL {
+            var engine = PostgresEngine.Configuration(url: url)
+            engine.replicaURLs = configuration.replicaURLs
+            engine.writers = configuration.writers
+            engine.readers = configuration.readerThreads
+            return Database(engine: try PostgresEngine(engine))
+        }
         do {
             try FileManager.default.createDirectory(
                 atPath: configuration.dataDirectory, withIntermediateDirectories: true)

@@ -37,11 +37,11 @@ package struct Call: Sendable {
 
     package var database: Database { services.database }
 
-    /// Reads on one consistent snapshot.
+    /// Reads on one consistent snapshot, which may lag behind by moments where the shop has replicas.
     package func read<Result: Sendable>(
         _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result {
-        try await database.read(body)
+        try await database.readLagging(body)
     }
 
     /// The caller's name for the audit trail.

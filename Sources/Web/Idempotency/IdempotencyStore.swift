@@ -36,7 +36,12 @@ package enum IdempotencyStore {
     package static let timeToLive = Duration.seconds(7 * 86_400)
 
     /// - Throws: ``Problem`` 422 when the key belongs to another request.
+    ///
+    /// In a transaction, others with the same key wait until it ends.
     static func find(_ ticket: IdempotencyTicket, in connection: Connection) throws -> Record? {
+        if let transaction = connection as? Transaction {
+            try transaction.serialize(on: "key \(ticket.client) \(ticket.operation) \(ticket.key)")
+        }
         let found = try connection.first(
             """
             SELECT fingerprint, resource, status, headers, body FROM idempotency_records
@@ -112,8 +117,12 @@ package enum IdempotencyStore {
 
     /// Forgets answers in which `text` occurs, because somebody asked to be forgotten. Cost: reads every kept answer.
     package static func forget(mentioning text: String, in transaction: Transaction) throws {
-        try transaction.execute(
-            "DELETE FROM idempotency_records WHERE body IS NOT NULL AND instr(body, CAST(\(text) AS BLOB)) > 0")
+        let mentions: SQL =
+            switch transaction.dialect {
+            case .sqlite: "instr(body, CAST(\(text) AS BLOB)) > 0"
+            case .postgres: "position(convert_to(\(text), 'UTF8') IN body) > 0"
+            }
+        try transaction.execute("DELETE FROM idempotency_records WHERE body IS NOT NULL AND \(mentions)")
     }
 
     package static let migration = Migration(

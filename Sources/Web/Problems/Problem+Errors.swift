@@ -23,7 +23,7 @@ extension Problem {
         case .unique: Problem(.conflict, "A value that must be unique is taken already.").with(cause: error)
         case .foreignKey:
             Problem(.conflict, "Something it refers to does not exist, or still refers to it.").with(cause: error)
-        case .busy, .full, .readOnly, .corrupt, .io, .timedOut:
+        case .busy, .full, .readOnly, .corrupt, .connection, .conflict, .io, .timedOut:
             Problem(.unavailable, "The database cannot take the request just now.").with(cause: error).retrying
         case .check, .notNull, .statement:
             Problem(.internalError, "The request could not be completed.").with(cause: error)

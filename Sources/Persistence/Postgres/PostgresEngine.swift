@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Logging
+internal import Synchronization
+
+/// The engine for more than one machine: a Postgres server that any number of processes share.
+///
+/// Bodies are synchronous, so each connection has a thread of its own; what waits, waits in a bounded queue. Transactions
+/// run at `READ COMMITTED`, and what they decide about is locked (``Connection/forUpdate``,
+/// ``Transaction/serialize(on:)``); reads run on one snapshot.
+package struct PostgresEngine: SQLEngine {
+    package struct Configuration: Sendable {
+        /// `postgres://user@host:port/database?sslmode=verify-full`, or any other connection string of libpq.
+        package var url: String
+        /// Copies of the database that lag behind by moments, for reads that may. Default none.
+        package var replicaURLs: [String] = []
+        /// Connections that write. Default 8. Raise it where orders wait; all processes' together must fit the server.
+        package var writers = 8
+        /// Connections that read, for each replica or for the server itself. Default 4.
+        package var readers = 4
+        /// Bodies that may wait, readers and writers apart. Default 8192; beyond it callers are told to come back.
+        package var queueMax = 8_192
+
+        package init(url: String) { self.url = url }
+    }
+
+    package let dialect = Dialect.postgres
+    private let writes: WorkQueue<WriteJob>
+    private let reads: WorkQueue<ReadJob>
+    private let lagging: WorkQueue<ReadJob>
+    private let threads = ThreadGroup()
+
+    /// Connects and starts the threads.
+    ///
+    /// - Throws: ``DatabaseError`` when the server cannot be reached or refuses.
+    package init(_ configuration: Configuration) throws {
+        let probe = PostgresSession(url: configuration.url)
+        try probe.connect()
+        probe.close()
+        let reachability = Reachability()
+        let writes = WorkQueue<WriteJob>(capacity: configuration.queueMax)
+        let reads = WorkQueue<ReadJob>(capacity: configuration.queueMax)
+        let lagging = configuration.replicaURLs.isEmpty ? reads : WorkQueue<ReadJob>(capacity: configuration.queueMax)
+        (self.writes, self.reads, self.lagging) = (writes, reads, lagging)
+        for _ in 0..<max(1, configuration.writers) {
+            let url = configuration.url
+            try threads.start(name: "postgres-writer") {
+                PostgresSession(url: url)
+            } run: { session in
+                PostgresWorker(session: session, reachability: reachability).serve(writes)
+            }
+        }
+        let readers = [(configuration.url, reads)] + configuration.replicaURLs.map { ($0, lagging) }
+        for (url, queue) in readers {
+            for _ in 0..<max(1, configuration.readers) {
+                try threads.start(name: "postgres-reader") {
+                    PostgresSession(url: url)
+                } run: { session in
+                    PostgresWorker(session: session, reachability: reachability).serve(queue)
+                }
+            }
+        }
+    }
+
+    package func read<Result: Sendable>(
+        _ freshness: Freshness, _ body: @escaping @Sendable (Connection) throws -> Result
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            let job = ReadJob(deadline: .current) { connection in
+                continuation.resume(with: Swift.Result { try body(try connection.get()) })
+            }
+            let queue = freshness == .lagging ? lagging : reads
+            if let refusal = queue.offer(job) { continuation.resume(throwing: refusal.failure) }
+        }
+    }
+
+    package func write<Result: Sendable>(
+        _ body: @escaping @Sendable (Transaction) throws -> Result
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            let job = WriteJob(
+                deadline: .current,
+                attempt: { transaction in
+                    let result = try body(transaction)
+                    return { continuation.resume(returning: result) }
+                },
+                fail: { continuation.resume(throwing: $0) })
+            if let refusal = writes.offer(job) { continuation.resume(throwing: refusal.failure) }
+        }
+    }
+
+    package func close() async {
+        writes.close()
+        reads.close()
+        lagging.close()
+        await threads.finished()
+    }
+}
+
+/// Says once that the server is gone, and once that it is back.
+private final class Reachability: Sendable {
+    private let isReachable = Mutex(true)
+    private let logger = Logger(label: "vitrine.database")
+
+    func connected() {
+        guard isReachable.withLock({ (was: inout Bool) in let news = !was; was = true; return news }) else { return }
+        logger.notice("The database can be reached again")
+    }
+
+    func failed(_ error: DatabaseError) {
+        guard isReachable.withLock({ (was: inout Bool) in let news = was; was = false; return news }) else { return }
+        logger.error(
+            "The database cannot be reached; requests are answered 503 until it is back",
+            metadata: ["error": "\(error.message)"])
+    }
+}
+
+/// A thread with its connection.
+private struct PostgresWorker {
+    let session: PostgresSession
+    let reachability: Reachability
+
+    /// How often a body is tried that lost a conflict, and how often one whose connection turned out to be dead.
+    private static let attemptsMax = 20
+
+    func serve(_ queue: WorkQueue<ReadJob>) {
+        while let job = queue.take(upTo: 1).first {
+            do {
+                try prepare(job.deadline)
+            } catch {
+                job.run(.failure(error))
+                continue
+            }
+            session.later("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            job.run(.success(Connection(session: session)))
+            session.deadline = nil
+            do { try session.endUnwatched("COMMIT") } catch { session.close() }
+        }
+        session.close()
+    }
+
+    func serve(_ queue: WorkQueue<WriteJob>) {
+        while let job = queue.take(upTo: 1).first { perform(job) }
+        session.close()
+    }
+
+    private func perform(_ job: WriteJob) {
+        for attempt in 1... {
+            do {
+                try prepare(job.deadline)
+            } catch {
+                return job.fail(error)
+            }
+            var isCommitting = false
+            do {
+                session.later("BEGIN")
+                let tell = try job.attempt(Transaction(session: session))
+                isCommitting = true
+                try session.control("COMMIT")
+                return tell()
+            } catch {
+                rollBack()
+                // A commit whose answer is lost may have happened; only the caller's own key can tell.
+                let isWorthRetrying = !isCommitting && attempt < Self.attemptsMax && Self.isPassing(error)
+                guard isWorthRetrying else { return job.fail(error) }
+            }
+        }
+    }
+
+    private static func isPassing(_ error: any Error) -> Bool {
+        guard let error = error as? DatabaseError else { return false }
+        return error.kind == .conflict || error.kind == .connection
+    }
+
+    /// - Throws: when nobody waits for the answer any more, or the server cannot be reached.
+    private func prepare(_ deadline: Deadline?) throws {
+        try deadline.requireTime()
+        if !session.isConnected {
+            do {
+                try session.connect()
+                reachability.connected()
+            } catch {
+                if let error = error as? DatabaseError { reachability.failed(error) }
+                throw error
+            }
+        }
+        session.deadline = deadline
+    }
+
+    private func rollBack() {
+        session.deadline = .after(.seconds(5))
+        defer { session.deadline = nil }
+        do { try session.rollBack() } catch { session.close() }
+    }
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CLibpq
+internal import Glibc
+internal import Kernel
+
+/// One connection to a Postgres server, used by one thread.
+///
+/// Everything goes through libpq's pipeline mode: what begins a transaction or a savepoint travels with the statement
+/// after it, so that a read of one statement is one round trip, as it would be without a transaction.
+final class PostgresSession: SQLSession {
+    let dialect = Dialect.postgres
+    private let url: String
+    private var connection: OpaquePointer?
+    /// Names of prepared statements, by text.
+    private var statements: [String: String] = [:]
+    /// How many were prepared ever, so that no name comes twice.
+    private var preparations = 0
+    /// Commands that travel with the next statement.
+    private var waiting: [String] = []
+    /// Answers that nobody has waited for yet.
+    private var owed = 0
+    private(set) var changes = 0
+
+    /// Until when the body at work is waited for. A statement that runs longer is cancelled.
+    var deadline: Deadline?
+
+    private static let statementsMax = 512
+    private static let connectSecondsMax = 5
+    /// A cancelled statement ends almost at once, unless the server is out of reach.
+    private static let cancelTimeMax = Duration.seconds(2)
+
+    init(url: String) { self.url = url }
+
+    // MARK: Connecting
+
+    var isConnected: Bool { connection != nil && PQstatus(connection) == CONNECTION_OK }
+
+    /// - Throws: ``DatabaseError`` of kind `connection`.
+    func connect() throws {
+        close()
+        let options: KeyValuePairs = [
+            "dbname": url, "connect_timeout": String(Self.connectSecondsMax), "application_name": "vitrine",
+            "client_encoding": "UTF8", "tcp_user_timeout": "10000",
+            "options": "-c timezone=UTC -c pg_trgm.similarity_threshold=0.1",
+        ]
+        var names = options.map { strdup($0.key) }
+        var values = options.map { strdup($0.value) }
+        defer { for text in names + values { free(text) } }
+        names.append(nil)
+        values.append(nil)
+        connection = names.withUnsafeBufferPointer { names in
+            values.withUnsafeBufferPointer { values in
+                names.withMemoryRebound(to: UnsafePointer<CChar>?.self) { names in
+                    values.withMemoryRebound(to: UnsafePointer<CChar>?.self) { values in
+                        PQconnectdbParams(names.baseAddress, values.baseAddress, 1)
+                    }
+                }
+            }
+        }
+        guard isConnected else {
+            let error = connectionError()
+            close()
+            throw error
+        }
+        PQsetNoticeProcessor(connection, { _, _ in }, nil)
+    }
+
+    func close() {
+        PQfinish(connection)
+        connection = nil
+        statements = [:]
+        waiting = []
+        owed = 0
+    }
+
+    // MARK: Transactions
+
+    /// Sends `command` with the next statement.
+    func later(_ command: String) { waiting.append(command) }
+
+    /// Ends a transaction that nobody waits for: its answer is read before the next statement's.
+    func endUnwatched(_ command: String) throws {
+        if !waiting.isEmpty {
+            // Nothing was asked since it was to begin.
+            waiting = []
+            return
+        }
+        try enterPipeline()
+        try send(command)
+        try sync()
+        owed += 1
+    }
+
+    /// Runs `command` and everything that waits before it.
+    func control(_ command: String) throws {
+        waiting.append(command)
+        try flushWaiting()
+    }
+
+    /// Undoes the transaction, if one was begun.
+    func rollBack() throws {
+        waiting = []
+        guard PQtransactionStatus(connection) != PQTRANS_IDLE else { return }
+        try control("ROLLBACK")
+    }
+
+    private func flushWaiting() throws {
+        guard !waiting.isEmpty else { return }
+        try settleOwed()
+        try enterPipeline()
+        let commands = waiting
+        waiting = []
+        for command in commands { try send(command) }
+        try sync()
+        try finish(statement: commands.last, steps: commands.count) { _ in true }
+    }
+
+    // MARK: Statements
+
+    func script(_ text: String) throws {
+        // Control of savepoints is one command and may wait; a script has several and needs the simple protocol.
+        if !text.contains(";") { return later(text) }
+        try flushWaiting()
+        try settleOwed()
+        PQexitPipelineMode(connection)
+        let result = PQexec(connection, text)
+        defer { PQclear(result) }
+        switch PQresultStatus(result) {
+        case PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY: return
+        default: throw error(of: result, statement: text)
+        }
+    }
+
+    func run(_ sql: SQL, onRow: (any RowSource) throws -> Bool) throws {
+        if !isConnected { throw connectionError() }
+        try settleOwed()
+        try enterPipeline()
+        let commands = waiting
+        waiting = []
+        for command in commands { try send(command) }
+        var steps = commands.count + 1
+        let known = statements[sql.text]
+        let name = try known ?? prepare(sql.text)
+        if known == nil { steps += 1 }
+        try execute(name, sql.values)
+        try sync()
+        try finish(statement: sql.text, steps: steps, onRow)
+        // Kept only now: what was prepared in a pipeline that failed may not exist.
+        if known == nil, !name.isEmpty { statements[sql.text] = name }
+    }
+
+    /// - Returns: the statement's name; the nameless one is overwritten by the next.
+    private func prepare(_ text: String) throws -> String {
+        let name = statements.count < Self.statementsMax ? "s\(preparations)" : ""
+        preparations += 1
+        guard PQsendPrepare(connection, name, dialect.render(text), 0, nil) == 1 else { throw connectionError() }
+        return name
+    }
+
+    private func execute(_ name: String, _ values: [SQLValue]) throws {
+        let parameters = PostgresParameters(values)
+        let isSent = parameters.withPointers { count, values, lengths, formats in
+            PQsendQueryPrepared(connection, name, count, values, lengths, formats, 0)
+        }
+        guard isSent == 1 else { throw connectionError() }
+    }
+
+    private func send(_ command: String) throws {
+        guard PQsendQueryParams(connection, command, 0, nil, nil, nil, nil, 0) == 1 else { throw connectionError() }
+    }
+
+    // MARK: The pipeline
+
+    private func enterPipeline() throws {
+        guard PQpipelineStatus(connection) == PQ_PIPELINE_OFF else { return }
+        guard PQenterPipelineMode(connection) == 1 else { throw connectionError() }
+    }
+
+    private func sync() throws {
+        guard PQpipelineSync(connection) == 1 else { throw connectionError() }
+    }
+
+    private func settleOwed() throws {
+        while owed > 0 {
+            owed -= 1
+            try finish(statement: nil, steps: 1) { _ in true }
+        }
+    }
+
+    /// Reads the answers of `steps` commands up to their sync; rows of the last go to `onRow`.
+    ///
+    /// - Throws: the first error among them, or what `onRow` throws; the pipeline is read to its end either way.
+    private func finish(statement: String?, steps: Int, _ onRow: (any RowSource) throws -> Bool) throws {
+        var fault: (any Error)?
+        for step in 1...steps {
+            while let result = try next() {
+                defer { PQclear(result) }
+                switch PQresultStatus(result) {
+                case PGRES_COMMAND_OK: changes = Int(String(cString: PQcmdTuples(result))) ?? 0
+                case PGRES_TUPLES_OK:
+                    changes = Int(PQntuples(result))
+                    guard step == steps, fault == nil else { continue }
+                    do { try Self.hand(result, to: onRow) } catch { fault = error }
+                case PGRES_PIPELINE_ABORTED: continue
+                default: fault = fault ?? error(of: result, statement: statement)
+                }
+            }
+        }
+        guard let end = try next() else { throw connectionError() }
+        PQclear(end)
+        if let fault { throw fault }
+    }
+
+    private static func hand(_ result: OpaquePointer, to onRow: (any RowSource) throws -> Bool) throws {
+        let row = PostgresRow(result: result)
+        for number in 0..<PQntuples(result) {
+            row.number = number
+            if try !onRow(row) { return }
+        }
+    }
+
+    /// The next result, `nil` at the end of a command's. Waits no longer than the deadline.
+    private func next() throws -> OpaquePointer? {
+        var isCancelled = false
+        var limit = deadline
+        while PQisBusy(connection) == 1 {
+            guard try waitForBytes(until: limit) else {
+                guard !isCancelled else {
+                    close()
+                    throw DatabaseError(
+                        kind: .connection, code: "57014", message: "The server did not answer in time.", statement: nil)
+                }
+                isCancelled = true
+                cancel()
+                limit = .after(Self.cancelTimeMax)
+                continue
+            }
+            guard PQconsumeInput(connection) == 1 else { throw connectionError() }
+        }
+        return PQgetResult(connection)
+    }
+
+    /// - Returns: `false` when the deadline passed before anything came.
+    private func waitForBytes(until deadline: Deadline?) throws -> Bool {
+        var descriptor = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
+        while true {
+            let left = deadline.map { max(0, $0.remaining.components.seconds * 1_000 + 1) } ?? -1
+            if deadline?.hasPassed == true { return false }
+            let ready = poll(&descriptor, 1, Int32(clamping: left))
+            if ready > 0 { return true }
+            if ready < 0, errno != EINTR { throw connectionError() }
+        }
+    }
+
+    private func cancel() {
+        guard let request = PQgetCancel(connection) else { return }
+        defer { PQfreeCancel(request) }
+        var reason = [CChar](repeating: 0, count: 256)
+        PQcancel(request, &reason, Int32(reason.count))
+    }
+
+    // MARK: Errors
+
+    private func connectionError() -> DatabaseError {
+        let message = connection.flatMap { PQerrorMessage($0) }.map { String(cString: $0) } ?? "There is no connection."
+        return DatabaseError(
+            kind: .connection, code: "08006", message: message.trimmingLine, statement: nil)
+    }
+
+    private func error(of result: OpaquePointer?, statement: String?) -> DatabaseError {
+        func field(_ code: Character) -> String? {
+            PQresultErrorField(result, Int32(code.asciiValue ?? 0)).map { String(cString: $0) }
+        }
+        guard let state = field("C") else { return connectionError() }
+        return DatabaseError(
+            kind: .init(sqlState: state), code: state, message: field("M") ?? "", statement: statement)
+    }
+}
+
+extension String {
+    fileprivate var trimmingLine: String { replacing("\n", with: " ") }
+}
+
+extension DatabaseError.Kind {
+    /// The kind of an SQLSTATE (Postgres manual, appendix A).
+    fileprivate init(sqlState: String) {
+        self =
+            switch sqlState {
+            case "23505": .unique
+            case "23503": .foreignKey
+            case "23502": .notNull
+            case "23514": .check
+            case "40001", "40P01": .conflict
+            case "57014": .timedOut
+            case "53100": .full
+            case "25006": .readOnly
+            case "55P03": .busy
+            default:
+                switch sqlState.prefix(2) {
+                case "08", "57": .connection
+                // Too many connections, or no memory: another time.
+                case "53": .busy
+                case "58": .io
+                case "XX": .corrupt
+                default: .statement
+                }
+            }
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Kernel
+import Synchronization
+
+/// The engine on which the shops of a test run stand: `VITRINE_TEST_ENGINE=postgres` puts them on Postgres.
+package enum TestEngine {
+    case sqlite
+    case postgres
+
+    package static let current: TestEngine =
+        ProcessInfo.processInfo.environment["VITRINE_TEST_ENGINE"] == "postgres" ? .postgres : .sqlite
+
+    /// - Returns: where an empty database lies; `nil` on SQLite, whose file lies in the data directory.
+    func freshDatabase() throws -> String? {
+        switch self {
+        case .sqlite: nil
+        case .postgres: try TestPostgres.shared.get().freshDatabase()
+        }
+    }
+}
+
+/// A real Postgres server in a folder and on a port of its own, for as long as the test run.
+package final class TestPostgres: Sendable {
+    package static let shared = Result { try TestPostgres() }
+
+    /// Whether this machine has a server to start; CI always has.
+    package static var isInstalled: Bool { programs != nil }
+
+    package let port: Int
+    private let directory: TestDirectory
+    private let guardian: Mutex<Process>
+    private let number = Atomic(0)
+
+    private static let programs: String? = {
+        let versions = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/lib/postgresql")) ?? []
+        return versions.compactMap { Int($0) }.max().map { "/usr/lib/postgresql/\($0)/bin" }
+    }()
+
+    /// `settings` are passed on, such as `-c fsync=off`.
+    package init(settings: String = "") throws {
+        guard let programs = Self.programs else {
+            throw Failure(.misconfigured, "Postgres is not installed: apt-get install postgresql")
+        }
+        directory = try TestDirectory()
+        port = Int.random(in: 20_000...60_000)
+        // Postgres refuses to be root. The shell ends the server when our end of its input closes, however we end.
+        let isRoot = getuid() == 0
+        let user = isRoot ? "setpriv --reuid=postgres --regid=postgres --clear-groups " : ""
+        let script = """
+            set -e
+            cd '\(directory.path)'
+            \(isRoot ? "chown postgres ." : "")
+            \(user)\(programs)/initdb -D data -U vitrine -A trust --no-sync >initdb.log
+            \(user)\(programs)/postgres -D data -p \(port) -k '\(directory.path)' -c listen_addresses=127.0.0.1 \
+                -c max_connections=300 -c log_min_messages=fatal \(settings) >server.log 2>&1 &
+            server=$!
+            echo started
+            cat >/dev/null || true
+            kill -INT $server
+            wait $server
+            """
+        let process = Process()
+        process.executableURL = URL(filePath: "/bin/bash")
+        process.arguments = ["-c", script]
+        process.standardInput = Pipe()
+        process.standardOutput = FileHandle.nullDevice
+        guardian = Mutex(process)
+        try process.run()
+        let end = ContinuousClock.now + .seconds(60)
+        while try psql("postgres", "SELECT 1") != 0 {
+            guard ContinuousClock.now < end else { throw Failure(.timedOut, "Postgres did not start.") }
+            Thread.sleep(forTimeInterval: 0.1)
+        }
+    }
+
+    package func freshDatabase() throws -> String {
+        let name = "test_\(number.wrappingAdd(1, ordering: .relaxed).newValue)"
+        guard try psql("postgres", "CREATE DATABASE \(name)") == 0 else {
+            throw Failure(.unavailable, "The database \(name) cannot be made.")
+        }
+        return url(name)
+    }
+
+    package func url(_ database: String) -> String { "postgres://vitrine@127.0.0.1:\(port)/\(database)" }
+
+    @discardableResult
+    package func psql(_ database: String, _ command: String) throws -> Int32 {
+        let process = Process()
+        process.executableURL = URL(filePath: (Self.programs ?? "") + "/psql")
+        process.arguments = ["-q", "-X", "-v", "ON_ERROR_STOP=1", "-c", command, url(database)]
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    /// Ends the server's processes as a crash would, and starts it again.
+    package func stop() {
+        guardian.withLock { process in
+            (process.standardInput as? Pipe)?.fileHandleForWriting.closeFile()
+            process.waitUntilExit()
+        }
+        directory.remove()
+    }
+}
