@@ -32,6 +32,12 @@ echo "== Suite"
 VITRINE_BINARY="$PWD/.build/release/vitrine" swift test --no-parallel 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 
+echo "== Slices on Postgres"
+# The same tests once more, with every shop on a real server that they start themselves.
+slices='CatalogTests|CustomersTests|IdentityTests|InventoryTests|JobsTests|OrderingTests|PaymentsTests|WebTests'
+VITRINE_TEST_ENGINE=postgres swift test --no-parallel --skip-build --filter "$slices" 2>&1 | tee -a "$log"
+[ "${PIPESTATUS[0]}" -eq 0 ] || status=1
+
 # Swift Testing marks each test: passed, failed, skipped with its reason. Lines of arguments and suites do not count.
 passed=$(grep -cE '^. Test ".*" (with [0-9]+ test cases )?passed after' "$log")
 broken=$(grep -cE '^. Test ".*" (with [0-9]+ test cases )?failed after' "$log")

@@ -5,15 +5,18 @@ import Kernel
 import Synchronization
 
 /// The engine on which the shops of a test run stand: `VITRINE_TEST_ENGINE=postgres` puts them on Postgres.
-package enum TestEngine {
+package enum TestEngine: Sendable {
     case sqlite
     case postgres
 
     package static let current: TestEngine =
         ProcessInfo.processInfo.environment["VITRINE_TEST_ENGINE"] == "postgres" ? .postgres : .sqlite
 
+    /// The engines that this machine has.
+    package static let available: [TestEngine] = TestPostgres.isInstalled ? [.sqlite, .postgres] : [.sqlite]
+
     /// - Returns: where an empty database lies; `nil` on SQLite, whose file lies in the data directory.
-    func freshDatabase() throws -> String? {
+    package func freshDatabase() throws -> String? {
         switch self {
         case .sqlite: nil
         case .postgres: try TestPostgres.shared.get().freshDatabase()

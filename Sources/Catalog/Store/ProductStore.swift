@@ -33,12 +33,14 @@ enum ProductStore {
     }
 
     static func find(_ id: ProductID, in connection: Connection) throws -> Product? {
-        let sql: SQL = "SELECT \(columns) FROM products p WHERE p.id = \(id) AND p.deleted_at IS NULL\(connection.forUpdate)"
+        let sql: SQL =
+            "SELECT \(columns) FROM products p WHERE p.id = \(id) AND p.deleted_at IS NULL\(connection.forUpdate)"
         return try completed(connection.all(sql, numbered), .withVariants, in: connection).first?.product
     }
 
     static func find(handle: String, in connection: Connection) throws -> Product? {
-        let sql: SQL = "SELECT \(columns) FROM products p WHERE p.handle = \(handle) AND p.deleted_at IS NULL\(connection.forUpdate)"
+        let sql: SQL =
+            "SELECT \(columns) FROM products p WHERE p.handle = \(handle) AND p.deleted_at IS NULL\(connection.forUpdate)"
         return try completed(connection.all(sql, numbered), .withVariants, in: connection).first?.product
     }
 

@@ -110,6 +110,6 @@ enum SearchIndex {
             case .postgres: "SELECT word FROM search_words WHERE word % \(word) ORDER BY word"
             }
         return try connection.all(candidates) { try $0.next(String.self) }
-        .filter { SearchText.areOneErrorApart($0, word) }.prefix(alternativesMax).map { $0 }
+            .filter { SearchText.areOneErrorApart($0, word) }.prefix(alternativesMax).map { $0 }
     }
 }

@@ -108,7 +108,8 @@ enum CustomerStore {
         _ id: AddressID, of customer: CustomerID, in connection: Connection
     ) throws -> SavedAddress? {
         try connection.first(
-            "SELECT \(addressColumns) FROM customer_addresses WHERE id = \(id) AND customer = \(customer)\(connection.forUpdate)", address)
+            "SELECT \(addressColumns) FROM customer_addresses WHERE id = \(id) AND customer = \(customer)\(connection.forUpdate)",
+            address)
     }
 
     /// Writes an address; a new default takes the place of the old one.

@@ -101,7 +101,8 @@ package struct Migrator: Sendable {
         let known: SQL =
             switch connection.dialect {
             case .sqlite: "SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations'"
-            case .postgres: "SELECT 1 FROM pg_tables WHERE tablename = 'schema_migrations' AND schemaname = current_schema()"
+            case .postgres:
+                "SELECT 1 FROM pg_tables WHERE tablename = 'schema_migrations' AND schemaname = current_schema()"
             }
         guard try connection.exists(known) else { return migrations }
         var applied = try Dictionary(

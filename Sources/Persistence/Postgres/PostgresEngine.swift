@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Foundation
 internal import Kernel
 internal import Logging
 internal import Synchronization
@@ -39,6 +40,7 @@ package struct PostgresEngine: SQLEngine {
         try probe.connect()
         probe.close()
         let reachability = Reachability()
+        let (readGate, writeGate) = (Gate(), Gate())
         let writes = WorkQueue<WriteJob>(capacity: configuration.queueMax)
         let reads = WorkQueue<ReadJob>(capacity: configuration.queueMax)
         let lagging = configuration.replicaURLs.isEmpty ? reads : WorkQueue<ReadJob>(capacity: configuration.queueMax)
@@ -48,7 +50,7 @@ package struct PostgresEngine: SQLEngine {
             try threads.start(name: "postgres-writer") {
                 PostgresSession(url: url)
             } run: { session in
-                PostgresWorker(session: session, reachability: reachability).serve(writes)
+                PostgresWorker(session: session, gate: writeGate, reachability: reachability).serve(writes)
             }
         }
         let readers = [(configuration.url, reads)] + configuration.replicaURLs.map { ($0, lagging) }
@@ -57,7 +59,7 @@ package struct PostgresEngine: SQLEngine {
                 try threads.start(name: "postgres-reader") {
                     PostgresSession(url: url)
                 } run: { session in
-                    PostgresWorker(session: session, reachability: reachability).serve(queue)
+                    PostgresWorker(session: session, gate: readGate, reachability: reachability).serve(queue)
                 }
             }
         }
@@ -67,9 +69,13 @@ package struct PostgresEngine: SQLEngine {
         _ freshness: Freshness, _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
-            let job = ReadJob(deadline: .current) { connection in
-                continuation.resume(with: Swift.Result { try body(try connection.get()) })
-            }
+            let job = ReadJob(
+                deadline: .current,
+                attempt: { connection in
+                    let result = try body(connection)
+                    return { continuation.resume(returning: result) }
+                },
+                fail: { continuation.resume(throwing: $0) })
             let queue = freshness == .lagging ? lagging : reads
             if let refusal = queue.offer(job) { continuation.resume(throwing: refusal.failure) }
         }
@@ -104,12 +110,20 @@ private final class Reachability: Sendable {
     private let logger = Logger(label: "vitrine.database")
 
     func connected() {
-        guard isReachable.withLock({ (was: inout Bool) in let news = !was; was = true; return news }) else { return }
+        guard
+            isReachable.withLock({ (was: inout Bool) in
+                let news = !was; was = true; return news
+            })
+        else { return }
         logger.notice("The database can be reached again")
     }
 
     func failed(_ error: DatabaseError) {
-        guard isReachable.withLock({ (was: inout Bool) in let news = was; was = false; return news }) else { return }
+        guard
+            isReachable.withLock({ (was: inout Bool) in
+                let news = was; was = false; return news
+            })
+        else { return }
         logger.error(
             "The database cannot be reached; requests are answered 503 until it is back",
             metadata: ["error": "\(error.message)"])
@@ -119,58 +133,74 @@ private final class Reachability: Sendable {
 /// A thread with its connection.
 private struct PostgresWorker {
     let session: PostgresSession
+    let gate: Gate
     let reachability: Reachability
 
-    /// How often a body is tried that lost a conflict, and how often one whose connection turned out to be dead.
+    /// How often a body is tried that lost a conflict or its connection.
     private static let attemptsMax = 20
+    /// The longest pause before the second attempt; it doubles with each, so that those who collided part.
+    private static let firstPause = 0.002
+    private static let pauseMax = 0.5
 
     func serve(_ queue: WorkQueue<ReadJob>) {
         while let job = queue.take(upTo: 1).first {
-            do {
-                try prepare(job.deadline)
-            } catch {
-                job.run(.failure(error))
-                continue
+            tryAgainWhilePassing(job.deadline) {
+                session.later("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                let tell = try job.attempt(Connection(session: session))
+                do { try session.endUnwatched("COMMIT") } catch { session.close() }
+                tell()
+            } giveUp: { error in
+                job.fail(error)
             }
-            session.later("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            job.run(.success(Connection(session: session)))
-            session.deadline = nil
-            do { try session.endUnwatched("COMMIT") } catch { session.close() }
         }
         session.close()
     }
 
     func serve(_ queue: WorkQueue<WriteJob>) {
-        while let job = queue.take(upTo: 1).first { perform(job) }
+        while let job = queue.take(upTo: 1).first {
+            tryAgainWhilePassing(job.deadline) {
+                session.later("BEGIN")
+                let tell = try job.attempt(Transaction(session: session))
+                do { try session.control("COMMIT") } catch { throw CommitFailed(error: error) }
+                tell()
+            } giveUp: { error in
+                job.fail(error)
+            }
+        }
         session.close()
     }
 
-    private func perform(_ job: WriteJob) {
-        for attempt in 1... {
+    /// A commit whose answer is lost may have happened; only the caller's own key can tell.
+    private struct CommitFailed: Error { let error: any Error }
+
+    private func tryAgainWhilePassing(
+        _ deadline: Deadline?, _ attempt: () throws -> Void, giveUp: (any Error) -> Void
+    ) {
+        var pause = Self.firstPause
+        for number in 1... {
             do {
-                try prepare(job.deadline)
-            } catch {
-                return job.fail(error)
-            }
-            var isCommitting = false
-            do {
-                session.later("BEGIN")
-                let tell = try job.attempt(Transaction(session: session))
-                isCommitting = true
-                try session.control("COMMIT")
-                return tell()
+                try prepare(deadline)
+                try gate.pass(alone: number > 1) { try attempt() }
+                session.deadline = nil
+                return
             } catch {
                 rollBack()
-                // A commit whose answer is lost may have happened; only the caller's own key can tell.
-                let isWorthRetrying = !isCommitting && attempt < Self.attemptsMax && Self.isPassing(error)
-                guard isWorthRetrying else { return job.fail(error) }
+                guard number < Self.attemptsMax, Self.isPassing(error) else {
+                    return giveUp((error as? CommitFailed)?.error ?? error)
+                }
+                Thread.sleep(forTimeInterval: .random(in: 0...pause))
+                pause = min(pause * 2, Self.pauseMax)
             }
         }
     }
 
     private static func isPassing(_ error: any Error) -> Bool {
-        guard let error = error as? DatabaseError else { return false }
-        return error.kind == .conflict || error.kind == .connection
+        switch error {
+        case let error as DatabaseError: error.kind == .conflict || error.kind == .connection && !error.isUnreachable
+        // A commit that was refused for a conflict has not happened.
+        case let failure as CommitFailed: (failure.error as? DatabaseError)?.kind == .conflict
+        default: false
+        }
     }
 
     /// - Throws: when nobody waits for the answer any more, or the server cannot be reached.
@@ -181,8 +211,9 @@ private struct PostgresWorker {
                 try session.connect()
                 reachability.connected()
             } catch {
-                if let error = error as? DatabaseError { reachability.failed(error) }
-                throw error
+                guard let error = error as? DatabaseError else { throw error }
+                reachability.failed(error)
+                throw error.asUnreachable
             }
         }
         session.deadline = deadline
@@ -193,4 +224,16 @@ private struct PostgresWorker {
         defer { session.deadline = nil }
         do { try session.rollBack() } catch { session.close() }
     }
+}
+
+extension DatabaseError {
+    /// Whether not even a new connection could be had, so that trying at once is no use.
+    fileprivate var isUnreachable: Bool { code == Self.unreachable }
+
+    fileprivate var asUnreachable: DatabaseError {
+        DatabaseError(kind: kind, code: Self.unreachable, message: message, statement: statement)
+    }
+
+    /// SQLSTATE 08001: the client cannot establish a connection.
+    private static let unreachable = "08001"
 }

@@ -51,7 +51,8 @@ struct PostgresParameters {
     private var lengths: [Int32] = []
     private var formats: [Int32] = []
 
-    init(_ values: [SQLValue]) {
+    /// - Throws: ``DatabaseError`` for a text with U+0000, at which Postgres would end it.
+    init(_ values: [SQLValue]) throws {
         starts.reserveCapacity(values.count)
         for value in values {
             let start = bytes.count
@@ -60,8 +61,12 @@ struct PostgresParameters {
             case .null: break
             case .integer(let value): bytes.append(contentsOf: String(value).utf8)
             case .real(let value): bytes.append(contentsOf: value.description.utf8)
-            // A text in Postgres holds no zero; it ends the value, as the byte after it would.
-            case .text(let value): bytes.append(contentsOf: value.utf8)
+            case .text(let value):
+                bytes.append(contentsOf: value.utf8)
+                if bytes[start...].contains(0) {
+                    throw DatabaseError(
+                        kind: .statement, code: "22021", message: "A text has a character U+0000.", statement: nil)
+                }
             case .blob(let value):
                 bytes.append(contentsOf: value)
                 isBinary = true

@@ -159,7 +159,7 @@ final class PostgresSession: SQLSession {
     }
 
     private func execute(_ name: String, _ values: [SQLValue]) throws {
-        let parameters = PostgresParameters(values)
+        let parameters = try PostgresParameters(values)
         let isSent = parameters.withPointers { count, values, lengths, formats in
             PQsendQueryPrepared(connection, name, count, values, lengths, formats, 0)
         }

@@ -55,9 +55,13 @@ package struct SQLiteEngine: SQLEngine {
         _: Freshness, _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
-            let job = ReadJob(deadline: .current) { connection in
-                continuation.resume(with: Swift.Result { try body(try connection.get()) })
-            }
+            let job = ReadJob(
+                deadline: .current,
+                attempt: { connection in
+                    let result = try body(connection)
+                    return { continuation.resume(returning: result) }
+                },
+                fail: { continuation.resume(throwing: $0) })
             if let refusal = reads.offer(job) { continuation.resume(throwing: refusal.failure) }
         }
     }
@@ -101,10 +105,12 @@ extension Deadline? {
     }
 }
 
-/// A read that waits for a thread; told why when there is no snapshot to read from.
+/// A read that waits for a thread.
 struct ReadJob: Sendable {
     let deadline: Deadline?
-    let run: @Sendable (Result<Connection, any Error>) -> Void
+    /// Runs the body; what it returns tells the caller.
+    let attempt: @Sendable (Connection) throws -> @Sendable () -> Void
+    let fail: @Sendable (any Error) -> Void
 }
 
 /// A write that waits for its group.
@@ -122,17 +128,16 @@ struct SQLiteReader {
     func serve(_ queue: WorkQueue<ReadJob>) {
         while let job = queue.take(upTo: 1).first {
             do {
+                defer { session.deadline = nil }
                 try job.deadline.requireTime()
                 try session.script("BEGIN")
+                session.deadline = job.deadline
+                try job.attempt(Connection(session: session))()
             } catch {
-                job.run(.failure(error))
-                continue
+                job.fail(error)
             }
-            session.deadline = job.deadline
-            job.run(.success(Connection(session: session)))
-            session.deadline = nil
             // Ending a read changes nothing, and where it fails there is nothing to undo but the snapshot.
-            try? session.script("COMMIT")
+            if session.isInTransaction { try? session.script("COMMIT") }
         }
         session.close()
     }

@@ -90,7 +90,9 @@ final class SQLiteSession: SQLSession {
     private func prepared(_ text: String) throws -> SQLiteStatement {
         if let kept = statements[text], kept.acquire() { return kept }
         var pointer: OpaquePointer?
-        guard sqlite3_prepare_v3(handle, dialect.render(text), -1, UInt32(SQLITE_PREPARE_PERSISTENT), &pointer, nil) == SQLITE_OK,
+        guard
+            sqlite3_prepare_v3(handle, dialect.render(text), -1, UInt32(SQLITE_PREPARE_PERSISTENT), &pointer, nil)
+                == SQLITE_OK,
             let pointer
         else { throw lastError(statement: text) }
         let isKept = statements[text] == nil && statements.count < Self.statementsMax

@@ -15,7 +15,7 @@ package enum PercentEncoding {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// - Returns: `nil` for a percent sign without two digits, and for bytes that are not UTF-8.
+    /// - Returns: `nil` for a percent sign without two digits, and for bytes that are not UTF-8 or zero.
     package static func decode(_ text: some StringProtocol) -> String? {
         var bytes: [UInt8] = []
         var iterator = text.utf8.makeIterator()
@@ -30,7 +30,7 @@ package enum PercentEncoding {
             default: bytes.append(byte)
             }
         }
-        return String(validating: bytes, as: UTF8.self)
+        return bytes.contains(0) ? nil : String(validating: bytes, as: UTF8.self)
     }
 
     private static func digit(_ byte: UInt8) -> UInt8? {
