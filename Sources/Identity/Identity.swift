@@ -19,6 +19,8 @@ package struct IdentityModule: Sendable {
     }
 
     package static let migrations = IdentityMigrations.all
+    /// The tables that say who may ask.
+    package static let accessTables = ["api_keys"]
 
     /// Tells who holds a token; `nil` for unknown, revoked and expired keys.
     package var authenticate: Authenticate {

@@ -6,6 +6,9 @@ package struct Database: Sendable {
 
     package var dialect: Dialect { engine.dialect }
 
+    /// When each table was last changed.
+    package var versions: TableVersions { engine.versions }
+
     package init(engine: any SQLEngine) { self.engine = engine }
 
     /// Runs `body` on one consistent snapshot.
@@ -50,6 +53,7 @@ package enum Freshness: Sendable {
 /// What an engine must offer; there is one in `SQLite/` and one in `Postgres/`.
 package protocol SQLEngine: Sendable {
     var dialect: Dialect { get }
+    var versions: TableVersions { get }
     func read<Result: Sendable>(
         _ freshness: Freshness, _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result

@@ -7,7 +7,7 @@ import Testing
 struct JSONTests {
     @Test(arguments: [
         #"{"a":[1,-2,0,9223372036854775807],"b":{"c":null,"d":true,"e":false},"f":""}"#,
-        #"["\"\\\/\b\f\n\r\t","é","😀"]"#, "0", "-0.5e+10", #""x""#, "[]", "{}",
+        #"["\"\\\/\b\f\n\r\t","é","😀","\u0000"]"#, "0", "-0.5e+10", #""x""#, "[]", "{}",
         "123456789012345678901234567890",
     ])
     func `what is read is written with the same meaning`(text: String) throws {
@@ -19,7 +19,7 @@ struct JSONTests {
     @Test(arguments: [
         ("", 0), ("{", 1), (#"{"a":}"#, 5), ("[1,]", 3), ("01", 2), ("1 2", 2), ("tru", 0), (#""a"#, 2), ("-", 1),
         ("1.", 2), ("1e", 2), (#"{"a":1 "b":2}"#, 7), ("nul", 0), ("\"\u{1}\"", 1), (#""\x""#, 2), (#""\ud800""#, 7),
-        ("[1}", 2), ("{1:2}", 1), (#""\u0000""#, 7),
+        ("[1}", 2), ("{1:2}", 1),
     ])
     func `a mistake is found where it is`(text: String, offset: Int) {
         let error = #expect(throws: JSONSyntaxError.self) { try JSON.parse(text.utf8) }

@@ -4,7 +4,11 @@ internal import Kernel
 package import Web
 
 extension CatalogModule {
-    package var endpoints: [Endpoint] { productEndpoints + variantEndpoints + categoryEndpoints + importEndpoints }
+    package var endpoints: [Endpoint] {
+        (productEndpoints + variantEndpoints + categoryEndpoints + importEndpoints).map { endpoint in
+            endpoint.method == .get ? endpoint.ready(from: CatalogMigrations.tables) : endpoint
+        }
+    }
 
     private var productEndpoints: [Endpoint] {
         [

@@ -3,6 +3,12 @@
 internal import Persistence
 
 enum CatalogMigrations {
+    /// All that an answer of the catalogue is made of.
+    static let tables = [
+        "products", "product_translations", "product_attributes", "product_prices", "variants", "prices", "categories",
+        "category_translations", "product_categories", "product_search",
+    ]
+
     static let all = [
         Migration(
             "catalog-0001-products", .expand,

@@ -216,8 +216,6 @@ private struct JSONParser {
             return Character(scalar)
         }
         guard let scalar = Unicode.Scalar(first) else { throw failure("Half of a surrogate pair") }
-        // Databases and C libraries end a text there.
-        guard scalar.value != 0 else { throw failure("The character U+0000, which no text here holds,") }
         return Character(scalar)
     }
 

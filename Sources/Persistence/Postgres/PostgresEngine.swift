@@ -27,9 +27,11 @@ package struct PostgresEngine: SQLEngine {
     }
 
     package let dialect = Dialect.postgres
+    package let versions = TableVersions()
     private let writes: WorkQueue<WriteJob>
     private let reads: WorkQueue<ReadJob>
     private let lagging: WorkQueue<ReadJob>
+    private let listener: ChangeListener
     private let threads = ThreadGroup()
 
     /// Connects and starts the threads.
@@ -41,6 +43,7 @@ package struct PostgresEngine: SQLEngine {
         probe.close()
         let reachability = Reachability()
         let (readGate, writeGate) = (Gate(), Gate())
+        let versions = versions
         let writes = WorkQueue<WriteJob>(capacity: configuration.queueMax)
         let reads = WorkQueue<ReadJob>(capacity: configuration.queueMax)
         let lagging = configuration.replicaURLs.isEmpty ? reads : WorkQueue<ReadJob>(capacity: configuration.queueMax)
@@ -50,8 +53,16 @@ package struct PostgresEngine: SQLEngine {
             try threads.start(name: "postgres-writer") {
                 PostgresSession(url: url)
             } run: { session in
-                PostgresWorker(session: session, gate: writeGate, reachability: reachability).serve(writes)
+                PostgresWorker(session: session, gate: writeGate, reachability: reachability, versions: versions).serve(
+                    writes)
             }
+        }
+        let listener = ChangeListener(url: configuration.url, versions: versions)
+        self.listener = listener
+        try threads.start(name: "postgres-listener") {
+            listener
+        } run: { listener in
+            listener.serve()
         }
         let readers = [(configuration.url, reads)] + configuration.replicaURLs.map { ($0, lagging) }
         for (url, queue) in readers {
@@ -59,7 +70,8 @@ package struct PostgresEngine: SQLEngine {
                 try threads.start(name: "postgres-reader") {
                     PostgresSession(url: url)
                 } run: { session in
-                    PostgresWorker(session: session, gate: readGate, reachability: reachability).serve(queue)
+                    PostgresWorker(session: session, gate: readGate, reachability: reachability, versions: versions)
+                        .serve(queue)
                 }
             }
         }
@@ -100,6 +112,7 @@ package struct PostgresEngine: SQLEngine {
         writes.close()
         reads.close()
         lagging.close()
+        listener.stop()
         await threads.finished()
     }
 }
@@ -135,6 +148,7 @@ private struct PostgresWorker {
     let session: PostgresSession
     let gate: Gate
     let reachability: Reachability
+    let versions: TableVersions
 
     /// How often a body is tried that lost a conflict or its connection.
     private static let attemptsMax = 20
@@ -160,8 +174,11 @@ private struct PostgresWorker {
         while let job = queue.take(upTo: 1).first {
             tryAgainWhilePassing(job.deadline) {
                 session.later("BEGIN")
-                let tell = try job.attempt(Transaction(session: session))
+                let transaction = Transaction(session: session, watched: versions.watched)
+                let tell = try job.attempt(transaction)
+                if !transaction.changed.isEmpty { session.later(ChangeListener.notification(of: transaction.changed)) }
                 do { try session.control("COMMIT") } catch { throw CommitFailed(error: error) }
+                versions.noteChange(of: transaction.changed)
                 tell()
             } giveUp: { error in
                 job.fail(error)

@@ -253,6 +253,19 @@ final class PostgresSession: SQLSession {
         }
     }
 
+    /// What other sessions have notified of since; waits `patience` milliseconds for the first.
+    func notifications(within patience: Int32) throws -> [String] {
+        var descriptor = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
+        guard poll(&descriptor, 1, patience) > 0 else { return [] }
+        guard PQconsumeInput(connection) == 1 else { throw connectionError() }
+        var texts: [String] = []
+        while let notification = PQnotifies(connection) {
+            texts.append(String(cString: notification.pointee.extra))
+            PQfreemem(notification)
+        }
+        return texts
+    }
+
     private func cancel() {
         guard let request = PQgetCancel(connection) else { return }
         defer { PQfreeCancel(request) }

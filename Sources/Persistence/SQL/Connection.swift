@@ -4,7 +4,7 @@
 package class Connection {
     private let session: any SQLSession
 
-    package init(session: any SQLSession) { self.session = session }
+    init(session: any SQLSession) { self.session = session }
 
     /// Whose words the engine understands, where a statement cannot be shared.
     package var dialect: Dialect { session.dialect }
@@ -17,6 +17,7 @@ package class Connection {
     /// Every row of the answer, each made by `make`.
     package func all<Element>(_ sql: SQL, _ make: (inout Row) throws -> Element) throws -> [Element] {
         var elements: [Element] = []
+        note(sql)
         try session.run(sql) { source in
             var row = Row(source: source)
             elements.append(try make(&row))
@@ -28,6 +29,7 @@ package class Connection {
     /// The first row of the answer, or `nil` where there is none.
     package func first<Element>(_ sql: SQL, _ make: (inout Row) throws -> Element) throws -> Element? {
         var element: Element?
+        note(sql)
         try session.run(sql) { source in
             var row = Row(source: source)
             element = try make(&row)
@@ -50,7 +52,11 @@ package class Connection {
         }
     }
 
+    /// Called with every statement before it runs.
+    fileprivate func note(_ sql: SQL) {}
+
     fileprivate func change(_ sql: SQL) throws -> Int {
+        note(sql)
         try session.run(sql) { _ in true }
         return session.changes
     }
@@ -60,6 +66,20 @@ package class Connection {
 
 /// A connection that may also change data. Its changes become durable together or not at all.
 package final class Transaction: Connection {
+    private let watched: Set<String>
+    /// Those of the watched tables that were changed.
+    private(set) var changed: Set<String> = []
+
+    init(session: any SQLSession, watched: Set<String>) {
+        self.watched = watched
+        super.init(session: session)
+    }
+
+    fileprivate override func note(_ sql: SQL) {
+        guard !watched.isEmpty, let table = sql.changedTable.map(String.init), watched.contains(table) else { return }
+        changed.insert(table)
+    }
+
     /// Runs a statement that changes rows.
     ///
     /// - Returns: how many rows it changed.

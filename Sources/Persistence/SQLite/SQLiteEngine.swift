@@ -22,6 +22,7 @@ package struct SQLiteEngine: SQLEngine {
     }
 
     package let dialect = Dialect.sqlite
+    package let versions = TableVersions()
     private let writes: WorkQueue<WriteJob>
     private let reads: WorkQueue<ReadJob>
     private let threads = ThreadGroup()
@@ -36,10 +37,11 @@ package struct SQLiteEngine: SQLEngine {
         self.reads = reads
         let path = configuration.path
         let groupMax = configuration.groupMax
+        let versions = versions
         try threads.start(name: "sqlite-writer") {
             try SQLiteSession(path: path, access: .readWrite)
         } run: { session in
-            SQLiteWriter(session: session).serve(writes, groupMax: groupMax)
+            SQLiteWriter(session: session, versions: versions).serve(writes, groupMax: groupMax)
         }
         for _ in 0..<max(1, configuration.readerThreads) {
             try threads.start(name: "sqlite-reader") {
@@ -146,6 +148,7 @@ struct SQLiteReader {
 /// The thread that writes, in groups.
 struct SQLiteWriter {
     let session: SQLiteSession
+    let versions: TableVersions
 
     func serve(_ queue: WorkQueue<WriteJob>, groupMax: Int) {
         while true {
@@ -172,7 +175,7 @@ struct SQLiteWriter {
     /// - Throws: when the group as a whole is lost: it could not begin or commit, or SQLite ended the transaction.
     private func attempt(_ group: [WriteJob]) throws -> [@Sendable () -> Void] {
         try session.script("BEGIN IMMEDIATE")
-        let transaction = Transaction(session: session)
+        let transaction = Transaction(session: session, watched: versions.watched)
         var settled: [@Sendable () -> Void] = []
         settled.reserveCapacity(group.count)
         for job in group {
@@ -191,6 +194,7 @@ struct SQLiteWriter {
             }
         }
         try session.script("COMMIT")
+        versions.noteChange(of: transaction.changed)
         return settled
     }
 

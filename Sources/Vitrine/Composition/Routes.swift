@@ -33,11 +33,12 @@ extension Shop {
         let router = Router(context: APIContext.self)
         router.add(middleware: ProblemMiddleware(baseURL: configuration.baseURL))
         let authenticate = identity.authenticate
-        RouteTable(services: calls).mount(serviceEndpoints.endpoints(describing: sliceEndpoints) + others, on: router) {
+        let table = RouteTable(services: calls)
+        table.mount(serviceEndpoints.endpoints(describing: sliceEndpoints) + others, on: router) {
             endpoint in
             [AuthenticationMiddleware(access: endpoint.access, authenticate: authenticate)]
         }
-        return RouteTable.responder(over: router.buildResponder())
+        return table.responder(over: router.buildResponder())
     }
 
     /// The server with everything that runs beside it, as one service that finishes what it took before it ends.
@@ -48,7 +49,8 @@ extension Shop {
         return Application(
             responder: makeResponder(),
             server: .shop(
-                idleTimeout: .seconds(configuration.idleSeconds), baseURL: configuration.baseURL, clock: clock),
+                answers: calls.ready, idleTimeout: .seconds(configuration.idleSeconds), baseURL: configuration.baseURL,
+                clock: clock),
             configuration: .init(
                 address: .hostname(configuration.host, port: configuration.port), serverName: "vitrine"),
             services: services,

@@ -81,7 +81,7 @@ package struct Shop: Sendable {
         let cursorKey = try await Secrets.load("cursor", from: database)
         calls = CallServices(
             database: database, clock: clock, cursors: CursorCodec(key: cursorKey, clock: clock),
-            baseURL: configuration.baseURL)
+            baseURL: configuration.baseURL, accessTables: IdentityModule.accessTables)
     }
 
     /// What runs beside the server.

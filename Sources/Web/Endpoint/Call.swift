@@ -8,13 +8,20 @@ package struct CallServices: Sendable {
     package let database: Database
     package let clock: WallClock
     package let cursors: CursorCodec
+    package let ready: ReadyAnswers
     /// Scheme, host and port by which clients reach the API, without a slash at the end.
     package let baseURL: String
+    /// The tables that say who may ask: a change there outdates every ready answer.
+    let accessTables: [String]
 
-    package init(database: Database, clock: WallClock, cursors: CursorCodec, baseURL: String) {
+    package init(
+        database: Database, clock: WallClock, cursors: CursorCodec, baseURL: String, accessTables: [String] = []
+    ) {
         self.database = database
         self.clock = clock
         self.cursors = cursors
+        ready = ReadyAnswers(versions: database.versions)
+        self.accessTables = accessTables
         self.baseURL = baseURL
     }
 }

@@ -50,6 +50,8 @@ package struct Endpoint: Sendable {
     package var expansions: [String] = []
     package var problems: [ProblemType] = []
     package var isPaged = false
+    /// The tables that the answer is made of, where it may be kept and given again as long as they do not change.
+    package var tables: [String] = []
     package var bodyBytesMax = 1 << 20
     package var contentTypes = ["application/json"]
     /// How long a call may take once its body has arrived. Beyond it the caller is answered 503.
@@ -222,6 +224,7 @@ extension Decoding {
 // Settings, each a copy with one thing changed, so that a declaration reads as a sentence.
 extension Endpoint {
     package func scope(_ scope: Scope) -> Endpoint { changed { $0.access = .scope(scope) } }
+    package func ready(from tables: [String]) -> Endpoint { changed { $0.tables = tables } }
     package func anyKey() -> Endpoint { changed { $0.access = .key } }
     package func cost(_ cost: Int) -> Endpoint { changed { $0.cost = cost } }
     package func conditional() -> Endpoint { changed { $0.requiresPrecondition = true } }

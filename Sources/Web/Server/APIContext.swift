@@ -14,6 +14,9 @@ package struct APIContext: RequestContext {
     /// The method that was sent, where it is one that no route knows.
     var unknownMethod: String?
 
+    /// When it came, in the count of changes; what is looked up for it is at least so new.
+    var moment = 0
+
     package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
         requestID = Self.makeRequestID()

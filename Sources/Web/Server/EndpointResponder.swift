@@ -11,6 +11,13 @@ internal import Resilience
 struct EndpointResponder: HTTPResponder {
     let endpoint: Endpoint
     let services: CallServices
+    private let tables: [TableVersions.Table]
+
+    init(endpoint: Endpoint, services: CallServices) {
+        self.endpoint = endpoint
+        self.services = services
+        tables = services.ready.tables(endpoint.tables.isEmpty ? [] : endpoint.tables + services.accessTables)
+    }
 
     /// A body must have arrived after so long.
     private static let bodyTimeMax = Duration.seconds(30)
@@ -31,6 +38,10 @@ struct EndpointResponder: HTTPResponder {
             try await answer(call, input)
         }
         conclude(&response, for: request)
+        if !tables.isEmpty {
+            services.ready.keep(response, for: ReadyAnswers.Key(request), made: context.moment, of: tables)
+        }
+        answerUnchanged(&response, for: request)
         return Response(response, requestID: context.requestID, method: request.method)
     }
 
@@ -138,19 +149,11 @@ struct EndpointResponder: HTTPResponder {
 
     // MARK: After the handler
 
-    /// Adds what every answer has, answers 304 where the client has it already, and compresses what is worth it.
+    /// Adds what every answer has, and compresses what is worth it.
     private func conclude(_ response: inout WireResponse, for request: Request) {
         guard response.status < 400 else { return }
         response.headers.append(HeaderField("Cache-Control", endpoint.cache.header))
         response.headers.append(HeaderField("Vary", "Accept, Accept-Encoding, Accept-Language, Authorization"))
-        if endpoint.method == .get, let tag = response.header("ETag"), let known = request.headers[.ifNoneMatch],
-            EntityTag.matches(ifNoneMatch: known, tag)
-        {
-            response.status = 304
-            response.headers.removeAll { $0.name == "Content-Type" || $0.name == "Link" }
-            response.body = []
-            return
-        }
         guard response.body.count >= Self.compressedBytesMin, acceptsGzip(request.headers),
             let compressed = Gzip.compress(response.body)
         else { return }
@@ -161,9 +164,28 @@ struct EndpointResponder: HTTPResponder {
         response.headers.append(HeaderField("Content-Encoding", "gzip"))
     }
 
+    /// Answers 304 where the client has it already.
+    private func answerUnchanged(_ response: inout WireResponse, for request: Request) {
+        guard response.status == 200, endpoint.method == .get, let tag = response.header("ETag"),
+            let known = request.headers[.ifNoneMatch], EntityTag.matches(ifNoneMatch: known, tag)
+        else { return }
+        response.status = 304
+        response.headers.removeAll { $0.name == "Content-Type" || $0.name == "Link" }
+        response.body = []
+    }
+
     private func acceptsGzip(_ headers: HTTPFields) -> Bool {
         guard let header = headers[.acceptEncoding] else { return false }
         return RequestReader.qualities(header).contains { $0.value.lowercased() == "gzip" && $0.quality > 0 }
+    }
+}
+
+extension ReadyAnswers.Key {
+    init(_ request: Request) {
+        self.init(
+            target: request.head.path ?? "", authorization: request.headers[.authorization] ?? "",
+            accept: request.headers[.accept] ?? "", language: request.headers[.acceptLanguage] ?? "",
+            encoding: request.headers[.acceptEncoding] ?? "")
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Kernel
+internal import Synchronization
 
 /// Dates as HTTP headers carry them (RFC 9110 section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
 package enum HTTPDate {
@@ -8,6 +9,18 @@ package enum HTTPDate {
     private static let months = [
         "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
     ]
+
+    private static let latest = Mutex((second: Int64.min, text: ""))
+
+    /// The present second's date, made once for all answers in it.
+    static func now(_ clock: WallClock) -> String {
+        let time = clock.now()
+        let second = time.milliseconds / 1_000
+        return latest.withLock { latest in
+            if latest.second != second { latest = (second, format(time)) }
+            return latest.text
+        }
+    }
 
     package static func format(_ time: Timestamp) -> String {
         // `2026-11-22T15:30:00.000Z`, which the calendar has settled already.

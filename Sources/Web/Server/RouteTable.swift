@@ -35,12 +35,11 @@ package struct RouteTable {
 
     /// Routes a request whose method no route was mounted for, such as `PROPFIND`, as a method that no path has, so that
     /// a known path answers 405 with `Allow` and an unknown one 404.
-    package static func responder(
-        over router: some HTTPResponder<APIContext>
-    ) -> some HTTPResponder<APIContext> {
-        CallbackResponder { request, context in
-            if known.contains(request.method) { return try await router.respond(to: request, context: context) }
+    package func responder(over router: some HTTPResponder<APIContext>) -> some HTTPResponder<APIContext> {
+        CallbackResponder { [ready = services.ready] request, context in
             var context = context
+            context.moment = ready.now
+            if Self.known.contains(request.method) { return try await router.respond(to: request, context: context) }
             context.unknownMethod = request.method.rawValue
             var head = request.head
             head.method = .trace

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Kernel
+import TestSupport
+import Testing
+
+@testable import Vitrine
+
+/// Ready answers over a real socket: the same as the general path's, never older, always in order.
+struct ReadyLaneTests {
+    private struct Answer: Equatable {
+        let status: Int
+        let headers: [String: String]
+        let body: String
+
+        var isReady: Bool { headers["server-timing"]?.contains("cache;desc=hit") == true }
+        /// What does not differ from answer to answer.
+        var lasting: Answer {
+            Answer(
+                status: status,
+                headers: headers.filter { !["x-request-id", "date", "server-timing"].contains($0.key) },
+                body: body)
+        }
+    }
+
+    /// One keep-alive connection on which bytes are sent as they are.
+    private final class Socket {
+        private let descriptor: Int32
+        private var received: [UInt8] = []
+
+        init(_ address: ShopAddress) throws {
+            descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            var name = sockaddr_in()
+            name.sin_family = sa_family_t(AF_INET)
+            name.sin_port = in_port_t(UInt16(address.port).bigEndian)
+            name.sin_addr.s_addr = inet_addr(address.host)
+            let isConnected = withUnsafePointer(to: &name) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                }
+            }
+            var limit = timeval(tv_sec: 10, tv_usec: 0)
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+            guard isConnected else { throw Failure(.unavailable, "no connection") }
+        }
+
+        deinit { close(descriptor) }
+
+        func send(_ text: String) {
+            _ = Array(text.utf8).withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, 0) }
+        }
+
+        func answer(hasBody: Bool = true) throws -> Answer {
+            var end = headEnd
+            while end == nil {
+                try receive()
+                end = headEnd
+            }
+            let head = String(decoding: received[..<(end ?? 0)], as: UTF8.self).split(separator: "\r\n").map(
+                String.init)
+            var headers: [String: String] = [:]
+            for line in head.dropFirst() {
+                let parts = line.split(separator: ":", maxSplits: 1).map(String.init)
+                headers[parts[0].lowercased()] = parts[1].trimmingCharacters(in: .whitespaces)
+            }
+            received.removeFirst(end ?? 0)
+            let length = hasBody ? Int(headers["content-length"] ?? "0") ?? 0 : 0
+            while received.count < length { try receive() }
+            defer { received.removeFirst(length) }
+            return Answer(
+                status: Int(head[0].split(separator: " ")[1]) ?? 0, headers: headers,
+                body: String(decoding: received[..<length], as: UTF8.self))
+        }
+
+        private var headEnd: Int? {
+            received.withUnsafeBytes { bytes in
+                (3..<max(3, bytes.count)).first { bytes[$0] == 10 && bytes[$0 - 2] == 10 && bytes[$0 - 1] == 13 }
+                    .map { $0 + 1 }
+            }
+        }
+
+        private func receive() throws {
+            var chunk = [UInt8](repeating: 0, count: 65_536)
+            let count = recv(descriptor, &chunk, chunk.count, 0)
+            guard count > 0 else { throw Failure(.unavailable, "the connection ended") }
+            received += chunk[..<count]
+        }
+    }
+
+    private func withShop(_ test: (ShopAddress, String, ShopClient, String) async throws -> Void) async throws {
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        let (process, address, key) = try await VitrineProcess.serve(directory.path)
+        let client = ShopClient(address, key: key)
+        let product = try await client.send(
+            .POST, "/v1/products",
+            ["title": "Mug", "variants": [["sku": "M1", "prices": [["amount": 100, "currency": "GBP"]]]]])
+        try await test(address, key, client, "/v1/products/\(product.json["id"]?.string ?? "")")
+        process.interrupt()
+        #expect(try await process.exitStatus() == 0)
+    }
+
+    private func get(_ path: String, _ key: String, _ more: String = "") -> String {
+        "GET \(path) HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer \(key)\r\n\(more)\r\n"
+    }
+
+    @Test(arguments: [
+        "", "Accept-Encoding: gzip\r\n", "Accept-Language: de, en;q=0.5\r\n", "accept: application/json\r\n",
+    ])
+    func `a ready answer is the general path's, in its form`(fields: String) async throws {
+        try await withShop { address, key, _, path in
+            let socket = try Socket(address)
+            for target in [path, "/v1/products", "/v1/products?q=mug&fields=id", "/v1/categories"] {
+                socket.send(get(target, key, fields))
+                let general = try socket.answer()
+                socket.send(get(target, key, fields))
+                let ready = try socket.answer()
+                #expect(general.status == 200 && !general.isReady && ready.isReady)
+                #expect(general.lasting == ready.lasting, "\(target)")
+                #expect(ready.headers["x-request-id"] != general.headers["x-request-id"])
+                #expect(ready.headers["date"]?.wholeMatch(of: #/\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT/#) != nil)
+                let tag = try #require(ready.headers["etag"])
+                socket.send(get(target, key, fields + "If-None-Match: \(tag)\r\n"))
+                let unchanged = try socket.answer()
+                #expect(unchanged.status == 304 && unchanged.body.isEmpty && unchanged.isReady)
+                #expect(unchanged.headers["etag"] == tag)
+            }
+        }
+    }
+
+    @Test func `who has changed something never sees what was before`() async throws {
+        try await withShop { address, key, client, path in
+            let socket = try Socket(address)
+            for number in 0..<300 {
+                let change = try await client.send(
+                    .PATCH, path, ["title": .string("Mug \(number)")], headers: [("If-Match", "*")])
+                #expect(change.status == 200)
+                for target in [path, "/v1/products?limit=1"] {
+                    for _ in 0..<2 {
+                        socket.send(get(target, key))
+                        #expect(try socket.answer().body.contains("\"Mug \(number)\""))
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `a key that is revoked opens nothing more, however hot the answer`() async throws {
+        try await withShop { address, key, client, path in
+            let made = try await client.send(.POST, "/v1/keys", ["name": "Guest", "scopes": ["read:products"]])
+            let (guest, id) = (made.json["secret"]?.string ?? "", made.json["id"]?.string ?? "")
+            let socket = try Socket(address)
+            for _ in 0..<3 {
+                socket.send(get(path, guest))
+                #expect(try socket.answer().status == 200)
+            }
+            #expect(try await client.send(.DELETE, "/v1/keys/\(id)").isSuccess)
+            socket.send(get(path, guest))
+            #expect(try socket.answer().status == 401)
+            socket.send(get(path, key))
+            #expect(try socket.answer().status == 200)
+        }
+    }
+
+    @Test func `answers keep the order of their requests, whatever is mixed`() async throws {
+        try await withShop { address, key, _, path in
+            let body = #"{"currency":"GBP"}"#
+            let slow =
+                "POST /v1/carts HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer \(key)\r\n"
+                + "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
+            let socket = try Socket(address)
+            // One at a time: after a write the connection is fit for ready answers again.
+            for _ in 0..<3 {
+                socket.send(slow)
+                #expect(try socket.answer().status == 201)
+                socket.send(get(path, key))
+                _ = try socket.answer()
+                socket.send(get(path, key))
+                #expect(try socket.answer().isReady)
+            }
+            // Sent at once, and in pieces that end anywhere.
+            var generator = SystemRandomNumberGenerator()
+            for _ in 0..<20 {
+                let pipelined = try Socket(address)
+                var wanted: [Int] = []
+                var bytes = ""
+                for _ in 0..<8 {
+                    let isWrite = Bool.random(using: &generator)
+                    bytes += isWrite ? slow : get(path, key)
+                    wanted.append(isWrite ? 201 : 200)
+                }
+                while !bytes.isEmpty {
+                    let piece = bytes.prefix(Int.random(in: 1...400, using: &generator))
+                    pipelined.send(String(piece))
+                    bytes.removeFirst(piece.count)
+                }
+                #expect(try wanted.map { _ in try pipelined.answer().status } == wanted)
+            }
+        }
+    }
+
+    @Test func `heads that are in the least unusual go the general way`() async throws {
+        try await withShop { address, key, _, path in
+            let usual = get(path, key)
+            for _ in 0..<2 {
+                let socket = try Socket(address)
+                socket.send(usual)
+                _ = try socket.answer()
+            }
+            for unusual in [
+                usual.replacing("GET ", with: "HEAD "), usual.replacing("HTTP/1.1", with: "HTTP/1.0"),
+                usual.replacing("Host: shop\r\n", with: ""),
+                usual.replacing("\r\n\r\n", with: "\r\nConnection: close\r\n\r\n"),
+                usual.replacing("\r\n\r\n", with: "\r\nContent-Length: 0\r\n\r\n"),
+                usual.replacing("\r\n\r\n", with: "\r\nAccept:\r\n\r\n"),
+                usual.replacing("\r\n\r\n", with: "\r\nHost: other\r\n\r\n"),
+                usual.replacing("Bearer \(key)", with: "Bearer \(key)x"),
+                usual.replacing("\(path) ", with: "\(path)? "),
+            ] {
+                let socket = try Socket(address)
+                socket.send(unusual)
+                #expect(try !socket.answer(hasBody: !unusual.hasPrefix("HEAD")).isReady, "\(unusual)")
+            }
+        }
+    }
+}
