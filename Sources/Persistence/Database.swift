@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Kernel
+
 /// The shop's data: consistent reads, durable writes.
 package struct Database: Sendable {
     private let engine: any SQLEngine
@@ -17,14 +19,14 @@ package struct Database: Sendable {
     package func read<Result: Sendable>(
         _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result {
-        try await engine.read(.current, body)
+        try await engine.read(.current, counting(body))
     }
 
     /// The same, for reads that may miss the last moments' changes: they go to a replica where there is one.
     package func readLagging<Result: Sendable>(
         _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result {
-        try await engine.read(.lagging, body)
+        try await engine.read(.lagging, counting(body))
     }
 
     /// Runs `body` in a transaction and returns once it is durable.
@@ -35,7 +37,19 @@ package struct Database: Sendable {
     package func write<Result: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {
-        try await engine.write(body)
+        try await engine.write(counting(body))
+    }
+
+    /// `body`, with its statements on the account of the request at hand.
+    private func counting<Some: Connection, Result: Sendable>(
+        _ body: @escaping @Sendable (Some) throws -> Result
+    ) -> @Sendable (Some) throws -> Result {
+        guard let cost = RequestCost.current else { return body }
+        return { connection in
+            let before = connection.statements
+            defer { cost.add(statements: connection.statements - before) }
+            return try body(connection)
+        }
     }
 
     /// Finishes what was begun and closes every connection. Later calls throw `Failure` with `unavailable`.

@@ -45,6 +45,7 @@ package class Connection {
 
     /// Hands over the rows one by one, for answers that should not stand in memory whole.
     package func forEach(_ sql: SQL, _ use: (inout Row) throws -> Void) throws {
+        note(sql)
         try session.run(sql) { source in
             var row = Row(source: source)
             try use(&row)
@@ -52,8 +53,11 @@ package class Connection {
         }
     }
 
+    /// How many statements were run.
+    private(set) var statements = 0
+
     /// Called with every statement before it runs.
-    fileprivate func note(_ sql: SQL) {}
+    fileprivate func note(_ sql: SQL) { statements += 1 }
 
     fileprivate func change(_ sql: SQL) throws -> Int {
         note(sql)
@@ -76,6 +80,7 @@ package final class Transaction: Connection {
     }
 
     fileprivate override func note(_ sql: SQL) {
+        super.note(sql)
         guard !watched.isEmpty, let table = sql.changedTable.map(String.init), watched.contains(table) else { return }
         changed.insert(table)
     }

@@ -34,14 +34,16 @@ struct EndpointResponder: HTTPResponder {
         let call = try reader.call(
             principal: context.principal, requestID: context.requestID, services: services, body: body,
             method: endpoint.method)
+        let cost = RequestCost()
         var response = try await Deadline.$current.withValue(.after(endpoint.timeMax)) {
-            try await answer(call, input)
+            try await RequestCost.$current.withValue(cost) { try await answer(call, input) }
         }
         conclude(&response, for: request)
         if !tables.isEmpty {
             services.ready.keep(response, for: ReadyAnswers.Key(request), made: context.moment, of: tables)
         }
         answerUnchanged(&response, for: request)
+        response.headers.append(HeaderField("Server-Timing", "db;desc=\"\(cost.statements) statements\""))
         return Response(response, requestID: context.requestID, method: request.method)
     }
 
