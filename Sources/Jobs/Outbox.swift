@@ -27,7 +27,7 @@ package struct Outbox: Sendable {
         _ type: String, subject: String, actor: String, _ data: JSON, in transaction: Transaction
     ) throws {
         let now = clock.now()
-        try transaction.execute(
+        try transaction.send(
             """
             INSERT INTO events (id, type, subject, actor, data, occurred_at)
             VALUES (\(EventID.make(at: now)), \(type), \(subject), \(actor), \(data), \(now))

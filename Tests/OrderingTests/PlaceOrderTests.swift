@@ -39,11 +39,12 @@ struct PlaceOrderTests {
             #expect(try await shop.stock(ofProduct: product.id, sku: "A1").reserved == 1)
             try await shop.shop.ordering.recover()
             #expect(try await shop.get("/v1/orders/\(id)").json["status"] == "pending", "there is still time to pay")
-            let outcome = try await shop.shop.ordering.placing.askForMoney(try await order(id, shop), isResumed: true)
+            let outcome = try await shop.shop.ordering.placing.askForMoney(
+                try await payment(of: id, shop), isResumed: true)
             let settled = try await shop.shop.database.write {
                 try shop.shop.ordering.placing.settle(id, outcome, by: "retry", in: $0)
             }
-            #expect(settled.state == .paid)
+            #expect(settled.order.state == .paid)
             #expect(try await shop.stock(ofProduct: product.id, sku: "A1").sold == 1)
         }
     }
@@ -76,7 +77,7 @@ struct PlaceOrderTests {
         try await TestShop.run { shop in
             let (product, _) = try await shop.stocked("A1", 5)
             let id = try await crash(shop, after: .reserving)
-            let pending = try await order(id, shop)
+            let pending = try await payment(of: id, shop)
             shop.clock.advance(by: .seconds(901))
             try await shop.shop.ordering.recover()
             let late = try await shop.shop.ordering.placing.askForMoney(pending)
@@ -84,7 +85,7 @@ struct PlaceOrderTests {
                 try shop.shop.ordering.placing.settle(id, late, by: "late", in: $0)
             }
             await shop.shop.payments.settle()
-            #expect(settled.state == .cancelled)
+            #expect(settled.order.state == .cancelled)
             #expect(try await shop.get("/v1/orders/\(id)/refunds").items.map { $0["status"] } == ["succeeded"])
             #expect(try await shop.stock(ofProduct: product.id, sku: "A1") == (5, 0, 0))
             #expect(try await shop.get("/v1/ledger?currency=GBP").json.at("net", "amount") == 0)
@@ -98,13 +99,16 @@ struct PlaceOrderTests {
         let command = PlaceOrder.Command(
             source: .lines([LineRequest(variant: .sku("A1"), quantity: 1, unitPrice: nil)], .gbp),
             payment: .card(token: "sandbox_approve"), actor: "test")
-        let order = try await shop.shop.database.write { try shop.shop.ordering.placing.reserve(command, in: $0) }
-        if step == .charging { _ = try await shop.shop.ordering.placing.askForMoney(order) }
+        let (order, payment) = try await shop.shop.database.write {
+            try shop.shop.ordering.placing.reserve(command, in: $0)
+        }
+        if step == .charging { _ = try await shop.shop.ordering.placing.askForMoney(#require(payment)) }
         return order.id
     }
 
-    private func order(_ id: OrderID, _ shop: TestShop) async throws -> Order {
-        try #require(try await shop.shop.database.read { try OrderStore.find(id, in: $0) })
+    private func payment(of id: OrderID, _ shop: TestShop) async throws -> Payment {
+        try #require(
+            try await shop.shop.database.read { try shop.shop.payments.payments(of: id, in: $0).last })
     }
 
     @Test func `what cannot be ordered is refused by line, and nothing is held`() async throws {

@@ -15,11 +15,10 @@ struct StockLedger {
     func lock(_ variants: some Collection<VariantID>) throws {
         guard transaction.dialect == .postgres else { return }
         // In one order, so that two who want the same articles do not wait for each other.
-        _ = try transaction.all(
+        try transaction.send(
             """
             SELECT 1 FROM stock_items WHERE variant IN \(anyOf: variants) ORDER BY variant\(transaction.forUpdate)
-            """
-        ) { _ in true }
+            """)
     }
 
     // MARK: Movements
@@ -60,9 +59,9 @@ struct StockLedger {
     func hold(_ quantity: Int, of variant: VariantID, at location: LocationID, for owner: String, until: Timestamp)
         throws
     {
-        try transaction.execute(
+        try transaction.send(
             "UPDATE stock SET reserved = reserved + \(quantity) WHERE variant = \(variant) AND location = \(location)")
-        try transaction.execute(
+        try transaction.send(
             """
             INSERT INTO reservations (owner, variant, location, quantity, expires_at)
             VALUES (\(owner), \(variant), \(location), \(quantity), \(until))
@@ -93,28 +92,30 @@ struct StockLedger {
         }
     }
 
-    /// What was held is sold.
-    func sell(_ reservation: Reservation) throws {
-        try transaction.execute(
+    /// What was held for `owner` is sold.
+    func sellHeld(for owner: String) throws {
+        try transaction.send(
             """
-            UPDATE stock SET reserved = reserved - \(reservation.quantity), sold = sold + \(reservation.quantity)
-            WHERE variant = \(reservation.variant) AND location = \(reservation.location)
+            UPDATE stock SET reserved = reserved - held.quantity, sold = sold + held.quantity
+            FROM (SELECT variant, location, SUM(quantity) AS quantity FROM reservations
+                WHERE owner = \(owner) AND expires_at IS NOT NULL GROUP BY variant, location) AS held
+            WHERE stock.variant = held.variant AND stock.location = held.location
             """)
-        try transaction.execute("UPDATE reservations SET expires_at = NULL WHERE number = \(reservation.number)")
+        try transaction.send("UPDATE reservations SET expires_at = NULL WHERE owner = \(owner)")
     }
 
     /// Takes `quantity` out of a reservation, so that it is available again or can leave the shelf.
     func reduce(_ reservation: Reservation, by quantity: Int) throws {
         let column: SQL = reservation.isSold ? "sold" : "reserved"
-        try transaction.execute(
+        try transaction.send(
             """
             UPDATE stock SET \(column) = \(column) - \(quantity)
             WHERE variant = \(reservation.variant) AND location = \(reservation.location)
             """)
         if quantity == reservation.quantity {
-            try transaction.execute("DELETE FROM reservations WHERE number = \(reservation.number)")
+            try transaction.send("DELETE FROM reservations WHERE number = \(reservation.number)")
         } else {
-            try transaction.execute(
+            try transaction.send(
                 "UPDATE reservations SET quantity = quantity - \(quantity) WHERE number = \(reservation.number)")
         }
     }
@@ -129,10 +130,15 @@ struct StockLedger {
         try change()
         let after = try inStock(variants)
         for variant in before.symmetricDifference(after).sorted() {
-            try outbox.publish(
-                "stock.availability_changed", subject: variant.rawValue, actor: actor,
-                ["in_stock": .bool(after.contains(variant))], in: transaction)
+            try announce(variant, isInStock: after.contains(variant))
         }
+    }
+
+    /// Tells that a variant came into stock or ran out.
+    func announce(_ variant: VariantID, isInStock: Bool) throws {
+        try outbox.publish(
+            "stock.availability_changed", subject: variant.rawValue, actor: actor, ["in_stock": .bool(isInStock)],
+            in: transaction)
     }
 
     private func inStock(_ variants: Set<VariantID>) throws -> Set<VariantID> {

@@ -35,24 +35,22 @@ package struct KeepStock: Sendable {
             return Shortage(variant: item.variant, sku: item.sku, requested: requested, available: available)
         }
         guard shortages.isEmpty else { throw InventoryError.outOfStock(shortages) }
-        try ledger.tellingAvailability(of: Set(tracked.map(\.variant))) {
-            for item in tracked {
-                var missing = wanted[item.variant, default: 0]
-                for level in item.levels where missing > 0 && level.available > 0 {
-                    let taken = min(missing, level.available)
-                    try ledger.hold(taken, of: item.variant, at: level.location, for: owner, until: until)
-                    missing -= taken
-                }
+        for item in tracked {
+            var missing = wanted[item.variant, default: 0]
+            guard missing > 0 else { continue }
+            for level in item.levels where missing > 0 && level.available > 0 {
+                let taken = min(missing, level.available)
+                try ledger.hold(taken, of: item.variant, at: level.location, for: owner, until: until)
+                missing -= taken
             }
+            let left = item.levels.reduce(0) { $0 + $1.available } - wanted[item.variant, default: 0]
+            if left == 0 { try ledger.announce(item.variant, isInStock: false) }
         }
     }
 
     /// What was held for `owner` is sold: it no longer expires.
     package func commit(for owner: String, by actor: String, in transaction: Transaction) throws {
-        let ledger = ledger(transaction, by: actor)
-        for reservation in try ledger.reservations(of: owner) where !reservation.isSold {
-            try ledger.sell(reservation)
-        }
+        try ledger(transaction, by: actor).sellHeld(for: owner)
     }
 
     /// Gives back what is held for or sold to `owner` and has not been shipped.

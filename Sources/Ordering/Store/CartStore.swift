@@ -44,7 +44,7 @@ enum CartStore {
     }
 
     static func setState(_ state: CartState, of id: CartID, in transaction: Transaction) throws {
-        try transaction.execute("UPDATE carts SET state = \(state), version = version + 1 WHERE id = \(id)")
+        try transaction.send("UPDATE carts SET state = \(state), version = version + 1 WHERE id = \(id)")
     }
 
     static func delete(_ id: CartID, in transaction: Transaction) throws {

@@ -115,7 +115,7 @@ enum OrderStore {
 
     static func insert(_ order: Order, in transaction: Transaction) throws {
         let totals = order.totals
-        try transaction.execute(
+        try transaction.send(
             """
             INSERT INTO orders (id, number, external_id, customer, email, currency, state, subtotal, shipping, tax,
                 total, refunded, shipping_address, billing_address, metadata, payment, cart, cancel_reason, placed_at,
@@ -128,7 +128,7 @@ enum OrderStore {
                 \(order.updatedAt), \(order.expiresAt), \(order.attemptUntil), \(order.version))
             """)
         for (position, line) in order.lines.enumerated() {
-            try transaction.execute(
+            try transaction.send(
                 """
                 INSERT INTO order_lines (id, order_id, position, variant, product, sku, title, quantity, unit_price,
                     total)
@@ -142,7 +142,7 @@ enum OrderStore {
     static func update(_ order: inout Order, at time: Timestamp, in transaction: Transaction) throws {
         order.version += 1
         order.updatedAt = time
-        try transaction.execute(
+        try transaction.send(
             """
             UPDATE orders SET email = \(order.email), state = \(order.state),
                 refunded = \(order.refunded.thousandths),
@@ -161,7 +161,7 @@ enum OrderStore {
 
     /// Takes a person out of the orders, and leaves the sums.
     static func anonymize(customer: CustomerID, in transaction: Transaction) throws {
-        try transaction.execute(
+        try transaction.send(
             """
             UPDATE orders SET email = NULL, shipping_address = NULL, billing_address = NULL, metadata = '{}',
                 version = version + 1
@@ -178,7 +178,7 @@ enum OrderStore {
     static func insert(_ fulfilment: Fulfilment, in transaction: Transaction) throws {
         let lines = JSON.array(
             fulfilment.lines.map { ["line": .string($0.line.rawValue), "quantity": .integer(Int64($0.quantity))] })
-        try transaction.execute(
+        try transaction.send(
             """
             INSERT INTO fulfilments (id, order_id, carrier, tracking, lines, created_at)
             VALUES (\(fulfilment.id), \(fulfilment.order), \(fulfilment.carrier), \(fulfilment.tracking), \(lines),

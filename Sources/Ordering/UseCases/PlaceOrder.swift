@@ -48,8 +48,11 @@ package struct PlaceOrder: Sendable {
 
     // MARK: 1. Reserve
 
+    /// - Returns: the order with its payment; there is none where there is nothing to pay.
     /// - Throws: ``OrderingError``.
-    package func reserve(_ command: Command, in transaction: Transaction) throws -> Order {
+    package func reserve(
+        _ command: Command, in transaction: Transaction
+    ) throws -> (order: Order, payment: Payment?) {
         if let id = command.externalID, let existing = try OrderStore.find(externalID: id, in: transaction) {
             throw OrderingError.externalIDTaken(id, existing: existing.rawValue)
         }
@@ -84,7 +87,7 @@ package struct PlaceOrder: Sendable {
         if payment == nil || payment?.status == .captured {
             try advance(&order, .paymentCaptured, by: command.actor, in: transaction)
         }
-        return order
+        return (order, payment)
     }
 
     private struct Wish {
@@ -137,11 +140,7 @@ package struct PlaceOrder: Sendable {
     // MARK: 2. Ask for the money
 
     /// Asks the provider; where an earlier attempt may have reached it (`isResumed`), what became of that comes first.
-    package func askForMoney(_ order: Order, isResumed: Bool = false) async throws -> PaymentOutcome {
-        let payment = try await database.read { connection in
-            try payments.payments(of: order.id, in: connection).last
-        }
-        guard let payment else { return .notFound }
+    package func askForMoney(_ payment: Payment, isResumed: Bool = false) async throws -> PaymentOutcome {
         guard isResumed else { return await payments.authorize(payment) }
         let known = await payments.resolve(payment)
         return known == .notFound ? await payments.authorize(payment) : known
@@ -154,21 +153,21 @@ package struct PlaceOrder: Sendable {
     /// - Returns: the order as it stands then. It stays pending while the outcome is unknown or the customer must act.
     package func settle(
         _ id: OrderID, _ outcome: PaymentOutcome, by actor: String, in transaction: Transaction
-    ) throws -> Order {
+    ) throws -> (order: Order, payment: Payment?) {
         guard var order = try OrderStore.find(id, in: transaction) else { throw OrderingError.orderNotFound }
-        guard let payment = order.payment else { return order }
-        _ = try payments.record(outcome, for: payment, in: transaction)
+        guard let paymentID = order.payment else { return (order, nil) }
+        let payment = try payments.record(outcome, for: paymentID, in: transaction)
         switch outcome {
         case .authorized: try advance(&order, .paymentAuthorized, by: actor, in: transaction)
         case .captured: try advance(&order, .paymentCaptured, by: actor, in: transaction)
         case .declined: try advance(&order, .paymentDeclined, by: actor, in: transaction)
         case .unknown, .notFound, .requiresAction:
-            guard order.state == .pending else { return order }
+            guard order.state == .pending else { return (order, payment) }
             // Nobody is at work on it now; a retry or the recovery chore may go on.
             order.attemptUntil = clock.now()
             try OrderStore.update(&order, at: clock.now(), in: transaction)
         }
-        return order
+        return (order, payment)
     }
 
     /// Gives up a pending order, whatever its payment is at.

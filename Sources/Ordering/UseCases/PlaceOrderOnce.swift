@@ -24,7 +24,7 @@ struct PlaceOrderOnce: Sendable {
 
     private enum Step<Body: WireBody>: Sendable {
         case done(Answer<Body>)
-        case pay(Order, isResumed: Bool)
+        case pay(Payment, of: OrderID, isResumed: Bool)
     }
 
     func place<Body>(
@@ -38,9 +38,9 @@ struct PlaceOrderOnce: Sendable {
         }
         switch step {
         case .done(let answer): return answer
-        case .pay(let order, let isResumed):
-            let outcome = try await placing.askForMoney(order, isResumed: isResumed)
-            return try await settle(order.id, outcome, call, describe)
+        case .pay(let payment, let order, let isResumed):
+            let outcome = try await placing.askForMoney(payment, isResumed: isResumed)
+            return try await settle(order, outcome, call, describe)
         }
     }
 
@@ -63,22 +63,27 @@ struct PlaceOrderOnce: Sendable {
         switch try call.begin(in: transaction) {
         case .answered(let response): return .done(call.replay(response))
         case .fresh:
-            let order = try placing.reserve(command, in: transaction)
-            guard order.state == .pending else { return .done(try tell(order, call, describe, in: transaction)) }
+            let (order, payment) = try placing.reserve(command, in: transaction)
+            guard order.state == .pending, let payment else {
+                return .done(try tell(order, payment, call, describe, in: transaction))
+            }
             try call.remember(resource: order.id.rawValue, in: transaction)
-            return .pay(order, isResumed: false)
+            return .pay(payment, of: order.id, isResumed: false)
         case .begun(let resource):
             guard var order = try OrderStore.find(OrderID(unchecked: resource), in: transaction) else {
                 throw OrderingError.orderNotFound
             }
-            guard order.state == .pending else { return .done(try tell(order, call, describe, in: transaction)) }
+            let payment = try payments.payments(of: order.id, in: transaction).last
+            guard order.state == .pending, let payment else {
+                return .done(try tell(order, payment, call, describe, in: transaction))
+            }
             if let until = order.attemptUntil, call.now < until {
                 throw Problem(.inProgress, "The order is being placed; its payment is under way.")
                     .with(header: "Retry-After", "2").with("order_id", .string(resource))
             }
             order.attemptUntil = call.now.advanced(by: PaymentsModule.authorizationTimeMax)
             try OrderStore.update(&order, at: call.now, in: transaction)
-            return .pay(order, isResumed: true)
+            return .pay(payment, of: order.id, isResumed: true)
         }
     }
 
@@ -86,8 +91,8 @@ struct PlaceOrderOnce: Sendable {
         _ id: OrderID, _ outcome: PaymentOutcome, _ call: Call, _ describe: @escaping Describe<Body>
     ) async throws -> Answer<Body> {
         let (answer, isCancelled) = try await database.write { transaction in
-            let order = try placing.settle(id, outcome, by: call.actor, in: transaction)
-            return (try tell(order, call, describe, in: transaction), order.state == .cancelled)
+            let (order, payment) = try placing.settle(id, outcome, by: call.actor, in: transaction)
+            return (try tell(order, payment, call, describe, in: transaction), order.state == .cancelled)
         }
         // Money that came too late goes back now, or by the chore should the provider be away.
         if isCancelled { await payments.settle() }
@@ -95,9 +100,9 @@ struct PlaceOrderOnce: Sendable {
     }
 
     private func tell<Body>(
-        _ order: Order, _ call: Call, _ describe: Describe<Body>, in transaction: Transaction
+        _ order: Order, _ payment: Payment?, _ call: Call, _ describe: Describe<Body>, in transaction: Transaction
     ) throws -> Answer<Body> {
-        switch describe(order, try payments.payments(of: order.id, in: transaction)) {
+        switch describe(order, payment.map { [$0] } ?? []) {
         case .final(let answer): try call.finish(answer, in: transaction)
         case .open(let answer): answer
         case .refused(let problem): try call.finish(problem, in: transaction)

@@ -52,7 +52,7 @@ struct SandboxProvider: PaymentProvider {
             case .approve, .slow, .vanish, .duplicate, .stall:
                 state = request.capture == .automatic ? .captured : .authorized
             }
-            try transaction.execute(
+            try transaction.send(
                 """
                 INSERT INTO sandbox_charges (key, amount, currency, state, reason, capture, created_at)
                 VALUES (\(request.key), \(request.amount.thousandths), \(request.amount.currency), \(state.rawValue),

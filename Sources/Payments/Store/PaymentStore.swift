@@ -28,7 +28,7 @@ enum PaymentStore {
 
     static func insert(_ payment: Payment, in transaction: Transaction) throws {
         let (kind, method) = payment.method.stored
-        try transaction.execute(
+        try transaction.send(
             """
             INSERT INTO payments (\(columns))
             VALUES (\(payment.id), \(payment.order), \(payment.provider), \(kind), \(method),
@@ -39,7 +39,7 @@ enum PaymentStore {
     }
 
     static func update(_ payment: Payment, in transaction: Transaction) throws {
-        try transaction.execute(
+        try transaction.send(
             """
             UPDATE payments SET status = \(payment.status), provider_reference = \(payment.providerReference),
                 decline_reason = \(payment.declineReason), action_url = \(payment.actionURL),
@@ -70,7 +70,7 @@ enum PaymentStore {
         "id, payment, order_id, amount, currency, reason, status, created_at"
 
     static func insert(_ refund: Refund, in transaction: Transaction) throws {
-        try transaction.execute(
+        try transaction.send(
             """
             INSERT INTO refunds (\(refundColumns))
             VALUES (\(refund.id), \(refund.payment), \(refund.order), \(refund.amount.thousandths),

@@ -67,6 +67,9 @@ struct PostgresParameters {
                     throw DatabaseError(
                         kind: .statement, code: "22021", message: "A text has a character U+0000.", statement: nil)
                 }
+            case .integers(let members):
+                bytes.append(contentsOf: "{\(members.map(String.init).joined(separator: ","))}".utf8)
+            case .texts(let members): append(array: members)
             case .blob(let value):
                 bytes.append(contentsOf: value)
                 isBinary = true
@@ -76,6 +79,21 @@ struct PostgresParameters {
             formats.append(isBinary ? 1 : 0)
             bytes.append(0)
         }
+    }
+
+    /// An array's text form: each element in quotes, in which quotes and backslashes are escaped.
+    private mutating func append(array members: [String]) {
+        bytes.append(UInt8(ascii: "{"))
+        for (place, member) in members.enumerated() {
+            if place > 0 { bytes.append(UInt8(ascii: ",")) }
+            bytes.append(UInt8(ascii: "\""))
+            for byte in member.utf8 {
+                if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { bytes.append(UInt8(ascii: "\\")) }
+                bytes.append(byte)
+            }
+            bytes.append(UInt8(ascii: "\""))
+        }
+        bytes.append(UInt8(ascii: "}"))
     }
 
     func withPointers<Result>(

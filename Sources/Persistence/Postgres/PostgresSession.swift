@@ -18,8 +18,12 @@ final class PostgresSession: SQLSession {
     private var preparations = 0
     /// Commands that travel with the next statement.
     private var waiting: [String] = []
-    /// Answers that nobody has waited for yet.
-    private var owed = 0
+    /// What was sent since the last sync.
+    private var sent: [String] = []
+    /// What was sent and synced, and whose answers nobody has waited for yet.
+    private var owed: [[String]] = []
+    /// Prepared since the last answer, so not known to exist.
+    private var fresh: [String] = []
     private(set) var changes = 0
 
     /// Until when the body at work is waited for. A statement that runs longer is cancelled.
@@ -42,7 +46,7 @@ final class PostgresSession: SQLSession {
         let options: KeyValuePairs = [
             "dbname": url, "connect_timeout": String(Self.connectSecondsMax), "application_name": "vitrine",
             "client_encoding": "UTF8", "tcp_user_timeout": "10000",
-            "options": "-c timezone=UTC -c pg_trgm.similarity_threshold=0.1",
+            "options": "-c timezone=UTC -c pg_trgm.similarity_threshold=0.1 -c plan_cache_mode=force_generic_plan",
         ]
         var names = options.map { strdup($0.key) }
         var values = options.map { strdup($0.value) }
@@ -70,8 +74,7 @@ final class PostgresSession: SQLSession {
         PQfinish(connection)
         connection = nil
         statements = [:]
-        waiting = []
-        owed = 0
+        (waiting, sent, owed, fresh) = ([], [], [], [])
     }
 
     // MARK: Transactions
@@ -81,39 +84,42 @@ final class PostgresSession: SQLSession {
 
     /// Ends a transaction that nobody waits for: its answer is read before the next statement's.
     func endUnwatched(_ command: String) throws {
-        if !waiting.isEmpty {
-            // Nothing was asked since it was to begin.
-            waiting = []
-            return
-        }
-        try enterPipeline()
-        try send(command)
+        // Nothing was asked since it was to begin.
+        if !waiting.isEmpty, sent.isEmpty { return waiting = [] }
+        try send(command: command)
         try sync()
-        owed += 1
+        owed.append(sent)
+        sent = []
     }
 
     /// Runs `command` and everything that waits before it.
     func control(_ command: String) throws {
         waiting.append(command)
-        try flushWaiting()
+        try flush()
     }
 
     /// Undoes the transaction, if one was begun.
     func rollBack() throws {
         waiting = []
-        guard PQtransactionStatus(connection) != PQTRANS_IDLE else { return }
+        guard PQtransactionStatus(connection) != PQTRANS_IDLE || !sent.isEmpty else { return }
+        do { try flush() } catch let error as DatabaseError where error.kind != .connection {
+            // What had been sent is undone with the rest.
+        }
         try control("ROLLBACK")
     }
 
-    private func flushWaiting() throws {
-        guard !waiting.isEmpty else { return }
-        try settleOwed()
-        try enterPipeline()
+    /// Waits for everything that was sent.
+    private func flush() throws {
+        try sendWaiting()
+        guard !sent.isEmpty else { return }
+        try sync()
+        try finish { _ in true }
+    }
+
+    private func sendWaiting() throws {
         let commands = waiting
         waiting = []
-        for command in commands { try send(command) }
-        try sync()
-        try finish(statement: commands.last, steps: commands.count) { _ in true }
+        for command in commands { try send(command: command) }
     }
 
     // MARK: Statements
@@ -121,7 +127,7 @@ final class PostgresSession: SQLSession {
     func script(_ text: String) throws {
         // Control of savepoints is one command and may wait; a script has several and needs the simple protocol.
         if !text.contains(";") { return later(text) }
-        try flushWaiting()
+        try flush()
         try settleOwed()
         PQexitPipelineMode(connection)
         let result = PQexec(connection, text)
@@ -133,21 +139,22 @@ final class PostgresSession: SQLSession {
     }
 
     func run(_ sql: SQL, onRow: (any RowSource) throws -> Bool) throws {
-        if !isConnected { throw connectionError() }
-        try settleOwed()
-        try enterPipeline()
-        let commands = waiting
-        waiting = []
-        for command in commands { try send(command) }
-        var steps = commands.count + 1
-        let known = statements[sql.text]
-        let name = try known ?? prepare(sql.text)
-        if known == nil { steps += 1 }
-        try execute(name, sql.values)
+        try send(sql)
         try sync()
-        try finish(statement: sql.text, steps: steps, onRow)
-        // Kept only now: what was prepared in a pipeline that failed may not exist.
-        if known == nil, !name.isEmpty { statements[sql.text] = name }
+        try finish(onRow)
+    }
+
+    func send(_ sql: SQL) throws {
+        guard isConnected else { throw connectionError() }
+        try sendWaiting()
+        try enterPipeline()
+        let name = try statements[sql.text] ?? prepare(sql.text)
+        let parameters = try PostgresParameters(sql.values)
+        let isSent = parameters.withPointers { count, values, lengths, formats in
+            PQsendQueryPrepared(connection, name, count, values, lengths, formats, 0)
+        }
+        guard isSent == 1 else { throw connectionError() }
+        sent.append(sql.text)
     }
 
     /// - Returns: the statement's name; the nameless one is overwritten by the next.
@@ -155,19 +162,18 @@ final class PostgresSession: SQLSession {
         let name = statements.count < Self.statementsMax ? "s\(preparations)" : ""
         preparations += 1
         guard PQsendPrepare(connection, name, dialect.render(text), 0, nil) == 1 else { throw connectionError() }
+        sent.append(text)
+        if !name.isEmpty {
+            statements[text] = name
+            fresh.append(text)
+        }
         return name
     }
 
-    private func execute(_ name: String, _ values: [SQLValue]) throws {
-        let parameters = try PostgresParameters(values)
-        let isSent = parameters.withPointers { count, values, lengths, formats in
-            PQsendQueryPrepared(connection, name, count, values, lengths, formats, 0)
-        }
-        guard isSent == 1 else { throw connectionError() }
-    }
-
-    private func send(_ command: String) throws {
+    private func send(command: String) throws {
+        try enterPipeline()
         guard PQsendQueryParams(connection, command, 0, nil, nil, nil, nil, 0) == 1 else { throw connectionError() }
+        sent.append(command)
     }
 
     // MARK: The pipeline
@@ -182,28 +188,39 @@ final class PostgresSession: SQLSession {
     }
 
     private func settleOwed() throws {
-        while owed > 0 {
-            owed -= 1
-            try finish(statement: nil, steps: 1) { _ in true }
-        }
+        while !owed.isEmpty { try read(owed.removeFirst()) { _ in true } }
     }
 
-    /// Reads the answers of `steps` commands up to their sync; rows of the last go to `onRow`.
-    ///
-    /// - Throws: the first error among them, or what `onRow` throws; the pipeline is read to its end either way.
-    private func finish(statement: String?, steps: Int, _ onRow: (any RowSource) throws -> Bool) throws {
+    /// Reads the answers to everything that was sent, up to its sync; rows of the last go to `onRow`.
+    private func finish(_ onRow: (any RowSource) throws -> Bool) throws {
+        try settleOwed()
+        let texts = sent
+        sent = []
+        do {
+            try read(texts, onRow)
+        } catch {
+            // What was prepared in a pipeline that failed may not exist.
+            for text in fresh { statements[text] = nil }
+            fresh = []
+            throw error
+        }
+        fresh = []
+    }
+
+    /// - Throws: the first error among the answers, or what `onRow` throws; the pipeline is read to its end either way.
+    private func read(_ texts: [String], _ onRow: (any RowSource) throws -> Bool) throws {
         var fault: (any Error)?
-        for step in 1...steps {
+        for (place, text) in texts.enumerated() {
             while let result = try next() {
                 defer { PQclear(result) }
                 switch PQresultStatus(result) {
                 case PGRES_COMMAND_OK: changes = Int(String(cString: PQcmdTuples(result))) ?? 0
                 case PGRES_TUPLES_OK:
                     changes = Int(PQntuples(result))
-                    guard step == steps, fault == nil else { continue }
+                    guard place == texts.count - 1, fault == nil else { continue }
                     do { try Self.hand(result, to: onRow) } catch { fault = error }
                 case PGRES_PIPELINE_ABORTED: continue
-                default: fault = fault ?? error(of: result, statement: statement)
+                default: fault = fault ?? error(of: result, statement: text)
                 }
             }
         }

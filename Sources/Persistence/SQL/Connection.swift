@@ -2,7 +2,7 @@
 
 /// Runs statements on one consistent snapshot. Lives as long as the body that was given it.
 package class Connection {
-    private let session: any SQLSession
+    fileprivate let session: any SQLSession
 
     init(session: any SQLSession) { self.session = session }
 
@@ -93,11 +93,19 @@ package final class Transaction: Connection {
 
     package override var forUpdate: SQL { dialect == .postgres ? " FOR NO KEY UPDATE" : .empty }
 
+    /// Runs a statement of which nothing is to be learnt. Where the database is another process it travels with the next
+    /// one, which saves a round trip; what is wrong with it is thrown there, or by the commit.
+    package func send(_ sql: SQL) throws {
+        note(sql)
+        try session.send(sql)
+    }
+
     /// Waits until no other transaction works on `name`, and keeps others waiting until this one ends. For decisions that
     /// no row stands for; where one does, read it with ``forUpdate``.
     package func serialize(on name: String) throws {
         guard dialect == .postgres else { return }
-        _ = try first("SELECT pg_advisory_xact_lock(hashtextextended(\(name), 0))") { _ in true }
+        // What comes behind it in the pipeline waits with it.
+        try send("SELECT pg_advisory_xact_lock(hashtextextended(\(name), 0))")
     }
 
     /// Runs `body` so that what it throws undoes its own changes and not the whole transaction's.
@@ -124,6 +132,8 @@ package protocol SQLSession: AnyObject {
     var changes: Int { get }
     /// Runs `sql` and hands each row to `onRow` until that returns `false`.
     func run(_ sql: SQL, onRow: (any RowSource) throws -> Bool) throws
+    /// Runs `sql` without waiting for it, where that saves time.
+    func send(_ sql: SQL) throws
     func script(_ text: String) throws
 }
 

@@ -15,11 +15,8 @@ package enum Dialect: String, Sendable {
             return text.replacing(SQL.integerSet, with: "(SELECT value FROM json_each(?))")
                 .replacing(SQL.textSet, with: "(SELECT value FROM json_each(?))")
         case .postgres:
-            let sets =
-                text.replacing(
-                    SQL.integerSet,
-                    with: "(SELECT CAST(m AS bigint) FROM json_array_elements_text(CAST(? AS json)) AS m)"
-                ).replacing(SQL.textSet, with: "(SELECT json_array_elements_text(CAST(? AS json)))")
+            let sets = text.replacing("IN " + SQL.integerSet, with: "= ANY (CAST(? AS bigint[]))")
+                .replacing("IN " + SQL.textSet, with: "= ANY (CAST(? AS text[]))")
             var numbered = ""
             numbered.reserveCapacity(sets.utf8.count + 16)
             var number = 0

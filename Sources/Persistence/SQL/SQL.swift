@@ -69,21 +69,17 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
         /// The members of a set, to stand behind `IN`. The text is the same for any number of members, so that the
         /// prepared statement is too.
         package mutating func appendInterpolation(anyOf members: some Sequence<some SQLConvertible>) {
-            var json = JSONWriter()
-            var set = SQL.textSet
-            json.beginArray()
+            var (integers, texts): ([Int64], [String]) = ([], [])
             for member in members {
                 switch member.sqlValue {
-                case .integer(let value):
-                    json.integer(value)
-                    set = SQL.integerSet
-                case .text(let value): json.string(value)
-                case .null, .real, .blob: preconditionFailure("A set holds integers or texts.")
+                case .integer(let value): integers.append(value)
+                case .text(let value): texts.append(value)
+                case .null, .real, .blob, .integers, .texts: preconditionFailure("A set holds integers or texts.")
                 }
             }
-            json.endArray()
-            text += set
-            values.append(.text(String(decoding: json.bytes, as: UTF8.self)))
+            guard !integers.isEmpty || !texts.isEmpty else { return text += "(NULL)" }
+            text += integers.isEmpty ? SQL.textSet : SQL.integerSet
+            values.append(integers.isEmpty ? .texts(texts) : .integers(integers))
         }
     }
 }
@@ -95,6 +91,9 @@ package enum SQLValue: Hashable, Sendable {
     case real(Double)
     case text(String)
     case blob([UInt8])
+    // Sets, which stand behind `IN`.
+    case integers([Int64])
+    case texts([String])
 }
 
 extension SQLValue {

@@ -86,6 +86,8 @@ final class SQLiteSession: SQLSession {
         }
     }
 
+    func send(_ sql: SQL) throws { try run(sql) { _ in true } }
+
     /// The kept statement for `text`, or another where that one is in use by an outer loop.
     private func prepared(_ text: String) throws -> SQLiteStatement {
         if let kept = statements[text], kept.acquire() { return kept }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CSQLite
+internal import Kernel
 
 /// A prepared statement, which is also the row it stands on.
 final class SQLiteStatement: RowSource {
@@ -41,6 +42,8 @@ final class SQLiteStatement: RowSource {
                 case .integer(let value): sqlite3_bind_int64(pointer, position, value)
                 case .real(let value): sqlite3_bind_double(pointer, position, value)
                 case .text(let value): bind(text: value, at: position)
+                case .integers(let members): bind(text: JSON.array(members.map { .integer($0) }).text, at: position)
+                case .texts(let members): bind(text: JSON.array(members.map { .string($0) }).text, at: position)
                 case .blob(let value): sqlite3_bind_blob(pointer, position, value, Int32(value.count), Self.transient)
                 }
             guard result == SQLITE_OK else { throw session.lastError(statement: nil) }
