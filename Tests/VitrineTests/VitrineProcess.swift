@@ -88,10 +88,11 @@ final class VitrineProcess: Sendable {
     }
 
     /// Starts a shop on a free port and waits until it listens.
-    static func serve(_ directory: String, environment: [String: String] = [:]) async throws -> (
-        VitrineProcess, ShopAddress, key: String
-    ) {
-        let process = try VitrineProcess(["serve", "--data", directory, "--port", "0"], environment: environment)
+    static func serve(
+        _ directory: String, database: String? = nil, port: Int = 0, environment: [String: String] = [:]
+    ) async throws -> (VitrineProcess, ShopAddress, key: String) {
+        let storage = database.map { ["--database", $0] } ?? ["--data", directory]
+        let process = try VitrineProcess(["serve"] + storage + ["--port", String(port)], environment: environment)
         try await process.wait(for: "listens on http://")
         let output = process.output
         guard let port = output.firstMatch(of: #/listens on http:\/\/127\.0\.0\.1:(\d+)/#).flatMap({ Int($0.1) }) else {

@@ -97,7 +97,12 @@ actor ShopClient {
                 promise.fail(error)
             }
         }
-        return try await promise.futureResult.get()
+        // Whoever gives up cuts the connection, which ends the wait.
+        return try await withTaskCancellationHandler {
+            try await promise.futureResult.get()
+        } onCancel: {
+            channel.close(promise: nil)
+        }
     }
 }
 

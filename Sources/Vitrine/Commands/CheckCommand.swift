@@ -16,24 +16,15 @@ struct CheckCommand: AsyncParsableCommand {
     func run() async throws {
         let configuration = try location.configuration()
         Terminal.say("ok    configuration")
-        guard FileManager.default.fileExists(atPath: configuration.databasePath) else {
+        guard configuration.databaseURL != nil || FileManager.default.fileExists(atPath: configuration.databasePath)
+        else {
             Terminal.say(
                 "bad   storage: there is no shop in \(configuration.dataDirectory). Start one with vitrine serve.")
             throw ExitCode.failure
         }
         let shop = try await Shop.open(configuration)
         let findings = try await shop.database.read { connection in
-            [
-                (
-                    "storage",
-                    try connection.all("PRAGMA integrity_check") { try $0.next(String.self) }.filter { $0 != "ok" }
-                ),
-                (
-                    "references",
-                    try connection.all("PRAGMA foreign_key_check") {
-                        "a row of \(try $0.next(String.self)) points nowhere"
-                    }
-                ),
+            try connection.storageFaults() + [
                 ("stock against movements and reservations", try shop.inventory.audit(in: connection)),
                 ("orders against the sales ledger", try shop.ordering.audit(in: connection)),
             ]
