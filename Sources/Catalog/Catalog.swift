@@ -37,6 +37,24 @@ package struct CatalogModule: Sendable {
         try OfferStore.offers(for: references, in: currency, connection: connection)
     }
 
+    /// Makes the search index anew from the products, some at a time. Each engine has its own kind of index.
+    package func rebuildSearch() async throws {
+        var last: Int64 = 0
+        while true {
+            let after = last
+            let numbers = try await database.write { transaction in
+                let products = try ProductStore.batch(after: after, limit: 200, in: transaction)
+                for entry in products {
+                    try SearchIndex.remove(number: entry.number, in: transaction)
+                    try SearchIndex.write(entry.product, number: entry.number, instead: nil, in: transaction)
+                }
+                return products.map(\.number)
+            }
+            guard let end = numbers.last else { return }
+            last = end
+        }
+    }
+
     /// What the catalogue learns from others: availability from stock, sales from orders.
     package var subscription: Subscription {
         Subscription("catalog.facts", to: ["stock.availability_changed", "order.placed"]) { event, transaction in

@@ -65,6 +65,21 @@ package struct Outbox: Sendable {
             """)
     }
 
+    /// Numbers everything that is committed, before the events are copied to another database.
+    package func numberAll(of database: Database) async throws {
+        guard database.dialect == .postgres else { return }
+        while try await database.read({ try $0.exists("SELECT 1 FROM events WHERE sequence IS NULL") }) {
+            try await database.write { try number(in: $0) }
+        }
+    }
+
+    /// Numbers events from now on after those that were copied.
+    package func continueNumbering(in transaction: Transaction) throws {
+        guard transaction.dialect == .postgres else { return }
+        try transaction.send(
+            "SELECT setval('event_sequence', COALESCE(MAX(sequence), 0) + 1, false) FROM events")
+    }
+
     /// Forgets events that are older than `age` and that every consumer has had.
     func purge(olderThan age: Duration, in transaction: Transaction) throws {
         let limit = clock.now().advanced(by: .zero - age)

@@ -14,35 +14,42 @@ struct House {
         /// The path inside the target: `UseCases/PlaceOrder.swift`.
         var inside: String { path.split(separator: "/").dropFirst(2).joined(separator: "/") }
 
-        var imports: [String] {
-            lines.compactMap { line in
-                line.wholeMatch(
-                    of:
-                        #/(?:@testable |@preconcurrency )*(?:public |package |internal )?import (?:struct |class |enum )?(\w+).*/#
-                )
-                .map { String($0.1) }
+        let imports: [String]
+        /// Lines without comments and without the insides of string literals.
+        let code: [String]
+
+        init(path: String, lines: [String]) {
+            self.path = path
+            self.lines = lines
+            imports = lines.compactMap { line in
+                guard line.has("import ") else { return nil }
+                return line.wholeMatch(of: Self.importing).map { String($0.1) }
+            }
+            var isInText = false
+            code = lines.map { line in
+                let delimiters = line.has("\"\"\"") ? line.components(separatedBy: "\"\"\"").count - 1 : 0
+                defer { if delimiters % 2 == 1 { isInText.toggle() } }
+                if isInText && delimiters == 0 { return "" }
+                if line.drop(while: { $0 == " " }).hasPrefix("//") { return "" }
+                guard line.has("\"") || line.has(" // ") else { return line }
+                return line.replacing(Self.text, with: "\"\"").replacing(Self.comment, with: "")
             }
         }
 
-        /// Lines without comments and without the insides of string literals.
-        var code: [String] {
-            var isInText = false
-            return lines.map { line in
-                let delimiters = line.components(separatedBy: "\"\"\"").count - 1
-                defer { if delimiters % 2 == 1 { isInText.toggle() } }
-                if isInText && delimiters == 0 { return "" }
-                let trimmed = line.drop { $0 == " " }
-                if trimmed.hasPrefix("//") { return "" }
-                return line.replacing(#/"(?:[^"\\]|\\.)*"/#, with: "\"\"").replacing(#/ \/\/ .*/#, with: "")
-            }
-        }
+        private nonisolated(unsafe) static let importing =
+            #/(?:@testable |@preconcurrency )*(?:public |package |internal )?import (?:struct |class |enum )?(\w+).*/#
+        private nonisolated(unsafe) static let text = #/"(?:[^"\\]|\\.)*"/#
+        private nonisolated(unsafe) static let comment = #/ \/\/ .*/#
     }
 
     let root: URL
     let sources: [File]
     let manifest: String
 
-    init() throws {
+    /// Read once: the rules should take no longer than a glance.
+    static let shared = Result { try House() }
+
+    private init() throws {
         root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         manifest = try String(contentsOf: root.appending(path: "Package.swift"), encoding: .utf8)
@@ -78,4 +85,11 @@ struct House {
         "lifecycle": "ServiceLifecycle",
         "signals": "UnixSignals", "crypto": "Crypto", "arguments": "ArgumentParser",
     ]
+}
+
+extension String {
+    /// Whether `text` occurs, found without the machinery of regular expressions.
+    func has(_ text: String) -> Bool { withCString { line in text.withCString { strstr(line, $0) != nil } } }
+
+    func hasAny(_ texts: String...) -> Bool { texts.contains { has($0) } }
 }

@@ -7,7 +7,7 @@ import Testing
 struct HouseRulesTests {
     private let house: House
 
-    init() throws { house = try House() }
+    init() throws { house = try House.shared.get() }
 
     // The plan: who may import whom. Later rooms stand in it already, so that they find their place.
     private static let floors: [String: Set<String>] = [
@@ -110,7 +110,10 @@ struct HouseRulesTests {
         for file in house.sources where Self.slices.contains(file.target) {
             let isData = file.inside.hasPrefix("Store/") || file.inside.hasPrefix("Providers/Sandbox")
             guard !isData else { continue }
-            let found = file.lines.first { $0.firstMatch(of: statement) != nil }
+            let found = file.lines.first { line in
+                line.hasAny("SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ")
+                    && line.firstMatch(of: statement) != nil
+            }
             #expect(found == nil, "\(file.path) has SQL outside Store/: \(found ?? "")")
         }
     }
@@ -132,9 +135,10 @@ struct HouseRulesTests {
         let libraries: Set = ["Telemetry", "Resilience", "RateLimiting", "Caching"]
         for file in house.sources where !libraries.contains(file.target) {
             let found = file.code.first {
-                $0.firstMatch(
-                    of: #/\b(public|open) (let|var|func|struct|class|enum|actor|protocol|init|extension|static)/#)
-                    != nil
+                $0.hasAny("public ", "open ")
+                    && $0.firstMatch(
+                        of: #/\b(public|open) (let|var|func|struct|class|enum|actor|protocol|init|extension|static)/#)
+                        != nil
             }
             #expect(found == nil, "\(file.path): use package instead of public")
         }
@@ -175,6 +179,7 @@ struct HouseRulesTests {
     private static func functions(in file: House.File) -> [(name: String, length: Int)] {
         var found: [(String, Int)] = []
         for (start, line) in file.lines.enumerated() {
+            guard line.hasAny("func ", "init") else { continue }
             guard let match = line.firstMatch(of: #/^( *)(?:[@a-z(): ]+ )?(func|init)\b ?([^(<]*)/#) else { continue }
             if line.hasSuffix("}") { continue }
             let close = match.1 + "}"
@@ -198,9 +203,16 @@ struct HouseRulesTests {
 
     @Test func `sharp tools stay in their drawers`() throws {
         for (word, files) in Self.guarded {
+            // The longest run of plain characters, which tells most lines apart at once.
+            let special: Set<Character> = Set("\\b()[]^|?:.{")
+            var pieces: [String] = [""]
+            for character in word {
+                if special.contains(character) { pieces.append("") } else { pieces[pieces.count - 1].append(character) }
+            }
+            let plain = pieces.max { $0.count < $1.count } ?? ""
             let word = try Regex(word)
             for file in house.sources where !files.contains(file.path) {
-                let found = file.code.first { $0.firstMatch(of: word) != nil }
+                let found = file.code.first { $0.has(plain) && $0.firstMatch(of: word) != nil }
                 #expect(found == nil, "\(file.path): \(found ?? "")")
             }
         }
@@ -210,6 +222,7 @@ struct HouseRulesTests {
         let vague = #/\b(?:struct|class|enum|actor|protocol) \w*(?:Manager|Helper|Util|Utils|Common|Base|Impl)\b/#
         for file in house.sources {
             for line in file.code {
+                guard line.hasAny("struct ", "class ", "enum ", "actor ", "protocol ") else { continue }
                 guard let match = line.firstMatch(of: #/\b(?:struct|class|enum|actor|protocol) (\w+)/#) else {
                     continue
                 }
@@ -239,7 +252,9 @@ struct HouseRulesTests {
                 !path.hasPrefix(".build/"), !path.hasPrefix(".git/"),
                 let text = try? String(contentsOf: house.root.appending(path: path), encoding: .utf8)
             else { continue }
-            #expect(text.firstMatch(of: suspicious) == nil, "\(path)")
+            let isSuspicious =
+                text.hasAny("/home", "/root", "/work", "/Users") && text.firstMatch(of: suspicious) != nil
+            #expect(!isSuspicious, "\(path)")
         }
     }
 }

@@ -32,6 +32,7 @@ package final class TestPostgres: Sendable {
     package static var isInstalled: Bool { programs != nil }
 
     package let port: Int
+    private let options: String
     private let directory: TestDirectory
     private let guardian: Mutex<Process>
     private let number = Atomic(0)
@@ -41,6 +42,10 @@ package final class TestPostgres: Sendable {
         return versions.compactMap { Int($0) }.max().map { "/usr/lib/postgresql/\($0)/bin" }
     }()
 
+    /// Postgres refuses to be root.
+    private static let user =
+        getuid() == 0 ? "setpriv --reuid=postgres --regid=postgres --clear-groups " : ""
+
     /// `settings` are passed on, such as `-c fsync=off`.
     package init(settings: String = "") throws {
         guard let programs = Self.programs else {
@@ -48,21 +53,21 @@ package final class TestPostgres: Sendable {
         }
         directory = try TestDirectory()
         port = Int.random(in: 20_000...60_000)
-        // Postgres refuses to be root. The shell ends the server when our end of its input closes, however we end.
-        let isRoot = getuid() == 0
-        let user = isRoot ? "setpriv --reuid=postgres --regid=postgres --clear-groups " : ""
+        options =
+            "-p \(port) -k '\(directory.path)' -c listen_addresses=127.0.0.1 -c max_connections=300 "
+            + "-c log_min_messages=fatal \(settings)"
+        let user = Self.user
+        // The shell ends the server when our end of its input closes, however we end.
         let script = """
             set -e
             cd '\(directory.path)'
-            \(isRoot ? "chown postgres ." : "")
+            \(user.isEmpty ? "" : "chown postgres .")
             \(user)\(programs)/initdb -D data -U vitrine -A trust --no-sync >initdb.log
-            \(user)\(programs)/postgres -D data -p \(port) -k '\(directory.path)' -c listen_addresses=127.0.0.1 \
-                -c max_connections=300 -c log_min_messages=fatal \(settings) >server.log 2>&1 &
-            server=$!
-            echo started
-            cat >/dev/null || true
-            kill -INT $server
-            wait $server
+            start() { \(user)\(programs)/postgres -D data \(options) >>server.log 2>&1 & }
+            stop() { \(user)\(programs)/pg_ctl -D data -m immediate stop >/dev/null 2>&1 || true; }
+            start
+            while read -r command; do $command; done
+            stop
             """
         let process = Process()
         process.executableURL = URL(filePath: "/bin/bash")
@@ -100,7 +105,24 @@ package final class TestPostgres: Sendable {
         return process.terminationStatus
     }
 
-    /// Ends the server's processes as a crash would, and starts it again.
+    /// Ends the server as a crash would.
+    package func crash() throws { try tell("stop", until: { try psql("postgres", "SELECT 1") != 0 }) }
+
+    /// Starts it again on its port.
+    package func restart() throws { try tell("start", until: { try psql("postgres", "SELECT 1") == 0 }) }
+
+    private func tell(_ command: String, until isDone: () throws -> Bool) throws {
+        guardian.withLock { process in
+            (process.standardInput as? Pipe)?.fileHandleForWriting.write(Data("\(command)\n".utf8))
+        }
+        let end = ContinuousClock.now + .seconds(60)
+        while try !isDone() {
+            guard ContinuousClock.now < end else { throw Failure(.timedOut, "Postgres did not \(command).") }
+            Thread.sleep(forTimeInterval: 0.1)
+        }
+    }
+
+    /// Ends the server for good.
     package func stop() {
         guardian.withLock { process in
             (process.standardInput as? Pipe)?.fileHandleForWriting.closeFile()

@@ -38,6 +38,15 @@ enum ProductStore {
         return try completed(connection.all(sql, numbered), .withVariants, in: connection).first?.product
     }
 
+    /// Products by number, drafts included.
+    static func batch(after number: Int64, limit: Int, in connection: Connection) throws -> [Numbered] {
+        let sql: SQL = """
+            SELECT \(columns) FROM products p WHERE p.number > \(number) AND p.deleted_at IS NULL
+            ORDER BY p.number LIMIT \(limit)
+            """
+        return try completed(connection.all(sql, numbered), .withVariants, in: connection)
+    }
+
     static func find(handle: String, in connection: Connection) throws -> Product? {
         let sql: SQL =
             "SELECT \(columns) FROM products p WHERE p.handle = \(handle) AND p.deleted_at IS NULL\(connection.forUpdate)"

@@ -138,6 +138,8 @@ private final class ExchangeHandler: ChannelInboundHandler {
     private var body: [UInt8] = []
 
     func begin(_ exchange: Exchange, _ promise: EventLoopPromise<ShopClient.Reply>, on channel: any Channel) {
+        // A connection that has ended tells nobody any more.
+        guard channel.isActive else { return promise.fail(ChannelError.ioOnClosedChannel) }
         self.promise = promise
         head = nil
         body = []

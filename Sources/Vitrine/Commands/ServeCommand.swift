@@ -24,6 +24,7 @@ struct ServeCommand: AsyncParsableCommand {
     func run() async throws {
         let configuration = try location.configuration()
         Terminal.bootstrapLogging(configuration.logLevel)
+        FileLimit.raise()
         let shop = try await Shop.open(configuration)
         if let secret = try await shop.identity.administratorKeyAtFirstStart() {
             Terminal.say("The administrator's API key, shown only now: \(secret)")
