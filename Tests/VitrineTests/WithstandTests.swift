@@ -20,16 +20,18 @@ private final class Fleet: Sendable {
     private let database: String?
     let key: String
 
-    private static let environment = ["VITRINE_RESERVATION_TTL": "2"]
+    private let environment: [String: String]
 
-    init(_ engine: TestEngine) async throws {
+    /// `timeToPay` is in seconds: after that an order that nobody paid is given up.
+    init(_ engine: TestEngine, timeToPay: Int) async throws {
+        environment = ["VITRINE_RESERVATION_TTL": String(timeToPay)]
         directory = try TestDirectory()
         database = try engine.freshDatabase()
         var started: [Member] = []
         var key = ""
         for _ in 0..<(engine == .sqlite ? 1 : 3) {
             let (process, address, shown) = try await VitrineProcess.serve(
-                directory.path, database: database, environment: Self.environment)
+                directory.path, database: database, environment: environment)
             started.append(Member(process: process, address: address))
             if !shown.isEmpty { key = shown }
         }
@@ -49,7 +51,7 @@ private final class Fleet: Sendable {
         old.process.kill()
         _ = try await old.process.exitStatus()
         let (process, _, _) = try await VitrineProcess.serve(
-            directory.path, database: database, port: old.address.port, environment: Self.environment)
+            directory.path, database: database, port: old.address.port, environment: environment)
         members.withLock { $0[place].process = process }
     }
 
@@ -146,7 +148,7 @@ struct WithstandTests {
 
     @Test(arguments: TestEngine.available)
     func `ten units are sold once, whatever crowds, expires and crashes`(engine: TestEngine) async throws {
-        let fleet = try await Fleet(engine)
+        let fleet = try await Fleet(engine, timeToPay: 2)
         let product = try await stock(fleet, units: [4, 3, 3])
         let buyers = Self.isLong ? 2_000 : 400
         let replies: [ShopClient.Reply] = try await withThrowingTaskGroup(of: ShopClient.Reply?.self) { group in
@@ -189,7 +191,7 @@ struct WithstandTests {
 
     @Test(arguments: TestEngine.available)
     func `an order is placed once, however often it is sent and whoever dies`(engine: TestEngine) async throws {
-        let fleet = try await Fleet(engine)
+        let fleet = try await Fleet(engine, timeToPay: 600)
         _ = try await stock(fleet, units: [1_000_000])
         let (orders, kills) = Self.isLong ? (10_000, 100) : (300, 5)
         let answers: [(key: String, reply: ShopClient.Reply)] = try await withThrowingTaskGroup(
