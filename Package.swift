@@ -30,6 +30,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 func room(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
@@ -63,7 +64,11 @@ let shop: [Target] = [
     room("Catalog", ["Jobs", "Kernel", "Persistence", "Web"]),
     room("Inventory", ["Jobs", "Kernel", "Persistence", "Web"]),
     room("Customers", ["Jobs", "Kernel", "Persistence", "Web"]),
-    room("Payments", ["Jobs", "Kernel", "Persistence", "Resilience", "Web", logging]),
+    room(
+        "Payments",
+        [
+            "Jobs", "Kernel", "Persistence", "Resilience", "Web", asyncHTTPClient, crypto, logging, nioCore, nioHTTP1,
+        ]),
     room(
         "Ordering", ["Catalog", "Customers", "Inventory", "Jobs", "Kernel", "Payments", "Persistence", "Web", logging]),
 ]
@@ -91,8 +96,8 @@ let support: [Target] = [
     .target(
         name: "TestSupport",
         dependencies: [
-            "Identity", "Inventory", "Kernel", "Ordering", "Persistence", "Vitrine", "Web", httpTypes, hummingbird,
-            logging, nioCore, nioEmbedded,
+            "Identity", "Inventory", "Kernel", "Ordering", "Payments", "Persistence", "Vitrine", "Web", asyncHTTPClient,
+            httpTypes, hummingbird, logging, nioCore, nioEmbedded,
         ],
         path: "Tests/TestSupport",
         swiftSettings: testSettings)
@@ -120,6 +125,7 @@ let package = Package(
         .library(name: "Resilience", targets: ["Resilience"]),
     ],
     dependencies: [
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.1", traits: []),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),

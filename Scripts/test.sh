@@ -18,7 +18,8 @@ echo "== OpenAPI document"
 # A reader of other people's making, in a virtual environment of its own.
 venv=.build/venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check 'openapi-spec-validator==0.9.0' || exit 1
+"$venv/bin/pip" install --quiet --disable-pip-version-check \
+    'openapi-spec-validator==0.9.0' 'localstripe==1.15.10' || exit 1
 if "$venv/bin/python" -c '
 import json, subprocess
 from openapi_spec_validator import validate

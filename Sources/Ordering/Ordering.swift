@@ -37,6 +37,7 @@ package struct OrderingModule: Sendable {
     let carts: EditCart
     let placing: PlaceOrder
     let placingOnce: PlaceOrderOnce
+    let hearing: HearOfPayment
     let privacy: ProtectPrivacy
     let fulfilling: FulfilOrder
     let changing: ChangeOrder
@@ -60,6 +61,7 @@ package struct OrderingModule: Sendable {
             database: database, inventory: inventory, customers: customers, payments: payments, carts: carts,
             quotes: quotes, outbox: jobs.outbox, clock: clock, timeToPay: settings.reservationTimeToLive)
         placingOnce = PlaceOrderOnce(database: database, placing: placing, payments: payments)
+        hearing = HearOfPayment(database: database, placing: placing, payments: payments)
         privacy = ProtectPrivacy(customers: customers, outbox: jobs.outbox)
         fulfilling = FulfilOrder(placing: placing, inventory: inventory, outbox: jobs.outbox, clock: clock)
         changing = ChangeOrder(placing: placing, payments: payments, outbox: jobs.outbox, clock: clock)

@@ -13,23 +13,28 @@ package struct PaymentsModule: Sendable {
     let database: Database
     let clock: WallClock
     let outbox: Outbox
-    private let provider: any PaymentProvider
+    private let providers: PaymentProviders
     private let authorization: AuthorizePayment
     private let settlement: SettlePayments
 
     /// After so long without an answer an authorisation has failed, and its outcome must be asked for.
     package static let authorizationTimeMax = AuthorizePayment.longest
 
-    package init(database: Database, jobs: JobsModule, clock: WallClock) {
+    /// New payments go to `stripe` where it is given, else to the sandbox; older ones stay with whom they were opened.
+    package init(
+        database: Database, jobs: JobsModule, clock: WallClock, stripe: StripeSettings? = nil
+    ) {
         let logger = Logger(label: "vitrine.payments")
-        let provider = SandboxProvider(database: database, clock: clock, sleep: { try await Task.sleep(for: $0) })
+        let sandbox = SandboxProvider(database: database, clock: clock, sleep: { try await Task.sleep(for: $0) })
+        let current: any PaymentProvider = stripe.map { StripeProvider($0) } ?? sandbox
+        let providers = PaymentProviders(current: current, others: [sandbox])
         self.database = database
         self.clock = clock
-        self.provider = provider
+        self.providers = providers
         outbox = jobs.outbox
-        authorization = AuthorizePayment(provider: provider, logger: logger)
+        authorization = AuthorizePayment(database: database, providers: providers, logger: logger)
         settlement = SettlePayments(
-            database: database, provider: provider, outbox: jobs.outbox, clock: clock, logger: logger)
+            database: database, providers: providers, outbox: jobs.outbox, clock: clock, logger: logger)
     }
 
     package static let migrations = PaymentsMigrations.all
@@ -47,8 +52,9 @@ package struct PaymentsModule: Sendable {
     ) throws -> Payment {
         let now = clock.now()
         var payment = Payment(
-            id: .make(at: now), order: order, provider: provider.name, method: method, amount: amount, capture: capture,
-            status: .pending, refunded: .zero(amount.currency), createdAt: now, updatedAt: now)
+            id: .make(at: now), order: order, provider: providers.current.name, method: method, amount: amount,
+            capture: capture, status: .pending, refunded: .zero(amount.currency), createdAt: now, updatedAt: now)
+        payment.providerReference = providers.current.reference(of: payment.idempotencyKey)
         if case .external(let reference) = method {
             payment.status = .captured
             payment.providerReference = reference
@@ -62,12 +68,13 @@ package struct PaymentsModule: Sendable {
         guard var payment = try PaymentStore.find(id, in: transaction) else { throw PaymentsError.notFound }
         // Two may have asked; the one that comes later with less knowledge changes nothing.
         guard payment.status.isOpen else { return payment }
+        payment.action = nil
         switch outcome {
         case .authorized(let reference): (payment.status, payment.providerReference) = (.authorized, reference)
         case .captured(let reference): (payment.status, payment.providerReference) = (.captured, reference)
         case .declined(let reason): (payment.status, payment.declineReason) = (.declined, reason)
-        case .requiresAction(let reference, let url):
-            (payment.status, payment.providerReference, payment.actionURL) = (.requiresAction, reference, url)
+        case .requiresAction(let reference, let action):
+            (payment.status, payment.providerReference, payment.action) = (.requiresAction, reference, action)
         case .unknown: payment.status = .unknown
         case .notFound: return payment
         }
@@ -97,9 +104,11 @@ package struct PaymentsModule: Sendable {
             let left = try payment.amount.subtracting(payment.refunded)
             if !left.isZero { _ = try intendRefund(left, of: id, reason: reason, in: transaction) }
             return
-        case .pending, .unknown: payment.status = .cancelled
+        // What the provider knows of must be closed there, or it could still be paid.
+        case .pending, .unknown: payment.status = payment.providerReference == nil ? .cancelled : .voidPending
         case .voidPending, .voided, .declined, .cancelled: return
         }
+        payment.action = nil
         payment.updatedAt = clock.now()
         try PaymentStore.update(payment, in: transaction)
     }
@@ -144,7 +153,22 @@ package struct PaymentsModule: Sendable {
     /// The customer took the second step.
     package func completeAction(_ payment: Payment, succeeded: Bool) async throws -> PaymentOutcome {
         guard let reference = payment.providerReference else { return .unknown }
-        return try await provider.completeAction(reference: reference, succeeded: succeeded)
+        return try await providers.provider(payment.provider).completeAction(
+            reference: reference, succeeded: succeeded)
+    }
+
+    /// The payment that a provider's notification is about; `nil` where it is about something that is not ours.
+    ///
+    /// A notification is only a hint: what became of the payment is asked of the provider.
+    /// - Throws: ``PaymentsError/unsignedNotification``, ``PaymentsError/unknownProvider(_:)``.
+    package func payment(
+        notifiedBy provider: String, _ body: [UInt8], signature: String?
+    ) async throws -> Payment? {
+        let source = try providers.provider(provider)
+        guard let reference = try source.reference(notifiedBy: body, signature: signature, at: clock.now()) else {
+            return nil
+        }
+        return try await database.read { try PaymentStore.find(provider: provider, reference: reference, in: $0) }
     }
 
     /// Carries out what was decided. What fails is tried again by the chore.

@@ -83,7 +83,8 @@ struct House {
         "nioCore": "NIOCore", "nioPosix": "NIOPosix",
         "nioHTTP1": "NIOHTTP1", "nioHTTPTypes": "NIOHTTPTypes", "nioEmbedded": "NIOEmbedded", "logging": "Logging",
         "lifecycle": "ServiceLifecycle",
-        "signals": "UnixSignals", "crypto": "Crypto", "arguments": "ArgumentParser",
+        "signals": "UnixSignals",
+        "asyncHTTPClient": "AsyncHTTPClient", "crypto": "Crypto", "arguments": "ArgumentParser",
     ]
 }
 

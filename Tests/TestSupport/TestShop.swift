@@ -37,12 +37,15 @@ package struct TestShop: Sendable {
     private let silent = Silence()
     private let responder: any HTTPResponder<APIContext>
 
-    package init(clock: TestClock = TestClock()) async throws {
+    package init(
+        clock: TestClock = TestClock(), configure: (inout Configuration) -> Void = { _ in }
+    ) async throws {
         self.clock = clock
         directory = try TestDirectory()
         var configuration = try Configuration(environment: [:])
         configuration.dataDirectory = directory.path
         configuration.databaseURL = try TestEngine.current.freshDatabase()
+        configure(&configuration)
         shop = try await Shop.open(configuration, clock: clock.wall)
         key = try await shop.identity.administratorKeyAtFirstStart() ?? ""
         responder = shop.makeResponder()
@@ -51,9 +54,10 @@ package struct TestShop: Sendable {
     /// Opens a shop for the length of a test, and checks its books at the end: a test that leaves stock, reservations
     /// or the ledger at odds has found something, whatever it was about.
     package static func run(
-        clock: TestClock = TestClock(), _ test: (TestShop) async throws -> Void
+        clock: TestClock = TestClock(), configure: (inout Configuration) -> Void = { _ in },
+        _ test: (TestShop) async throws -> Void
     ) async throws {
-        let shop = try await TestShop(clock: clock)
+        let shop = try await TestShop(clock: clock, configure: configure)
         do {
             try await test(shop)
             let faults = try await shop.shop.database.read { connection in

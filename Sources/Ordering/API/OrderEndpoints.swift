@@ -9,6 +9,7 @@ package import Web
 extension OrderingModule {
     package var endpoints: [Endpoint] {
         cartEndpoints + orderEndpoints + returnEndpoints + ledgerEndpoints + privacyEndpoints
+            + paymentEndpoints
     }
 
     private var orderEndpoints: [Endpoint] {

@@ -17,6 +17,7 @@ package struct PaymentBody: WireBody {
     let capture: CaptureMode
     let declineReason: DeclineReason?
     let actionURL: String?
+    let clientSecret: String?
     let createdAt: Timestamp
 
     package static let schema = Schema.object(
@@ -25,6 +26,9 @@ package struct PaymentBody: WireBody {
         .required("amount", \.amount, .money), .required("refunded", \.refunded, .money),
         .required("capture", \.capture, .word), .optional("decline_reason", \.declineReason, .word),
         .optional("action_url", \.actionURL, .string(format: "uri"), "Where the customer must go for the second step."),
+        .optional(
+            "client_secret", \.clientSecret, .string(),
+            "With what the provider's own script takes the second step, where there is no page to go to."),
         .required("created_at", \.createdAt, .timestamp))
 }
 
@@ -33,7 +37,7 @@ extension PaymentBody {
         self.init(
             id: payment.id, order: payment.order, status: payment.status, amount: payment.amount,
             refunded: payment.refunded, capture: payment.capture, declineReason: payment.declineReason,
-            actionURL: payment.status == .requiresAction ? payment.actionURL : nil, createdAt: payment.createdAt)
+            actionURL: payment.action?.url, clientSecret: payment.action?.clientSecret, createdAt: payment.createdAt)
     }
 }
 

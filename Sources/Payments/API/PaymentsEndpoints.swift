@@ -26,6 +26,9 @@ extension ProblemType {
     package static let paymentState = ProblemType(
         "payment-state", 409, "The payment does not allow this step now",
         "`payment_status` says where it stands.")
+    package static let unsignedNotification = ProblemType(
+        "unsigned-notification", 400, "The notification does not come from the provider",
+        "Check the signing secret in the settings, and the clocks of both sides.")
 }
 
 extension PaymentsError: ProblemConvertible {
@@ -41,6 +44,9 @@ extension PaymentsError: ProblemConvertible {
         case .notCapturable(let status):
             Problem(.paymentState, "A payment that is \(status.rawValue) cannot be captured.")
                 .with("payment_status", .string(status.rawValue))
+        case .unknownProvider(let name): Problem(.notFound, "There is no payment provider \(name.prefix(40)) here.")
+        case .unsignedNotification:
+            Problem(.unsignedNotification, "The signature is missing, does not fit the body, or is too old.")
         }
     }
 }

@@ -16,8 +16,8 @@ package struct Payment: Sendable {
     /// The provider's own identifier, once there is one.
     package internal(set) var providerReference: String?
     package internal(set) var declineReason: DeclineReason?
-    /// Where the customer must go for a second step.
-    package internal(set) var actionURL: String?
+    /// How the customer takes a second step, while one is asked for.
+    package internal(set) var action: PaymentAction?
     package internal(set) var refunded: Money
     package let createdAt: Timestamp
     package internal(set) var updatedAt: Timestamp
@@ -60,7 +60,7 @@ package enum PaymentStatus: String, CaseIterable, Sendable {
     case cancelled
 
     /// Whether it may still turn out either way.
-    var isOpen: Bool {
+    package var isOpen: Bool {
         switch self {
         case .pending, .requiresAction, .unknown, .cancelled: true
         case .authorized, .capturePending, .captured, .voidPending, .voided, .declined: false
@@ -75,6 +75,21 @@ package enum DeclineReason: String, CaseIterable, Sendable {
     case fraudSuspected = "fraud_suspected"
     case authenticationFailed = "authentication_failed"
     case invalidMethod = "invalid_method"
+    /// Cancelled at the provider.
+    case cancelled
+}
+
+/// A second step that the customer must take, as with 3-D Secure.
+package struct PaymentAction: Hashable, Sendable {
+    /// Where the customer must go.
+    package let url: String?
+    /// With what the provider's own script takes the step, where there is no page to go to.
+    package let clientSecret: String?
+
+    package init(url: String?, clientSecret: String? = nil) {
+        self.url = url
+        self.clientSecret = clientSecret
+    }
 }
 
 /// What is known after asking a provider.
@@ -82,10 +97,10 @@ package enum PaymentOutcome: Hashable, Sendable {
     case authorized(reference: String)
     case captured(reference: String)
     case declined(DeclineReason)
-    case requiresAction(reference: String, url: String)
+    case requiresAction(reference: String, PaymentAction)
     /// No answer, or none that says whether money moved.
     case unknown
-    /// The provider has never heard of this payment.
+    /// The provider has never been asked for this money.
     case notFound
 }
 
@@ -113,4 +128,7 @@ package enum PaymentsError: Error, Equatable {
     case refundTooLarge(available: Money)
     case notRefundable(PaymentStatus)
     case notCapturable(PaymentStatus)
+    case unknownProvider(String)
+    /// A notification that its provider has not signed, or too long ago.
+    case unsignedNotification
 }

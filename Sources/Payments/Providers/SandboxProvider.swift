@@ -16,7 +16,12 @@ struct SandboxProvider: PaymentProvider {
     /// How long a slow card takes; within the deadline of an authorisation.
     static let slowness = Duration.seconds(2)
 
-    func authorize(_ request: AuthorizationRequest) async throws -> PaymentOutcome {
+    func reference(of key: String) -> String? { "sandbox_" + key }
+
+    /// Nothing to announce: the reference follows from the key.
+    func open(_ request: AuthorizationRequest) async throws -> String { "sandbox_" + request.key }
+
+    func authorize(_ request: AuthorizationRequest, reference: String) async throws -> PaymentOutcome {
         let behaviour = SandboxCard.behaviour(token: request.token, amount: request.amount)
         switch behaviour {
         case .stall:
@@ -62,19 +67,29 @@ struct SandboxProvider: PaymentProvider {
         }
     }
 
-    func find(key: String) async throws -> PaymentOutcome {
-        try await database.read { try Self.find(key, in: $0) ?? .notFound }
+    func find(reference: String) async throws -> PaymentOutcome {
+        try await database.read { try Self.find(Self.key(of: reference), in: $0) ?? .notFound }
     }
 
-    func capture(reference: String, amount: Money, key: String) async throws {
+    func capture(reference: String, amount: Money) async throws {
         try await move(reference, from: [.authorized, .captured], to: .captured)
     }
 
-    func void(reference: String, key: String) async throws {
+    func void(reference: String) async throws {
+        // Nobody may ask for money under this reference any more, even if nobody has yet.
+        let now = clock.now()
+        _ = try await database.write { transaction in
+            try transaction.execute(
+                """
+                INSERT INTO sandbox_charges (key, amount, currency, state, capture, created_at)
+                VALUES (\(Self.key(of: reference)), 0, 'XXX', \(SandboxState.voided.rawValue), 'manual', \(now))
+                ON CONFLICT DO NOTHING
+                """)
+        }
         try await move(reference, from: [.authorized, .requiresAction, .voided], to: .voided)
     }
 
-    func refund(reference: String, amount: Money, key: String) async throws {
+    func refund(reference: String, amount: Money, key: String, isRepeated: Bool) async throws {
         try await database.write { transaction in
             let charge = try transaction.first(
                 "SELECT amount, state FROM sandbox_charges WHERE key = \(Self.key(of: reference))"
@@ -125,7 +140,6 @@ struct SandboxProvider: PaymentProvider {
         case requiresAction = "requires_action"
     }
 
-    private static func reference(of key: String) -> String { "sandbox_" + key }
     private static func key(of reference: String) -> String { String(reference.dropFirst("sandbox_".count)) }
 
     private static func find(_ key: String, in connection: Connection) throws -> PaymentOutcome? {
@@ -133,14 +147,14 @@ struct SandboxProvider: PaymentProvider {
             (try $0.next(String.self), try $0.next(String?.self))
         }
         guard let (text, reason) = found else { return nil }
-        let reference = reference(of: key)
+        let reference = "sandbox_" + key
         switch SandboxState(rawValue: text) {
         case .authorized: return .authorized(reference: reference)
         case .captured: return .captured(reference: reference)
         case .requiresAction:
-            return .requiresAction(reference: reference, url: "https://sandbox.invalid/3ds/\(reference)")
+            return .requiresAction(reference: reference, PaymentAction(url: "https://sandbox.invalid/3ds/\(reference)"))
         case .declined: return .declined(reason.flatMap(DeclineReason.init(rawValue:)) ?? .cardDeclined)
-        case .voided, nil: return .declined(.cardDeclined)
+        case .voided, nil: return .declined(.cancelled)
         }
     }
 }

@@ -6,7 +6,7 @@ internal import Persistence
 enum PaymentStore {
     private static let columns: SQL = """
         id, order_id, provider, method_kind, method, amount, currency, capture, status, provider_reference,
-        decline_reason, action_url, refunded, created_at, updated_at
+        decline_reason, action_url, action_secret, refunded, created_at, updated_at
         """
 
     static func find(_ id: PaymentID, in connection: Connection) throws -> Payment? {
@@ -17,13 +17,40 @@ enum PaymentStore {
         try connection.all("SELECT \(columns) FROM payments WHERE order_id = \(order) ORDER BY id", payment)
     }
 
-    /// Captures and voids that are decided and not carried out.
-    static func intended(limit: Int, in connection: Connection) throws -> [Payment] {
+    static func find(provider: String, reference: String, in connection: Connection) throws -> Payment? {
+        try connection.first(
+            """
+            SELECT \(columns) FROM payments
+            WHERE provider = \(provider) AND provider <> 'sandbox' AND provider_reference = \(reference)
+            """, payment)
+    }
+
+    /// Captures and voids that are decided and not carried out, and that nobody is at work on.
+    static func intended(at time: Timestamp, limit: Int, in connection: Connection) throws -> [Payment] {
         try connection.all(
             """
             SELECT \(columns) FROM payments WHERE status IN ('capture_pending', 'void_pending')
-            ORDER BY updated_at LIMIT \(limit)
+            AND (attempt_until IS NULL OR attempt_until < \(time)) ORDER BY updated_at LIMIT \(limit)
             """, payment)
+    }
+
+    /// Takes an intended step in hand until a time, so that no two carry it out at once.
+    ///
+    /// - Returns: `false` where another has it in hand or it is done.
+    static func take(
+        _ payment: Payment, at time: Timestamp, until: Timestamp, in transaction: Transaction
+    ) throws -> Bool {
+        try transaction.execute(
+            """
+            UPDATE payments SET attempt_until = \(until) WHERE id = \(payment.id) AND status = \(payment.status)
+            AND (attempt_until IS NULL OR attempt_until < \(time))
+            """) == 1
+    }
+
+    /// Writes down the provider's reference of a payment that has none.
+    static func setReference(_ reference: String, of id: PaymentID, in transaction: Transaction) throws {
+        try transaction.execute(
+            "UPDATE payments SET provider_reference = \(reference) WHERE id = \(id) AND provider_reference IS NULL")
     }
 
     static func insert(_ payment: Payment, in transaction: Transaction) throws {
@@ -33,8 +60,8 @@ enum PaymentStore {
             INSERT INTO payments (\(columns))
             VALUES (\(payment.id), \(payment.order), \(payment.provider), \(kind), \(method),
                 \(payment.amount.thousandths), \(payment.amount.currency), \(payment.capture), \(payment.status),
-                \(payment.providerReference), \(payment.declineReason), \(payment.actionURL),
-                \(payment.refunded.thousandths), \(payment.createdAt), \(payment.updatedAt))
+                \(payment.providerReference), \(payment.declineReason), \(payment.action?.url),
+                \(payment.action?.clientSecret), \(payment.refunded.thousandths), \(payment.createdAt), \(payment.updatedAt))
             """)
     }
 
@@ -42,8 +69,8 @@ enum PaymentStore {
         try transaction.send(
             """
             UPDATE payments SET status = \(payment.status), provider_reference = \(payment.providerReference),
-                decline_reason = \(payment.declineReason), action_url = \(payment.actionURL),
-                refunded = \(payment.refunded.thousandths), updated_at = \(payment.updatedAt)
+                decline_reason = \(payment.declineReason), action_url = \(payment.action?.url),
+                action_secret = \(payment.action?.clientSecret), refunded = \(payment.refunded.thousandths), updated_at = \(payment.updatedAt)
             WHERE id = \(payment.id)
             """)
     }
@@ -56,10 +83,11 @@ enum PaymentStore {
         let currency: Currency = try row.next()
         let (capture, status): (CaptureMode, PaymentStatus) = (try row.next(), try row.next())
         let (reference, reason): (String?, DeclineReason?) = (try row.next(), try row.next())
-        let url: String? = try row.next()
+        let (url, secret): (String?, String?) = (try row.next(), try row.next())
         return Payment(
             id: id, order: order, provider: provider, method: method, amount: Money(thousandths: amount, currency),
-            capture: capture, status: status, providerReference: reference, declineReason: reason, actionURL: url,
+            capture: capture, status: status, providerReference: reference, declineReason: reason,
+            action: url == nil && secret == nil ? nil : PaymentAction(url: url, clientSecret: secret),
             refunded: Money(thousandths: try row.next(), currency), createdAt: try row.next(), updatedAt: try row.next()
         )
     }
@@ -90,9 +118,27 @@ enum PaymentStore {
         try connection.all("SELECT \(refundColumns) FROM refunds WHERE order_id = \(order) ORDER BY id", refund)
     }
 
-    static func intendedRefunds(limit: Int, in connection: Connection) throws -> [Refund] {
+    static func intendedRefunds(at time: Timestamp, limit: Int, in connection: Connection) throws -> [Refund] {
         try connection.all(
-            "SELECT \(refundColumns) FROM refunds WHERE status = 'pending' ORDER BY id LIMIT \(limit)", refund)
+            """
+            SELECT \(refundColumns) FROM refunds WHERE status = 'pending'
+            AND (attempt_until IS NULL OR attempt_until < \(time)) ORDER BY id LIMIT \(limit)
+            """, refund)
+    }
+
+    /// Takes a pending refund in hand until a time.
+    ///
+    /// - Returns: how often it has been taken in hand, this time included; `nil` where another has it or it is done.
+    static func take(
+        _ refund: RefundID, at time: Timestamp, until: Timestamp, in transaction: Transaction
+    ) throws -> Int? {
+        try transaction.first(
+            """
+            UPDATE refunds SET attempt_until = \(until), attempts = attempts + 1
+            WHERE id = \(refund) AND status = 'pending' AND (attempt_until IS NULL OR attempt_until < \(time))
+            RETURNING attempts
+            """
+        ) { try $0.next() }
     }
 
     private static func refund(_ row: inout Row) throws -> Refund {

@@ -57,6 +57,16 @@ enum PaymentsMigrations {
                 amount INTEGER NOT NULL
             ) STRICT;
             CREATE INDEX sandbox_refunds_by_charge ON sandbox_refunds (charge);
-            """)
+            """),
+        Migration(
+            "payments-0002-providers", .expand,
+            """
+            ALTER TABLE payments ADD COLUMN action_secret TEXT;
+            ALTER TABLE payments ADD COLUMN attempt_until INTEGER;
+            ALTER TABLE refunds ADD COLUMN attempt_until INTEGER;
+            ALTER TABLE refunds ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+            CREATE INDEX payments_by_reference ON payments (provider_reference)
+                WHERE provider <> 'sandbox' AND provider_reference IS NOT NULL;
+            """),
     ]
 }

@@ -2,43 +2,74 @@
 
 internal import Kernel
 internal import Logging
+internal import Persistence
 internal import Resilience
 
 /// Asks a provider for money, outside any transaction, and always comes back with an outcome.
 struct AuthorizePayment: Sendable {
-    let provider: any PaymentProvider
+    let database: Database
+    let providers: PaymentProviders
     let logger: Logger
 
     /// One attempt may take so long.
     static let deadline = Duration.seconds(8)
     static let retry = RetryPolicy(attemptsMax: 2, firstPause: .milliseconds(200))
-    /// Every attempt and pause together, with some room: after this no answer will come any more.
+    /// Everything together may take so long.
+    private static let timeMax = Duration.seconds(18)
+    /// With some room: after this no answer will come any more.
     static let longest = Duration.seconds(20)
 
     func authorize(_ payment: Payment) async -> PaymentOutcome {
         guard case .card(let token) = payment.method else { return .captured(reference: payment.id.rawValue) }
         let request = AuthorizationRequest(
             key: payment.idempotencyKey, amount: payment.amount, token: token, capture: payment.capture)
-        return await outcome(of: payment) { try await provider.authorize(request) }
+        return await outcome(of: payment) { provider in
+            let reference = try await reference(of: payment, request, at: provider)
+            return try await Self.attempts { try await provider.authorize(request, reference: reference) }
+        }
     }
 
     /// Asks what became of a payment whose outcome is not known.
     func resolve(_ payment: Payment) async -> PaymentOutcome {
-        await outcome(of: payment) { try await provider.find(key: payment.idempotencyKey) }
+        // Money is asked for only under a reference that is on disk.
+        guard let reference = payment.providerReference else { return .notFound }
+        return await outcome(of: payment) { provider in
+            try await Self.attempts { try await provider.find(reference: reference) }
+        }
+    }
+
+    /// The provider's reference, on disk.
+    private func reference(
+        of payment: Payment, _ request: AuthorizationRequest, at provider: any PaymentProvider
+    ) async throws -> String {
+        if let known = payment.providerReference { return known }
+        let opened = try await Self.attempts { try await provider.open(request) }
+        // Another attempt may have opened one meanwhile; then that is the one to pay by.
+        return try await database.write { transaction in
+            try PaymentStore.setReference(opened, of: payment.id, in: transaction)
+            return try PaymentStore.find(payment.id, in: transaction)?.providerReference ?? opened
+        }
+    }
+
+    /// Only what says "try again" is tried again here: after silence, asking what happened is better.
+    private static func attempts<Result: Sendable>(
+        _ ask: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
+        try await retry.run(isWorthRetrying: { $0 as? ProviderFault == .temporary }) { _ in
+            try await withDeadline(deadline) { try await ask() }
+        }
     }
 
     private func outcome(
-        of payment: Payment, _ ask: @escaping @Sendable () async throws -> PaymentOutcome
+        of payment: Payment, _ ask: @escaping @Sendable (any PaymentProvider) async throws -> PaymentOutcome
     ) async -> PaymentOutcome {
         do {
-            // Only what says "try again" is tried again here: after silence, asking what happened is better.
-            return try await Self.retry.run(isWorthRetrying: { $0 as? ProviderFault == .temporary }) { _ in
-                try await withDeadline(Self.deadline) { try await ask() }
-            }
+            let provider = try providers.provider(payment.provider)
+            return try await withDeadline(Self.timeMax) { try await ask(provider) }
         } catch {
             logger.warning(
                 "A payment provider gave no usable answer",
-                metadata: ["payment": "\(payment.id)", "provider": "\(provider.name)", "error": "\(error)"])
+                metadata: ["payment": "\(payment.id)", "provider": "\(payment.provider)", "error": "\(error)"])
             return .unknown
         }
     }

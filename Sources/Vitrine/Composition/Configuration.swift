@@ -4,6 +4,7 @@ internal import Foundation
 internal import Kernel
 package import Logging
 package import Ordering
+package import Payments
 internal import Persistence
 
 /// Every setting of the process.
@@ -34,6 +35,11 @@ package struct Configuration: Sendable {
     package var idleSeconds = 60
     /// Least severe log lines that are written. Default `notice`. Environment: `VITRINE_LOG_LEVEL`.
     package var logLevel = Logger.Level.notice
+    /// The secret key of a Stripe account, which then takes the payments; the sandbox does without. Environment:
+    /// `VITRINE_STRIPE_KEY`, and beside it `VITRINE_STRIPE_SIGNING_SECRET` for notifications to
+    /// `/v1/payments/notifications/stripe`, `VITRINE_STRIPE_RETURN_URL` where customers come back to from their bank's page,
+    /// `VITRINE_STRIPE_ADDRESS` for another server that speaks the same API.
+    package var stripe: StripeSettings?
     /// Carts and reservations; see `OrderingModule.Settings` for units and names.
     package var ordering = OrderingModule.Settings()
 
@@ -50,6 +56,10 @@ package struct Configuration: Sendable {
         VITRINE_IDLE_TIMEOUT     seconds until an idle connection is closed (60)
         VITRINE_RESERVATION_TTL  seconds that an unpaid order holds its stock (900)
         VITRINE_CART_TTL         seconds that an untouched cart lives (2592000)
+        VITRINE_STRIPE_KEY             secret key of a Stripe account that takes the payments (none: a sandbox)
+        VITRINE_STRIPE_SIGNING_SECRET  of the endpoint that Stripe notifies
+        VITRINE_STRIPE_RETURN_URL      where customers come back to from their bank's page
+        VITRINE_STRIPE_ADDRESS         where Stripe's API is (https://api.stripe.com)
         VITRINE_LOG_LEVEL        trace, debug, info, notice, warning, error or critical (notice)
         """
 
@@ -77,6 +87,12 @@ package struct Configuration: Sendable {
         idleSeconds = try number("VITRINE_IDLE_TIMEOUT", 1...3_600, idleSeconds)
         ordering.reservationTimeToLive = .seconds(try number("VITRINE_RESERVATION_TTL", 1...86_400, 900))
         ordering.cartTimeToLive = .seconds(try number("VITRINE_CART_TTL", 60...31_536_000, 2_592_000))
+        if let key = text("VITRINE_STRIPE_KEY") {
+            stripe = StripeSettings(
+                secretKey: key, notificationSecret: text("VITRINE_STRIPE_SIGNING_SECRET"),
+                address: text("VITRINE_STRIPE_ADDRESS") ?? "https://api.stripe.com",
+                returnURL: text("VITRINE_STRIPE_RETURN_URL"))
+        }
         if let name = text("VITRINE_LOG_LEVEL") {
             guard let level = Logger.Level(rawValue: name) else {
                 throw Failure(

@@ -74,7 +74,8 @@ package struct Shop: Sendable {
                 in: transaction)
         }
         customers = CustomersModule(database: database, jobs: jobs, clock: clock)
-        payments = PaymentsModule(database: database, jobs: jobs, clock: clock)
+        payments = PaymentsModule(
+            database: database, jobs: jobs, clock: clock, stripe: configuration.stripe)
         ordering = OrderingModule(
             database: database, jobs: jobs, clock: clock, catalog: catalog, inventory: inventory, customers: customers,
             payments: payments, settings: configuration.ordering)

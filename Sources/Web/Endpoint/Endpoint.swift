@@ -47,6 +47,8 @@ package struct Endpoint: Sendable {
     package var requiresPrecondition = false
     /// Whether the answer holds a secret, which must not be stored readable.
     package var answersSecret = false
+    /// The header that carries a signature of the body, where the caller is known by that.
+    package var signatureHeader: String?
     package var expansions: [String] = []
     package var problems: [ProblemType] = []
     package var isPaged = false
@@ -74,6 +76,8 @@ struct RequestInput: Sendable {
     /// Which of the parameters stand in the path.
     let pathNames: [String]
     let body: [UInt8]
+    /// What the endpoint's ``Endpoint/signatureHeader`` says.
+    let signature: String?
     /// Path and query without the cursor, to which cursors are bound.
     let listAddress: String
     let query: [(name: String, value: String)]
@@ -162,6 +166,24 @@ extension Endpoint {
         endpoint.contentTypes = ["application/x-ndjson"]
         endpoint.bodyBytesMax = bodyBytesMax
         endpoint.timeMax = .seconds(600)
+        return endpoint
+    }
+
+    /// Hears of something from a system that signs what it sends. The body is handed over as it came, because its bytes are
+    /// what is signed.
+    package static func notification<Parameters: WireBody>(
+        _ path: String, _ operationID: String, _ summary: String, signedBy header: String,
+        use handler: @escaping @Sendable (Call, Parameters, [UInt8], _ signature: String?) async throws -> Void
+    ) -> Endpoint {
+        var endpoint = Endpoint(
+            method: .post, path: path, operationID: operationID, summary: summary, parameters: Parameters.schema.form,
+            body: .anyObject, answer: nil, status: 204
+        ) { call, input in
+            try await handler(call, decodeParameters(input), input.body, input.signature)
+            return WireResponse(status: 204)
+        }
+        endpoint.cache = .none
+        endpoint.signatureHeader = header
         return endpoint
     }
 

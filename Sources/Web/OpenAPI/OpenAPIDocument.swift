@@ -126,7 +126,11 @@ package struct OpenAPIDocument {
             let about = "Related things to put inside: \(endpoint.expansions.joined(separator: ", "))."
             parameters.append(standard("expand", "query", false, about, ["type": "string"]))
         }
-        if endpoint.method.changes {
+        if let header = endpoint.signatureHeader {
+            parameters.append(
+                standard(header, "header", true, "The sender's signature of the body.", ["type": "string"]))
+        }
+        if endpoint.method.changes, endpoint.signatureHeader == nil {
             parameters.append(
                 standard(
                     "Idempotency-Key", "header", false,

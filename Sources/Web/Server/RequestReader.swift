@@ -39,8 +39,9 @@ struct RequestReader {
 
     func input(body: [UInt8]) throws -> RequestInput {
         RequestInput(
-            parameters: try parameters(), pathNames: pathParameters.map(\.name), body: body, listAddress: listAddress,
-            query: query, path: path)
+            parameters: try parameters(), pathNames: pathParameters.map(\.name), body: body,
+            signature: endpoint.signatureHeader.flatMap { HTTPField.Name($0) }.flatMap { headers[$0] },
+            listAddress: listAddress, query: query, path: path)
     }
 
     // MARK: Parameters

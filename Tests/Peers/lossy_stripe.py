@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""localstripe without its file, and with a network that loses answers on request.
+
+Says on which port it listens.
+
+POST /_config/loss {"match": "/confirm", "count": 1} does what the next `count` requests ask whose path contains `match`,
+and closes the connection instead of answering; with "early": true it does not do it first. {"share": 0.1} loses that share
+of all answers. Ends when its input does.
+"""
+import os
+import random
+import socket
+import sys
+import threading
+
+from aiohttp import web
+from localstripe import resources, server
+
+resources.Store.dump_to_disk = lambda self: None
+loss = {"match": "", "count": 0, "early": False, "share": 0.0}
+
+
+async def lose(request):
+    loss.update(await request.json())
+    return web.Response()
+
+
+@web.middleware
+async def lossy(request, handler):
+    if request.path.startswith("/_config/"):
+        return await handler(request)
+    chosen = loss["count"] > 0 and loss["match"] in request.path
+    if chosen:
+        loss["count"] -= 1
+    response = web.Response() if chosen and loss["early"] else await handler(request)
+    if chosen or random.random() < loss["share"]:
+        request.transport.abort()
+    return response
+
+
+server.app.router.add_post("/_config/loss", lose)
+server.app.middlewares.insert(0, lossy)
+
+
+def end_with_input():
+    sys.stdin.read()
+    os._exit(0)
+
+
+threading.Thread(target=end_with_input, daemon=True).start()
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+web.run_app(server.app, sock=listener, access_log=None, print=None)
