@@ -64,8 +64,10 @@ package struct PaymentsModule: Sendable {
     }
 
     /// Writes down what a provider said.
-    package func record(_ outcome: PaymentOutcome, for id: PaymentID, in transaction: Transaction) throws -> Payment {
-        guard var payment = try PaymentStore.find(id, in: transaction) else { throw PaymentsError.notFound }
+    package func record(
+        _ outcome: PaymentOutcome, for current: Payment, in transaction: Transaction
+    ) throws -> Payment {
+        var payment = current
         // Two may have asked; the one that comes later with less knowledge changes nothing.
         guard payment.status.isOpen else { return payment }
         payment.action = nil
@@ -132,6 +134,10 @@ package struct PaymentsModule: Sendable {
             createdAt: now)
         try PaymentStore.insert(refund, in: transaction)
         return refund
+    }
+
+    package func find(_ id: PaymentID, in connection: Connection) throws -> Payment? {
+        try PaymentStore.find(id, in: connection)
     }
 
     package func payments(of order: OrderID, in connection: Connection) throws -> [Payment] {

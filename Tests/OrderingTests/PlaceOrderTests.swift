@@ -73,7 +73,7 @@ struct PlaceOrderTests {
         }
     }
 
-    @Test func `money that comes after the order was given up goes back, and nothing is sold`() async throws {
+    @Test func `an order that was given up cannot be paid any more`() async throws {
         try await TestShop.run { shop in
             let (product, _) = try await shop.stocked("A1", 5)
             let id = try await crash(shop, after: .reserving)
@@ -81,9 +81,27 @@ struct PlaceOrderTests {
             shop.clock.advance(by: .seconds(901))
             try await shop.shop.ordering.recover()
             let late = try await shop.shop.ordering.placing.askForMoney(pending)
+            #expect(late == .declined(.cancelled))
             let settled = try await shop.shop.database.write {
                 try shop.shop.ordering.placing.settle(id, late, by: "late", in: $0)
             }
+            #expect(settled.order.state == .cancelled)
+            #expect(try await shop.stock(ofProduct: product.id, sku: "A1") == (5, 0, 0))
+        }
+    }
+
+    @Test func `money that comes while an order is given up goes back, and nothing is sold`() async throws {
+        try await TestShop.run { shop in
+            let (product, _) = try await shop.stocked("A1", 5)
+            let id = try await crash(shop, after: .reserving)
+            let pending = try await payment(of: id, shop)
+            try await shop.shop.database.write { try shop.shop.ordering.placing.expire(id, by: "test", in: $0) }
+            let late = try await shop.shop.ordering.placing.askForMoney(pending)
+            let settled = try await shop.shop.database.write {
+                try shop.shop.ordering.placing.settle(id, late, by: "late", in: $0)
+            }
+            // The void is refused, because there is money to be given back.
+            await shop.shop.payments.settle()
             await shop.shop.payments.settle()
             #expect(settled.order.state == .cancelled)
             #expect(try await shop.get("/v1/orders/\(id)/refunds").items.map { $0["status"] } == ["succeeded"])

@@ -7,7 +7,7 @@ package import Kernel
 package struct Order: Sendable {
     package let id: OrderID
     /// For people: ten digits in three groups, the last of them a check digit.
-    package let number: String
+    package internal(set) var number: String
     /// The number by which another system knows the order; unique.
     package let externalID: String?
     package let customer: CustomerID?

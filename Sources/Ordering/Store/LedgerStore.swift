@@ -9,14 +9,15 @@ enum LedgerStore {
         _ kind: LedgerEntry.Kind, _ amount: Money, about reference: String, externalID: String? = nil,
         reason: String? = nil, occurredAt: Timestamp, bookedAt: Timestamp, in transaction: Transaction
     ) throws {
+        let entry: SQL = """
+            INSERT INTO ledger_entries
+                (id, kind, amount, currency, reference, external_id, reason, occurred_at, booked_at)
+            VALUES (\(LedgerEntryID.make(at: bookedAt)), \(kind), \(amount.thousandths), \(amount.currency),
+                \(reference), \(externalID), \(reason), \(occurredAt), \(bookedAt))
+            """
+        guard externalID != nil else { return try transaction.send(entry) }
         do {
-            try transaction.execute(
-                """
-                INSERT INTO ledger_entries
-                    (id, kind, amount, currency, reference, external_id, reason, occurred_at, booked_at)
-                VALUES (\(LedgerEntryID.make(at: bookedAt)), \(kind), \(amount.thousandths), \(amount.currency),
-                    \(reference), \(externalID), \(reason), \(occurredAt), \(bookedAt))
-                """)
+            try transaction.execute(entry)
         } catch let error as DatabaseError where error.kind == .unique {
             throw OrderingError.externalIDTaken(externalID ?? "", existing: reference)
         }

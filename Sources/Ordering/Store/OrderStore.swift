@@ -105,17 +105,26 @@ enum OrderStore {
 
     // MARK: Writing
 
-    /// A number that no order has. Numbers are drawn, so that they do not tell how much a shop sells.
-    static func freshNumber(in connection: Connection) throws -> String {
-        while true {
-            let number = OrderNumber.make()
-            if try !connection.exists("SELECT 1 FROM orders WHERE number = \(number)") { return number }
+    /// Writes a new order, under a number that no other has.
+    ///
+    /// Numbers are drawn, so that they do not tell how much a shop sells.
+    static func insert(_ order: inout Order, in transaction: Transaction) throws {
+        repeat { order.number = OrderNumber.make() } while try !insertHead(of: order, in: transaction)
+        for (position, line) in order.lines.enumerated() {
+            try transaction.send(
+                """
+                INSERT INTO order_lines (id, order_id, position, variant, product, sku, title, quantity, unit_price,
+                    total)
+                VALUES (\(line.id), \(order.id), \(position), \(line.variant), \(line.product), \(line.sku),
+                    \(line.title), \(line.quantity), \(line.unitPrice.thousandths), \(line.total.thousandths))
+                """)
         }
     }
 
-    static func insert(_ order: Order, in transaction: Transaction) throws {
+    /// - Returns: `false` where another order has its number.
+    private static func insertHead(of order: Order, in transaction: Transaction) throws -> Bool {
         let totals = order.totals
-        try transaction.send(
+        return try transaction.execute(
             """
             INSERT INTO orders (id, number, external_id, customer, email, currency, state, subtotal, shipping, tax,
                 total, refunded, shipping_address, billing_address, metadata, payment, cart, cancel_reason, placed_at,
@@ -126,16 +135,16 @@ enum OrderStore {
                 \(AddressText.text(order.shippingAddress)), \(AddressText.text(order.billingAddress)),
                 \(order.metadata), \(order.payment), \(order.cart), \(order.cancelReason), \(order.placedAt),
                 \(order.updatedAt), \(order.expiresAt), \(order.attemptUntil), \(order.version))
+            ON CONFLICT (number) DO NOTHING
+            """) == 1
+    }
+
+    /// Whether an order stands as it was written, and stays so until the transaction ends.
+    static func isUnchanged(_ order: Order, in transaction: Transaction) throws -> Bool {
+        try transaction.exists(
+            """
+            SELECT 1 FROM orders WHERE id = \(order.id) AND version = \(order.version)\(transaction.forUpdate)
             """)
-        for (position, line) in order.lines.enumerated() {
-            try transaction.send(
-                """
-                INSERT INTO order_lines (id, order_id, position, variant, product, sku, title, quantity, unit_price,
-                    total)
-                VALUES (\(line.id), \(order.id), \(position), \(line.variant), \(line.product), \(line.sku),
-                    \(line.title), \(line.quantity), \(line.unitPrice.thousandths), \(line.total.thousandths))
-                """)
-        }
     }
 
     /// Writes what may change, and counts the version up.

@@ -65,7 +65,7 @@ package struct PlaceOrder: Sendable {
             connection: transaction)
         let now = clock.now()
         var order = Order(
-            id: .make(at: now), number: try OrderStore.freshNumber(in: transaction), externalID: command.externalID,
+            id: .make(at: now), number: "", externalID: command.externalID,
             customer: wish.customer,
             email: wish.email, currency: wish.currency, state: .pending, lines: quote.lines, totals: quote.totals,
             refunded: .zero(wish.currency), shippingAddress: command.shippingAddress,
@@ -80,7 +80,7 @@ package struct PlaceOrder: Sendable {
             : payments.open(
                 for: order.id, order.totals.total, by: command.payment, capture: command.capture, in: transaction)
         order.payment = payment?.id
-        try OrderStore.insert(order, in: transaction)
+        try OrderStore.insert(&order, in: transaction)
         try publishCreation(of: order, by: command.actor, in: transaction)
         if let cart { try carts.convert(cart.id, by: command.actor, in: transaction) }
         // Nothing to pay, or paid already: the outcome is known, so the order is settled here and now.
@@ -154,9 +154,28 @@ package struct PlaceOrder: Sendable {
     package func settle(
         _ id: OrderID, _ outcome: PaymentOutcome, by actor: String, in transaction: Transaction
     ) throws -> (order: Order, payment: Payment?) {
-        guard var order = try OrderStore.find(id, in: transaction) else { throw OrderingError.orderNotFound }
-        guard let paymentID = order.payment else { return (order, nil) }
-        let payment = try payments.record(outcome, for: paymentID, in: transaction)
+        guard let order = try OrderStore.find(id, in: transaction) else { throw OrderingError.orderNotFound }
+        guard let payment = try order.payment.flatMap({ try payments.find($0, in: transaction) }) else {
+            return (order, nil)
+        }
+        return try settle(current: order, payment, outcome, by: actor, in: transaction)
+    }
+
+    /// The same for an order that this process has written itself a moment ago, which spares reading it back.
+    package func settle(
+        _ order: Order, _ payment: Payment, _ outcome: PaymentOutcome, by actor: String, in transaction: Transaction
+    ) throws -> (order: Order, payment: Payment?) {
+        guard try OrderStore.isUnchanged(order, in: transaction) else {
+            return try settle(order.id, outcome, by: actor, in: transaction)
+        }
+        return try settle(current: order, payment, outcome, by: actor, in: transaction)
+    }
+
+    private func settle(
+        current: Order, _ payment: Payment, _ outcome: PaymentOutcome, by actor: String, in transaction: Transaction
+    ) throws -> (order: Order, payment: Payment?) {
+        var order = current
+        let payment = try payments.record(outcome, for: payment, in: transaction)
         switch outcome {
         case .authorized: try advance(&order, .paymentAuthorized, by: actor, in: transaction)
         case .captured: try advance(&order, .paymentCaptured, by: actor, in: transaction)

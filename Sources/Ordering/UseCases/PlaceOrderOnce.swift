@@ -24,7 +24,7 @@ struct PlaceOrderOnce: Sendable {
 
     private enum Step<Body: WireBody>: Sendable {
         case done(Answer<Body>)
-        case pay(Payment, of: OrderID, isResumed: Bool)
+        case pay(Order, Payment, isResumed: Bool)
     }
 
     func place<Body>(
@@ -38,9 +38,11 @@ struct PlaceOrderOnce: Sendable {
         }
         switch step {
         case .done(let answer): return answer
-        case .pay(let payment, let order, let isResumed):
+        case .pay(let order, let payment, let isResumed):
             let outcome = try await placing.askForMoney(payment, isResumed: isResumed)
-            return try await settle(order, outcome, call, describe)
+            return try await settle(call, describe) { transaction in
+                try placing.settle(order, payment, outcome, by: call.actor, in: transaction)
+            }
         }
     }
 
@@ -54,7 +56,9 @@ struct PlaceOrderOnce: Sendable {
         }
         guard let payment else { throw OrderingError.noPayment }
         let outcome = try await payments.completeAction(payment, succeeded: succeeded)
-        return try await settle(id, outcome, call, describe)
+        return try await settle(call, describe) { transaction in
+            try placing.settle(id, outcome, by: call.actor, in: transaction)
+        }
     }
 
     private func begin<Body>(
@@ -68,7 +72,7 @@ struct PlaceOrderOnce: Sendable {
                 return .done(try tell(order, payment, call, describe, in: transaction))
             }
             try call.remember(resource: order.id.rawValue, in: transaction)
-            return .pay(payment, of: order.id, isResumed: false)
+            return .pay(order, payment, isResumed: false)
         case .begun(let resource):
             guard var order = try OrderStore.find(OrderID(unchecked: resource), in: transaction) else {
                 throw OrderingError.orderNotFound
@@ -83,15 +87,16 @@ struct PlaceOrderOnce: Sendable {
             }
             order.attemptUntil = call.now.advanced(by: PaymentsModule.authorizationTimeMax)
             try OrderStore.update(&order, at: call.now, in: transaction)
-            return .pay(payment, of: order.id, isResumed: true)
+            return .pay(order, payment, isResumed: true)
         }
     }
 
     private func settle<Body>(
-        _ id: OrderID, _ outcome: PaymentOutcome, _ call: Call, _ describe: @escaping Describe<Body>
+        _ call: Call, _ describe: @escaping Describe<Body>,
+        _ conclude: @escaping @Sendable (Transaction) throws -> (order: Order, payment: Payment?)
     ) async throws -> Answer<Body> {
         let (answer, isCancelled) = try await database.write { transaction in
-            let (order, payment) = try placing.settle(id, outcome, by: call.actor, in: transaction)
+            let (order, payment) = try conclude(transaction)
             return (try tell(order, payment, call, describe, in: transaction), order.state == .cancelled)
         }
         // Money that came too late goes back now, or by the chore should the provider be away.

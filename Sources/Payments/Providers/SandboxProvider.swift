@@ -48,7 +48,6 @@ struct SandboxProvider: PaymentProvider {
     ) async throws -> (outcome: PaymentOutcome, isNew: Bool) {
         let now = clock.now()
         return try await database.write { transaction in
-            if let known = try Self.find(request.key, in: transaction) { return (known, false) }
             let state: SandboxState
             var reason: DeclineReason?
             switch behaviour {
@@ -57,13 +56,14 @@ struct SandboxProvider: PaymentProvider {
             case .approve, .slow, .vanish, .duplicate, .stall:
                 state = request.capture == .automatic ? .captured : .authorized
             }
-            try transaction.send(
+            let booked = try transaction.execute(
                 """
                 INSERT INTO sandbox_charges (key, amount, currency, state, reason, capture, created_at)
                 VALUES (\(request.key), \(request.amount.thousandths), \(request.amount.currency), \(state.rawValue),
-                    \(reason?.rawValue), \(request.capture.rawValue), \(now))
+                    \(reason?.rawValue), \(request.capture.rawValue), \(now)) ON CONFLICT (key) DO NOTHING
                 """)
-            return (try Self.find(request.key, in: transaction) ?? .unknown, true)
+            guard booked == 1 else { return (try Self.find(request.key, in: transaction) ?? .unknown, false) }
+            return (Self.outcome(state, reason, key: request.key), true)
         }
     }
 
@@ -146,14 +146,17 @@ struct SandboxProvider: PaymentProvider {
         let found = try connection.first("SELECT state, reason FROM sandbox_charges WHERE key = \(key)") {
             (try $0.next(String.self), try $0.next(String?.self))
         }
-        guard let (text, reason) = found else { return nil }
+        return found.map { outcome(SandboxState(rawValue: $0), $1.flatMap(DeclineReason.init(rawValue:)), key: key) }
+    }
+
+    private static func outcome(_ state: SandboxState?, _ reason: DeclineReason?, key: String) -> PaymentOutcome {
         let reference = "sandbox_" + key
-        switch SandboxState(rawValue: text) {
+        switch state {
         case .authorized: return .authorized(reference: reference)
         case .captured: return .captured(reference: reference)
         case .requiresAction:
             return .requiresAction(reference: reference, PaymentAction(url: "https://sandbox.invalid/3ds/\(reference)"))
-        case .declined: return .declined(reason.flatMap(DeclineReason.init(rawValue:)) ?? .cardDeclined)
+        case .declined: return .declined(reason ?? .cardDeclined)
         case .voided, nil: return .declined(.cancelled)
         }
     }

@@ -65,10 +65,12 @@ enum PaymentStore {
             """)
     }
 
+    /// Writes what may change. A reference that is known once is never forgotten.
     static func update(_ payment: Payment, in transaction: Transaction) throws {
         try transaction.send(
             """
-            UPDATE payments SET status = \(payment.status), provider_reference = \(payment.providerReference),
+            UPDATE payments SET status = \(payment.status),
+                provider_reference = COALESCE(\(payment.providerReference), provider_reference),
                 decline_reason = \(payment.declineReason), action_url = \(payment.action?.url),
                 action_secret = \(payment.action?.clientSecret), refunded = \(payment.refunded.thousandths), updated_at = \(payment.updatedAt)
             WHERE id = \(payment.id)
