@@ -26,6 +26,9 @@ from openapi_spec_validator import validate
 validate(json.loads(subprocess.check_output([".build/release/vitrine", "openapi"])))
 '; then echo "valid OpenAPI 3.1"; else failed=$((failed + 1)); fi
 
+echo "== Attack through the OpenAPI document"
+Scripts/contract.sh 10 || failed=$((failed + 1))
+
 echo "== Commands of the documents"
 python3 Scripts/documents.py || failed=$((failed + 1))
 

@@ -67,8 +67,16 @@ extension Timestamp: CustomStringConvertible {
         else { return nil }
         let days = Self.days(fromCivil: year, month, day)
         let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second - offset * 60
+        // An offset can lead out of the years that have four digits.
+        guard (Self.earliest.milliseconds...Self.latest.milliseconds).contains(seconds * 1_000 + fraction) else {
+            return nil
+        }
         self.init(milliseconds: seconds * 1_000 + fraction)
     }
+
+    /// The first and the last moment that RFC 3339 can say: the years 0 to 9999.
+    package static let earliest = Timestamp(milliseconds: days(fromCivil: 0, 1, 1) * 86_400_000)
+    package static let latest = Timestamp(milliseconds: days(fromCivil: 10_000, 1, 1) * 86_400_000 - 1)
 
     // Days and civil dates of the proleptic Gregorian calendar, counted in eras of 400 years that begin on 1 March, so
     // that the leap day is the last of its year (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms").

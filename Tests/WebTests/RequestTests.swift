@@ -41,6 +41,29 @@ struct RequestTests {
         }
     }
 
+    @Test func `a list takes any page size, and a selection names something`() async throws {
+        try await TestShop.run { shop in
+            for (query, status) in [
+                ("limit=99999999999999999999", 200), ("limit=00000000000000000000", 400), ("fields=", 400),
+                ("fields=,", 400),
+            ] {
+                let reply = try await shop.get("/v1/products?\(query)")
+                #expect(reply.status == status, "\(query)")
+            }
+        }
+    }
+
+    @Test(arguments: [
+        ("W/\"a,b\", \"7-x\"", 412), ("\"1-,\"", 200), ("*", 200), ("\"1\", nonsense", 400), (";", 400), ("\"", 400),
+    ])
+    func `If-Match is a list of tags, in which commas may stand`(header: String, status: Int) async throws {
+        try await TestShop.run { shop in
+            let product = try await shop.makeProduct("A1")
+            let patch = try await shop.patch("/v1/products/\(product.id)", ["title": "Cup"], ifMatch: header)
+            #expect(patch.status == status, "\(patch.text)")
+        }
+    }
+
     @Test func `a handler that takes longer than its endpoint allows is answered 503`() async throws {
         try await TestShop.run { shop in
             var endpoint = Endpoint.get("/v1/slow", "slow", "Counts for ever") {

@@ -30,11 +30,19 @@ struct SchemaTests {
         #expect(errors.isEmpty)
     }
 
+    @Test func `two and nothing is an integer`() throws {
+        let (pet, _) = try decode(#"{"name":"Rex","age":2.0}"#)
+        #expect(pet?.age == 2)
+    }
+
     @Test(arguments: [
         (#"{}"#, ["#/name": "required", "#/age": "required"]),
         (#"{"name":"","age":-1}"#, ["#/name": "too_short", "#/age": "range"]),
         (#"{"name":"a name too long","age":3.5}"#, ["#/name": "too_long", "#/age": "range"]),
         (#"{"name":1,"age":"3","x/y~z":0}"#, ["#/name": "type", "#/age": "type", "#/x~1y~0z": "unknown_field"]),
+        (#"{"name":"a","age":1e2}"#, ["#/age": "range"]),
+        // Eleven code points, six characters.
+        (#"{"name":"e\u0301e\u0301e\u0301e\u0301e\u0301e","age":1}"#, ["#/name": "too_long"]),
         (#"{"name":"a","age":99999999999999999999}"#, ["#/age": "range"]),
         (#"{"name":"a","age":1,"tags":["ok","",7]}"#, ["#/tags/1": "too_short", "#/tags/2": "type"]),
         (#"{"name":"a","age":1,"tags":["a","b","c","d"]}"#, ["#/tags": "too_many"]),

@@ -54,11 +54,11 @@ struct ProductListQuery: WireBody {
         .optional("price_max", \.priceMax, .integer(0...1_000_000_000_000), "In minor units of `currency`."),
         .optional("in_stock", \.isInStock, .boolean, "Only what can be bought now, or only what cannot."),
         .optional(
-            "attributes", \.attributes, .array(of: .string(3...200), countMax: 20),
+            "attributes", \.attributes, .array(of: .attribute, countMax: 20),
             "As `name:value`; values of one name are alternatives, names must all match."),
         .optional("status", \.status, .word, "Others than `active` need the scope write:products."),
         .optional("sort", \.sort, .word, "`relevance` with `q`, else `newest`."),
-        .optional("facets", \.facets, .array(of: .string(1...100), countMax: 10), "Attributes to count values of."))
+        .optional("facets", \.facets, .array(of: .attributeName, countMax: 10), "Attributes to count values of."))
 
     func query(for call: Call) throws -> ProductQuery {
         if let status, status != .active { try call.requires(.writeProducts) }
@@ -73,12 +73,27 @@ struct ProductListQuery: WireBody {
         }
         for attribute in attributes ?? [] {
             let parts = attribute.split(separator: ":", maxSplits: 1).map(String.init)
-            guard parts.count == 2 else {
-                throw Problem(.invalidParameter, "attributes takes name:value, for example color:red.")
-            }
             query.attributes[parts[0], default: []].append(parts[1])
         }
         return query
+    }
+}
+
+extension Schema where Value == String {
+    /// An attribute, by its name.
+    fileprivate static let attributeName = string(
+        pattern: #"^[^:,\u0000-\u001f\u007f]+$"#, example: "color", lengths: 1...100
+    ) { text in
+        !text.isEmpty && !text.unicodeScalars.contains { $0 == ":" || $0 == "," || $0.value < 0x20 || $0.value == 0x7F }
+    }
+
+    /// One value of an attribute, to filter by.
+    fileprivate static let attribute = string(
+        pattern: #"^[^:,\u0000-\u001f\u007f]+:[^,\u0000-\u001f\u007f]+$"#, example: "color:red", lengths: 3...200
+    ) { text in
+        guard let colon = text.firstIndex(of: ":"), colon != text.startIndex else { return false }
+        return text[colon...].dropFirst().contains { $0 != ":" }
+            && !text.unicodeScalars.contains { $0 == "," || $0.value < 0x20 || $0.value == 0x7F }
     }
 }
 
@@ -147,7 +162,7 @@ struct ProductInput: WireBody {
             "By language."),
         .standard("categories", \.categories, .array(of: .id(), countMax: 50), []),
         .standard("attributes", \.attributes, .strings, [:], "What people filter by."),
-        .required("variants", \.variants, .array(of: VariantInput.schema, countMax: 250), "At least one."))
+        .required("variants", \.variants, .array(of: VariantInput.schema, countMin: 1, countMax: 250)))
 
     var draft: ProductDraft {
         ProductDraft(
@@ -225,16 +240,25 @@ struct PriceInput: WireBody {
     let amount: Int?
     let decimal: String?
 
+    private static let amountMax = 1_000_000_000_000
+
     static let schema = Schema.object(
         "PriceInput", PriceInput.init,
-        .optional("amount", \.amount, .integer(0...1_000_000_000_000), "In minor units."),
-        .optional("decimal", \.decimal, .string(1...24), "In major units, where minor units are too coarse."))
+        .optional("amount", \.amount, .integer(0...amountMax), "In minor units."),
+        .optional("decimal", \.decimal, .decimal(isSigned: false), "In major units, where minor units are too coarse.")
+    ).oneWay(of: ["amount"], ["decimal"])
 
     /// - Throws: ``Problem`` when it is not exactly one sum.
     func price(in currency: Currency) throws -> Money {
-        if let decimal, amount == nil, let money = Money(decimal: decimal, currency), !money.isNegative { return money }
         if let amount, decimal == nil { return try Money(minorUnits: Int64(amount), currency) }
-        throw Problem(.invalidBody, "Send either amount in minor units or decimal in major units, not negative.")
+        if let decimal, amount == nil, let money = Money(decimal: decimal, currency),
+            (0...Self.amountMax).contains(Int(money.minorUnits))
+        {
+            return money
+        }
+        throw Problem(
+            .invalidBody,
+            "Send either amount or decimal, of at most \(Self.amountMax) minor units and three more decimals.")
     }
 }
 

@@ -27,7 +27,6 @@ extension CatalogError: ProblemConvertible {
         case .categoryCycle: Problem(.invalidBody, "A category cannot stand below itself.")
         case .priceFilterNeedsCurrency:
             Problem(.invalidParameter, "Filtering or sorting by price needs the parameter currency.")
-        case .relevanceNeedsQuery: Problem(.invalidParameter, "Sorting by relevance needs the parameter q.")
         }
     }
 

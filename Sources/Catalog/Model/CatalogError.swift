@@ -16,5 +16,4 @@ package enum CatalogError: Error, Equatable {
     /// A category cannot stand inside itself.
     case categoryCycle
     case priceFilterNeedsCurrency
-    case relevanceNeedsQuery
 }

@@ -33,7 +33,7 @@ struct ProductQuery: Sendable {
     func page(
         _ request: PageRequest, _ depth: ProductStore.Depth, in connection: Connection
     ) throws -> Page<ProductStore.Numbered> {
-        let sort = sort ?? (text == nil ? .newest : .relevance)
+        let sort = effectiveSort
         guard let source = try source(sort, in: connection) else {
             return Page(elements: [], next: nil, previous: nil)
         }
@@ -57,6 +57,12 @@ struct ProductQuery: Sendable {
         }
         let completed = try ProductStore.completed(page.elements, depth, in: connection)
         return Page(elements: completed, next: page.next, previous: page.previous)
+    }
+
+    /// Without words to look for, nothing is more relevant than another; then the newest come first.
+    private var effectiveSort: Sort {
+        let sort = sort ?? .relevance
+        return sort == .relevance && text == nil ? .newest : sort
     }
 
     /// How many of all matching products have which value of `names`; the commonest 50 each.
@@ -110,8 +116,6 @@ struct ProductQuery: Sendable {
                 FROM (SELECT found.*, matches.rank AS rank FROM \(matches) AS matches
                     JOIN products found ON found.number = matches.number) AS p
                 """
-        } else if sort == .relevance {
-            throw CatalogError.relevanceNeedsQuery
         }
         if let currency {
             from += " JOIN product_prices pp ON pp.product_number = p.number AND pp.currency = \(currency)"

@@ -5,8 +5,9 @@ internal import Persistence
 
 /// The full-text side of the catalogue: what can be found, and what people may have meant.
 enum SearchIndex {
-    /// Words shorter than this are taken as typed; one error in three letters could mean anything.
-    private static let typoLengthMin = 4
+    /// Other words are taken as typed: one error in three letters could mean anything, and what is so long that its
+    /// likenesses would fill the index is nobody's word.
+    private static let typoLengths = 4...32
     private static let wordsMax = 8
     private static let alternativesMax = 6
 
@@ -29,7 +30,7 @@ enum SearchIndex {
                     || setweight(to_tsvector('simple', \(words)), 'D'))
                 """)
         }
-        for word in Set(SearchText.words(product.text.title + " " + body)) where word.count >= typoLengthMin {
+        for word in Set(SearchText.words(product.text.title + " " + body)) where typoLengths.contains(word.count) {
             try learn(word, in: transaction)
         }
     }
@@ -71,7 +72,7 @@ enum SearchIndex {
         let words = SearchText.words(text).prefix(wordsMax)
         guard !words.isEmpty else { return nil }
         let alternatives = try words.map { word in
-            guard word.count >= typoLengthMin, try !isBeginning(word, in: connection) else { return [String]() }
+            guard typoLengths.contains(word.count), try !isBeginning(word, in: connection) else { return [String]() }
             return try self.alternatives(to: word, in: connection)
         }
         switch connection.dialect {

@@ -34,7 +34,8 @@ extension IdentityModule {
     }
 
     private func getKey(_ call: Call, _ path: KeyPath) async throws -> Answer<KeyBody> {
-        guard let key = try await call.read({ try APIKeyStore.find(path.id, in: $0) }) else {
+        // A revoked key is gone; the list keeps it on record.
+        guard let key = try await call.read({ try APIKeyStore.find(path.id, in: $0) }), key.revokedAt == nil else {
             throw IdentityError.keyNotFound
         }
         return .ok(KeyBody(key), version: key.version)

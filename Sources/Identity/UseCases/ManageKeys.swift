@@ -44,7 +44,8 @@ package struct ManageKeys: Sendable {
         let end = now.advanced(by: overlap)
         // The successor lives as long again as its predecessor was meant to.
         let lifetime = old.expiresAt.map { old.createdAt.duration(to: $0) }
-        let draft = APIKeyDraft(name: old.name, scopes: old.scopes, expiresAt: lifetime.map { now.advanced(by: $0) })
+        let draft = APIKeyDraft(
+            name: old.name, scopes: old.scopes, expiresAt: lifetime.map { min(now.advanced(by: $0), .latest) })
         let issued = try create(draft, by: actor, in: transaction)
         old.expiresAt = min(old.expiresAt ?? end, end)
         try APIKeyStore.update(old, in: transaction)

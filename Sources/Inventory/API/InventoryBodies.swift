@@ -187,7 +187,8 @@ struct StockLineInput: WireBody {
             name, StockLineInput.init,
             .optional("variant_id", \.variant, .id()),
             .optional("sku", \.sku, .string(1...100), "Instead of `variant_id`."),
-            .required("quantity", \.quantity, .integer(range), about))
+            .required("quantity", \.quantity, .integer(range), about)
+        ).oneWay(of: ["variant_id"], ["sku"])
     }
 }
 

@@ -25,7 +25,8 @@ struct CartLineInput: WireBody {
         "CartLineInput", CartLineInput.init,
         .optional("variant_id", \.variant, .id()),
         .optional("sku", \.sku, .string(1...100), "Instead of `variant_id`."),
-        .standard("quantity", \.quantity, .integer(1...EditCart.quantityMax), 1))
+        .standard("quantity", \.quantity, .integer(1...EditCart.quantityMax), 1)
+    ).oneWay(of: ["variant_id"], ["sku"])
 
     func request() throws -> LineRequest {
         LineRequest(variant: try VariantReference(id: variant, sku: sku), quantity: quantity, unitPrice: nil)

@@ -47,7 +47,8 @@ struct OrderLineInput: WireBody {
         .optional("variant_id", \.variant, .id()),
         .optional("sku", \.sku, .string(1...100), "Instead of `variant_id`."),
         .required("quantity", \.quantity, .integer(1...EditCart.quantityMax)),
-        .optional("unit_price", \.unitPrice, .price, "As another system sold it; needs the scope import:orders."))
+        .optional("unit_price", \.unitPrice, .price, "As another system sold it; needs the scope import:orders.")
+    ).oneWay(of: ["variant_id"], ["sku"])
 
     func request() throws -> LineRequest {
         LineRequest(variant: try VariantReference(id: variant, sku: sku), quantity: quantity, unitPrice: unitPrice)
@@ -65,7 +66,8 @@ struct PaymentInput: WireBody {
         .optional(
             "external", \.external, .string(1...200),
             "Paid outside, under this reference; needs the scope import:orders."),
-        .standard("capture", \.capture, .word, .automatic, "Whether the money is taken at once or on request."))
+        .standard("capture", \.capture, .word, .automatic, "Whether the money is taken at once or on request.")
+    ).oneWay(of: ["card"], ["external"])
 
     func method() throws -> PaymentMethod {
         switch (card, external) {
@@ -104,7 +106,8 @@ struct OrderInput: WireBody {
         .optional("external_id", \.externalID, .string(1...200), "Your own number for it; unique."),
         .optional(
             "placed_at", \.placedAt, .timestamp, "When another system took it; needs the scope import:orders."),
-        .standard("metadata", \.metadata, .metadata, .object([]), "Your own; given back as it is."))
+        .standard("metadata", \.metadata, .metadata, .object([]), "Your own; given back as it is.")
+    ).oneWay(of: ["cart_id"], ["lines", "currency"])
 }
 
 struct OrderPatch: WireBody {
@@ -179,7 +182,7 @@ struct OrderReturnInput: WireBody {
 
     static let schema = Schema.object(
         "OrderReturnInput", OrderReturnInput.init,
-        .required("lines", \.lines, .array(of: LineQuantityInput.schema, countMax: OrderInput.linesMax)),
+        .required("lines", \.lines, .array(of: LineQuantityInput.schema, countMin: 1, countMax: OrderInput.linesMax)),
         .standard("restock", \.restock, .boolean, true, "Whether the goods can be sold again."),
         .standard("refund", \.refund, .boolean, true, "Whether what they cost goes back."),
         .optional("reason", \.reason, .string(1...300)))

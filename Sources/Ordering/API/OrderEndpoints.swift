@@ -20,7 +20,7 @@ extension OrderingModule {
                 .post, "/v1/orders", "placeOrder", "Place an order, from a cart or from lines", status: 201,
                 use: placeOrder
             )
-            .scope(.writeOrders).cost(10)
+            .scope(.writeOrders).cost(10).orLater()
             .mayAnswer(
                 .paymentDeclined, .outOfStock, .cartNotOpen, .orderExpired, .externalIDTaken, .notForSale,
                 .unknownParty),
@@ -35,7 +35,7 @@ extension OrderingModule {
             .change(
                 .post, "/v1/orders/{id}/authentication", "authenticatePayment",
                 "Go on after the customer's second step", use: authenticate
-            ).scope(.writeOrders).mayAnswer(.paymentDeclined, .orderExpired),
+            ).scope(.writeOrders).orLater().mayAnswer(.paymentDeclined, .orderExpired),
             .change(
                 .post, "/v1/orders/{id}/fulfilments", "createFulfilment", "Send off what is left, or a part",
                 status: 201,
@@ -89,12 +89,15 @@ extension OrderingModule {
 
     private func placeOrder(_ call: Call, _: NoBody, _ input: OrderInput) async throws -> Answer<OrderBody> {
         try await placingOnce.place(try command(input, call), call) { order, payments in
-            Self.reply(order, payments)
+            Self.reply(order, payments) { .created($0, at: $1, version: $2) }
         }
     }
 
     /// What the client is told of an order that was placed, by where it stands.
-    private static func reply(_ order: Order, _ payments: [Payment]) -> PlaceOrderOnce.Reply<OrderBody> {
+    private static func reply(
+        _ order: Order, _ payments: [Payment],
+        _ made: (OrderBody, _ location: String, _ version: Int64) -> Answer<OrderBody>
+    ) -> PlaceOrderOnce.Reply<OrderBody> {
         let location = "/v1/orders/\(order.id)"
         let body = OrderBody(order, payments: payments)
         let id = JSON.string(order.id.rawValue)
@@ -109,7 +112,7 @@ extension OrderingModule {
                 Problem(.orderExpired, "The order was given up before the payment came.").with("order_id", id))
         case (.pending, _) where payments.last?.status != .requiresAction:
             return .open(.accepted(body, at: location, version: order.version))
-        default: return .final(.created(body, at: location, version: order.version))
+        default: return .final(made(body, location, order.version))
         }
     }
 
@@ -164,7 +167,7 @@ extension OrderingModule {
         _ call: Call, _ path: OrderPath, _ input: AuthenticationInput
     ) async throws -> Answer<OrderBody> {
         try await placingOnce.goOn(path.id, afterAction: input.succeeded, call) { order, payments in
-            Self.reply(order, payments)
+            Self.reply(order, payments) { body, _, version in .ok(body, version: version) }
         }
     }
 

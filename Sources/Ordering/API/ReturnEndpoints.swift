@@ -86,7 +86,7 @@ struct ReturnInput: WireBody {
         "ReturnInput", ReturnInput.init,
         .optional("external_id", \.externalID, .string(1...200), "Your own number for it; unique."),
         .optional("customer_id", \.customer, .id()), .required("currency", \.currency, .currency),
-        .required("lines", \.lines, .array(of: OrderLineInput.schema, countMax: OrderInput.linesMax)),
+        .required("lines", \.lines, .array(of: OrderLineInput.schema, countMin: 1, countMax: OrderInput.linesMax)),
         .standard("restock", \.restock, .boolean, true, "Whether the goods can be sold again."),
         .optional("received_at", \.receivedAt, .timestamp))
 }

@@ -62,6 +62,7 @@ struct LocationOptions: ParsableArguments {
         configuration.databaseURL = database ?? configuration.databaseURL
         configuration.host = host ?? configuration.host
         configuration.port = port ?? configuration.port
+        if configuration.port == 0 { configuration.port = FreePort.find() }
         return configuration
     }
 }

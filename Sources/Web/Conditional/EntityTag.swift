@@ -17,6 +17,21 @@ package enum EntityTag {
         list(header).contains { $0 == "*" || opaque($0) == opaque(tag) }
     }
 
+    /// What `If-Match` may say (RFC 9110 section 13.1.1).
+    static let listPattern = #"^(\*|(W/)?"[\x21\x23-\x7e]*"(, ?(W/)?"[\x21\x23-\x7e]*")*)$"#
+
+    /// Whether `header` is `*` or a list of entity tags.
+    static func isList(_ header: String) -> Bool {
+        let tags = list(header)
+        return tags == ["*"]
+            || !tags.isEmpty
+                && tags.allSatisfy { tag in
+                    let quoted = tag.hasPrefix("W/") ? tag.dropFirst(2) : tag[...]
+                    return quoted.count >= 2 && quoted.hasPrefix("\"") && quoted.hasSuffix("\"")
+                        && quoted.dropFirst().dropLast().utf8.allSatisfy { $0 > 0x20 && $0 != 0x22 && $0 != 0x7F }
+                }
+    }
+
     /// The versions that `If-Match` allows; `nil` for `*`.
     package static func versions(ifMatch header: String) -> Set<Int64>? {
         let tags = list(header)
@@ -29,8 +44,13 @@ package enum EntityTag {
             })
     }
 
+    /// The elements of a list; commas in quotes belong to their tag.
     private static func list(_ header: String) -> [String] {
-        header.split(separator: ",").map { $0.trimmingSpace }
+        var isQuoted = false
+        return header.split { character in
+            if character == "\"" { isQuoted.toggle() }
+            return character == "," && !isQuoted
+        }.map { $0.trimmingSpace }
     }
 
     /// A tag's text without `W/`, quotes and the mark of a compressed form.

@@ -187,7 +187,11 @@ extension Answer {
             var json = JSONWriter()
             Body.schema.encode(body, &json, selection)
             var headers = [HeaderField("Content-Type", "application/json")]
-            if let version { headers.append(HeaderField("ETag", EntityTag.strong(version: version, body: json.bytes))) }
+            if let version {
+                headers.append(HeaderField("ETag", EntityTag.strong(version: version, body: json.bytes)))
+            } else if status == 200 {
+                headers.append(HeaderField("ETag", EntityTag.weak(body: json.bytes)))
+            }
             if let location { headers.append(HeaderField("Location", location)) }
             if let language { headers.append(HeaderField("Content-Language", language)) }
             return WireResponse(status: status, headers: headers, body: json.bytes)

@@ -49,6 +49,8 @@ package struct Endpoint: Sendable {
     package var answersSecret = false
     /// The header that carries a signature of the body, where the caller is known by that.
     package var signatureHeader: String?
+    /// Whether it may answer 202 while the outcome is not known.
+    package var mayAnswerLater = false
     package var expansions: [String] = []
     package var problems: [ProblemType] = []
     package var isPaged = false
@@ -250,6 +252,7 @@ extension Endpoint {
     package func anyKey() -> Endpoint { changed { $0.access = .key } }
     package func cost(_ cost: Int) -> Endpoint { changed { $0.cost = cost } }
     package func conditional() -> Endpoint { changed { $0.requiresPrecondition = true } }
+    package func orLater() -> Endpoint { changed { $0.mayAnswerLater = true } }
     package func confidential() -> Endpoint { changed { $0.answersSecret = true } }
     package func expands(_ names: String...) -> Endpoint { changed { $0.expansions = names } }
     package func mayAnswer(_ problems: ProblemType...) -> Endpoint { changed { $0.problems = problems } }

@@ -54,6 +54,7 @@ package struct OpenAPIDocument {
             .init("operationId", .string(endpoint.operationID)), .init("summary", .string(endpoint.summary)),
             .init("tags", [.string(Self.tag(endpoint))]),
         ]
+        schemas.direction = .request
         let parameters = parameters(endpoint, &schemas)
         if !parameters.isEmpty { members.append(.init("parameters", .array(parameters))) }
         if let body = endpoint.body {
@@ -66,6 +67,7 @@ package struct OpenAPIDocument {
                         "content": .object(endpoint.contentTypes.map { .init($0, ["schema": schema]) }),
                     ]))
         }
+        schemas.direction = .answer
         members.append(.init("responses", responses(endpoint, &schemas)))
         switch endpoint.access {
         case .open: members.append(.init("security", []))
@@ -103,45 +105,73 @@ package struct OpenAPIDocument {
     /// What `RequestReader` reads wherever an endpoint has it.
     private func standardParameters(_ endpoint: Endpoint) -> [JSON] {
         var parameters: [JSON] = []
-        func standard(_ name: String, _ place: String, _ required: Bool, _ about: String, _ schema: JSON) -> JSON {
-            [
-                "name": .string(name), "in": .string(place), "required": .bool(required),
-                "description": .string(about), "schema": schema,
-            ]
-        }
         if endpoint.isPaged {
             let limit: JSON = [
                 "type": "integer", "minimum": 1, "default": .integer(Int64(PageLimits.standard)),
                 "description": .string("More than \(PageLimits.largest) counts as \(PageLimits.largest)."),
             ]
-            parameters.append(standard("limit", "query", false, "Elements on a page.", limit))
-            parameters.append(
-                standard("cursor", "query", false, "From `next` or `prev` of another page.", ["type": "string"]))
+            parameters += [
+                Self.parameter("limit", "Elements on a page.", limit),
+                Self.parameter(
+                    "cursor", "From `next` or `prev` of another page.", ["type": "string", "minLength": 1]),
+            ]
         }
-        if endpoint.answer != nil {
+        if let answer = endpoint.answer {
             parameters.append(
-                standard("fields", "query", false, "Only these fields, for example `id,title`.", ["type": "string"]))
+                Self.choice(
+                    "fields", "Only these fields, for example `id,title`.",
+                    of: FieldSelection.paths(in: endpoint.isPaged ? answer.elements : answer), countMin: 1))
         }
         if !endpoint.expansions.isEmpty {
-            let about = "Related things to put inside: \(endpoint.expansions.joined(separator: ", "))."
-            parameters.append(standard("expand", "query", false, about, ["type": "string"]))
+            parameters.append(Self.choice("expand", "Related things to put inside.", of: endpoint.expansions))
         }
+        return parameters + headers(endpoint)
+    }
+
+    private func headers(_ endpoint: Endpoint) -> [JSON] {
+        var parameters: [JSON] = []
         if let header = endpoint.signatureHeader {
             parameters.append(
-                standard(header, "header", true, "The sender's signature of the body.", ["type": "string"]))
+                Self.parameter(header, in: "header", "The sender's signature of the body.", ["type": "string"], true))
         }
         if endpoint.method.changes, endpoint.signatureHeader == nil {
             parameters.append(
-                standard(
-                    "Idempotency-Key", "header", false,
+                Self.parameter(
+                    "Idempotency-Key", in: "header",
                     "Makes a retry safe: the same key and request get the same answer for seven days.",
-                    ["type": "string", "minLength": 1, "maxLength": 255]))
+                    [
+                        "type": "string", "minLength": 1, "maxLength": 255,
+                        "pattern": #"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"#,
+                    ]))
         }
         if endpoint.requiresPrecondition {
             parameters.append(
-                standard("If-Match", "header", true, "The ETag of the state to change, or `*`.", ["type": "string"]))
+                Self.parameter(
+                    "If-Match", in: "header", "The ETag of the state to change, or `*`.",
+                    ["type": "string", "pattern": .string(EntityTag.listPattern)], true))
         }
         return parameters
+    }
+
+    private static func parameter(
+        _ name: String, in place: String = "query", _ about: String, _ schema: JSON, _ isRequired: Bool = false
+    ) -> JSON {
+        [
+            "name": .string(name), "in": .string(place), "required": .bool(isRequired), "description": .string(about),
+            "schema": schema,
+        ]
+    }
+
+    /// Some of `names`, separated by commas.
+    private static func choice(_ name: String, _ about: String, of names: [String], countMin: Int = 0) -> JSON {
+        [
+            "name": .string(name), "in": "query", "required": false, "description": .string(about), "style": "form",
+            "explode": false,
+            "schema": [
+                "type": "array", "items": ["type": "string", "enum": .array(names.map { .string($0) })],
+                "minItems": .integer(Int64(countMin)),
+            ],
+        ]
     }
 
     private func responses(_ endpoint: Endpoint, _ schemas: inout SchemaCollector) -> JSON {
@@ -154,6 +184,9 @@ package struct OpenAPIDocument {
             success.append(.init("content", .object([.init(endpoint.answerContentType, [:])])))
         }
         var members: [JSON.Member] = [.init(String(endpoint.status), .object(success))]
+        if endpoint.mayAnswerLater {
+            members.append(.init("202", success.described("Taken; what becomes of it is not known yet.")))
+        }
         for problem in endpoint.problems {
             let status = String(problem.status)
             guard !members.contains(where: { $0.name == status }) else { continue }
@@ -194,4 +227,17 @@ package struct OpenAPIDocument {
             ],
         ],
     ]
+}
+
+extension [JSON.Member] {
+    fileprivate func described(_ text: String) -> JSON {
+        .object(map { $0.name == "description" ? .init("description", .string(text)) : $0 })
+    }
+}
+
+extension SchemaForm {
+    /// What the elements of a page look like.
+    fileprivate var elements: SchemaForm {
+        if case .object(let page) = self, let items = page.fields.first { items.form } else { self }
+    }
 }

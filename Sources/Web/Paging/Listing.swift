@@ -28,7 +28,7 @@ package struct Listing<Item: WireBody>: Sendable {
                 name: name,
                 fields: [
                     FieldForm(
-                        name: "items", form: .array(Item.schema.form, countMax: PageLimits.largest), isRequired: true,
+                        name: "items", form: .array(Item.schema.form, counts: 0...PageLimits.largest), isRequired: true,
                         isNullable: false, standard: nil, about: "The elements, in the order asked for."),
                     link("self", "This page."), link("first", "The first page."),
                     link("next", "The following page; missing on the last, which is the only sign of the end."),
@@ -66,7 +66,7 @@ package struct Facets: WireBody {
     package init(counts: [String: [Count]]) { self.counts = counts }
 
     package static let schema = Schema<Facets>(
-        form: .map(.array(Count.schema.form, countMax: 100)),
+        form: .map(.array(Count.schema.form, counts: 0...100), names: StringForm(lengths: 0...10_000), countMax: 100),
         decode: { _, _ in nil },
         encode: { value, writer, selection in
             let map = Schema<[String: [Count]]>.map(of: .array(of: Count.schema), names: .string())

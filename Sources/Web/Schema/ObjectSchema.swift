@@ -57,7 +57,7 @@ package struct Field<Root, Value>: Sendable {
     ) -> Field where Value == Wrapped? {
         Field(
             form: FieldForm(
-                name: name, form: schema.form, isRequired: false, isNullable: false, standard: nil, about: about),
+                name: name, form: schema.form, isRequired: false, isNullable: true, standard: nil, about: about),
             decode: { json, decoding in
                 guard let json, json != .null else { return .some(nil) }
                 guard let value = schema.decode(json, &decoding) else { return nil }
@@ -175,6 +175,28 @@ extension Schema {
                 }
                 writer.endObject()
             })
+    }
+}
+
+extension Schema {
+    /// An object that says one thing in one of several ways; see ``ObjectForm/ways``.
+    package func oneWay(of ways: [String]...) -> Schema {
+        guard case .object(var object) = form else { preconditionFailure("Only objects have members.") }
+        object.ways = ways
+        let heads = ways.compactMap(\.first)
+        return Schema(
+            form: .object(object),
+            decode: { json, decoding in
+                let chosen = ways.filter { way in way.allSatisfy { (json[$0] ?? .null) != .null } }
+                let named = heads.filter { (json[$0] ?? .null) != .null }
+                guard json.members == nil || (chosen.count == 1 && named.count == 1) else {
+                    let list = ways.map { $0.joined(separator: " with ") }.joined(separator: ", or ")
+                    decoding.fail("one_of", "Send either \(list).")
+                    return nil
+                }
+                return decode(json, &decoding)
+            },
+            encode: encode)
     }
 }
 

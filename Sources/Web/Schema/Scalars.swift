@@ -3,7 +3,7 @@
 package import Kernel
 
 extension Schema where Value == String {
-    /// Text of `lengths` characters, without control characters other than line ends and tabs.
+    /// Text of `lengths` characters (Unicode code points, as JSON Schema counts them), without control characters other than line ends and tabs.
     package static func string(
         _ lengths: ClosedRange<Int> = 0...10_000, format: String? = nil, example: String? = nil
     ) -> Schema {
@@ -14,7 +14,7 @@ extension Schema where Value == String {
                 // Every character is at least one byte, so the cheap count decides for most.
                 let count =
                     text.utf8.count <= lengths.upperBound && lengths.lowerBound <= 1 && !text.isEmpty
-                    ? lengths.upperBound : text.count
+                    ? lengths.upperBound : text.unicodeScalars.count
                 if count < lengths.lowerBound {
                     decoding.fail("too_short", "At least \(lengths.lowerBound) characters are needed.")
                     return nil
@@ -71,13 +71,19 @@ extension Schema where Value == String {
 
     /// A mail address: something, an at sign, a domain. Whether it can be delivered to only a mail tells.
     package static let email = string(
-        pattern: "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", example: "ada@example.com", lengths: 3...254
+        pattern:
+            #"^[^@\s\u0000-\u001f\u007f-\u009f\ufeff]+@[^@\s.\u0000-\u001f\u007f-\u009f\ufeff]+(\.[^@\s.\u0000-\u001f\u007f-\u009f\ufeff]+)+$"#,
+        example: "ada@example.com", lengths: 3...254
     ) { text in
         let parts = text.split(separator: "@", omittingEmptySubsequences: false)
-        return parts.count == 2 && !parts[0].isEmpty && parts[1].contains(".") && !parts[1].hasPrefix(".")
-            && !parts[1].hasSuffix(".") && !text.contains(where: \.isWhitespace)
+        guard parts.count == 2, !parts[0].isEmpty else { return false }
+        let labels = parts[1].split(separator: ".", omittingEmptySubsequences: false)
+        return labels.count >= 2 && !labels.contains { $0.isEmpty }
+            && !text.contains { $0.isWhitespace || $0.unicodeScalars.contains { isControl($0) || $0.value == 0xFEFF } }
     }
 }
+
+private func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.generalCategory == .control }
 
 private func text(_ json: JSON, _ decoding: inout Decoding) -> String? {
     guard case .string(let text) = json else {
@@ -103,8 +109,8 @@ extension Schema where Value == Int {
                 let value: Int?
                 switch json {
                 case .integer(let number): value = Int(number)
-                // 1.0 and 1e3 are integers to JSON Schema, but a shop that reads 1e3 as a quantity helps nobody.
-                case .decimal: value = nil
+                // 2.0 is an integer to JSON Schema.
+                case .decimal(let text): value = wholeNumber(text)
                 default:
                     decoding.fail("type", "Expected an integer, found \(json.kind).")
                     return nil
@@ -117,6 +123,13 @@ extension Schema where Value == Int {
             },
             encode: { value, writer, _ in writer.integer(Int64(value)) })
     }
+}
+
+/// Reads `2` and `2.0`; `nil` for everything else, such as `1e3`, which nobody means as a quantity.
+private func wholeNumber(_ text: String) -> Int? {
+    let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+    guard parts.count == 1 || (!parts[1].isEmpty && parts[1].allSatisfy { $0 == "0" }) else { return nil }
+    return parts.first.flatMap { Int($0) }
 }
 
 extension Schema where Value == Bool {
@@ -168,10 +181,11 @@ extension Schema {
             encode: { value, writer, _ in writer.string(value.rawValue) })
     }
 
-    package static func array<Element>(of element: Schema<Element>, countMax: Int = 1_000) -> Schema
-    where Value == [Element] {
+    package static func array<Element>(
+        of element: Schema<Element>, countMin: Int = 0, countMax: Int = 1_000
+    ) -> Schema where Value == [Element] {
         Schema(
-            form: .array(element.form, countMax: countMax),
+            form: .array(element.form, counts: countMin...countMax),
             decode: { json, decoding in
                 guard case .array(let values) = json else {
                     decoding.fail("type", "Expected an array, found \(json.kind).")
@@ -179,6 +193,10 @@ extension Schema {
                 }
                 guard values.count <= countMax else {
                     decoding.fail("too_many", "At most \(countMax) elements are allowed, found \(values.count).")
+                    return nil
+                }
+                guard values.count >= countMin else {
+                    decoding.fail("too_few", "At least \(countMin) element is needed.")
                     return nil
                 }
                 var elements: [Element] = []
@@ -200,8 +218,9 @@ extension Schema {
     package static func map<Element>(
         of element: Schema<Element>, names: Schema<String>, countMax: Int = 100
     ) -> Schema where Value == [String: Element] {
-        Schema(
-            form: .map(element.form),
+        guard case .string(let nameForm) = names.form else { preconditionFailure("Names are strings.") }
+        return Schema(
+            form: .map(element.form, names: nameForm, countMax: countMax),
             decode: { json, decoding in
                 guard case .object(let members) = json else {
                     decoding.fail("type", "Expected an object, found \(json.kind).")
@@ -248,7 +267,7 @@ extension Schema where Value == Timestamp {
 
 extension Schema where Value == Currency {
     package static let currency = Schema(
-        form: .string(StringForm(lengths: 3...3, pattern: "^[A-Z]{3}$", example: "GBP")),
+        form: .string(StringForm(values: Currency.codes)),
         decode: { json, decoding in
             guard let text = text(json, &decoding) else { return nil }
             guard let currency = Currency(text) else {
@@ -282,7 +301,7 @@ extension Schema {
     /// A value that a merge patch may also remove with `null`.
     package static func nullable<Wrapped>(_ schema: Schema<Wrapped>) -> Schema where Value == Patch<Wrapped> {
         Schema(
-            form: schema.form,
+            form: .nullable(schema.form),
             decode: { json, decoding in
                 json == .null ? .remove : schema.decode(json, &decoding).map { .set($0) }
             },

@@ -30,9 +30,11 @@ package indirect enum SchemaForm: Sendable {
     case string(StringForm)
     case integer(ClosedRange<Int>)
     case boolean
-    case array(SchemaForm, countMax: Int)
-    case map(SchemaForm)
+    case array(SchemaForm, counts: ClosedRange<Int>)
+    case map(SchemaForm, names: StringForm, countMax: Int)
     case object(ObjectForm)
+    /// `null` is accepted, too.
+    case nullable(SchemaForm)
     /// Any JSON object, kept as it is.
     case anyObject
 }
@@ -49,6 +51,9 @@ package struct ObjectForm: Sendable {
     /// The name under `components/schemas`.
     package let name: String
     package let fields: [FieldForm]
+    /// Ways to say the same thing, of which a request takes one: the members of each, all of which it then needs. The first
+    /// member of any other way must be missing.
+    package var ways: [[String]] = []
 }
 
 package struct FieldForm: Sendable {
@@ -129,11 +134,21 @@ package struct FieldSelection: Hashable, Sendable {
         names?[first] = inner
     }
 
+    /// Every path that a selection may name in `form`, with points between the names; not inside maps, whose names are data.
+    package static func paths(in form: SchemaForm) -> [String] {
+        switch form {
+        case .array(let element, _), .nullable(let element): paths(in: element)
+        case .object(let object):
+            object.fields.flatMap { field in [field.name] + paths(in: field.form).map { "\(field.name).\($0)" } }
+        case .map, .anyObject, .string, .integer, .boolean: []
+        }
+    }
+
     /// The first name that `form` does not have, as the client wrote it.
     package func unknownName(in form: SchemaForm) -> String? {
         guard let names else { return nil }
         switch form {
-        case .array(let element, _), .map(let element): return unknownName(in: element)
+        case .array(let element, _), .map(let element, _, _), .nullable(let element): return unknownName(in: element)
         case .object(let object):
             for (name, inner) in names.sorted(by: { $0.key < $1.key }) {
                 guard let field = object.fields.first(where: { $0.name == name }) else { return name }

@@ -155,7 +155,7 @@ struct EndpointResponder: HTTPResponder {
     private func conclude(_ response: inout WireResponse, for request: Request) {
         guard response.status < 400 else { return }
         response.headers.append(HeaderField("Cache-Control", endpoint.cache.header))
-        response.headers.append(HeaderField("Vary", "Accept, Accept-Encoding, Accept-Language, Authorization"))
+        response.headers.append(HeaderField("Vary", "Accept-Encoding, Accept-Language, Authorization"))
         guard response.body.count >= Self.compressedBytesMin, acceptsGzip(request.headers),
             let compressed = Gzip.compress(response.body)
         else { return }
@@ -172,7 +172,7 @@ struct EndpointResponder: HTTPResponder {
             let known = request.headers[.ifNoneMatch], EntityTag.matches(ifNoneMatch: known, tag)
         else { return }
         response.status = 304
-        response.headers.removeAll { $0.name == "Content-Type" || $0.name == "Link" }
+        response.headers.removeAll { ReadyAnswers.aboutContent.contains($0.name.lowercased()) }
         response.body = []
     }
 

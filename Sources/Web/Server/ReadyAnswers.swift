@@ -57,6 +57,9 @@ package final class ReadyAnswers: Sendable {
 
     package init(versions: TableVersions) { self.versions = versions }
 
+    /// Fields that say nothing where there is no content (RFC 9110 section 15.4.5).
+    static let aboutContent: Set = ["content-type", "content-encoding", "content-language", "link"]
+
     /// The moment to keep an answer with; taken before anything is looked up.
     var now: Int { versions.now }
 
@@ -79,13 +82,12 @@ package final class ReadyAnswers: Sendable {
     /// Keeps a whole answer.
     func keep(_ response: WireResponse, for key: Key, made moment: Int, of tables: [TableVersions.Table]) {
         guard response.status == 200, let tag = response.header("ETag") else { return }
-        let dropped: Set = ["content-type", "link"]
         let answer = Answer(
             head: Self.head(
                 "200 OK", response.headers + [HeaderField("Content-Length", String(response.body.count))]),
             body: response.body,
             unchangedHead: Self.head(
-                "304 Not Modified", response.headers.filter { !dropped.contains($0.name.lowercased()) }),
+                "304 Not Modified", response.headers.filter { !Self.aboutContent.contains($0.name.lowercased()) }),
             tag: tag, tables: tables, madeAt: moment, until: .now + Self.timeToLive)
         guard answer.size <= Self.answerSizeMax, answer.isCurrent else { return }
         let hash = RequestHead.hash(key)

@@ -122,7 +122,10 @@ struct RequestReader {
         guard endpoint.isPaged else { return PageRequest(limit: PageLimits.standard) }
         var limit = PageLimits.standard
         if let text = value(of: "limit") {
-            guard let number = Int(text), number >= 1 else {
+            // Too many digits are too many elements.
+            let digits = text.utf8.drop { $0 == UInt8(ascii: "0") }
+            let isHuge = digits.count > 18 && digits.allSatisfy { (48...57).contains($0) }
+            guard let number = isHuge ? PageLimits.largest : Int(text), number >= 1 else {
                 throw Problem(.invalidParameter, "limit must be an integer from 1 to \(PageLimits.largest).")
             }
             limit = min(number, PageLimits.largest)
@@ -140,6 +143,9 @@ struct RequestReader {
 
     private func selection() throws -> FieldSelection {
         guard let text = value(of: "fields") else { return .all }
+        guard text.contains(where: { $0 != "," }) else {
+            throw Problem(.invalidParameter, "fields names none of the answer's fields. Leave it out to get all.")
+        }
         let selection = FieldSelection(text)
         var form = endpoint.answer ?? .anyObject
         // In a list, the client chooses among the fields of its elements.
@@ -184,6 +190,9 @@ struct RequestReader {
                 throw Problem(.preconditionRequired, "Send If-Match with the ETag that you read, or If-Match: *.")
             }
             return .none
+        }
+        guard EntityTag.isList(header) else {
+            throw Problem(.malformedRequest, "If-Match takes entity tags in quotes, as ETag shows them, or *.")
         }
         guard let versions = EntityTag.versions(ifMatch: header) else { return .none }
         return .versions(versions)
