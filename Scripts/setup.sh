@@ -6,8 +6,8 @@ set -euo pipefail
 
 packages=(libpq-dev libsqlite3-dev zlib1g-dev libzstd-dev pkg-config curl)
 case "${1:-}" in
-    test) packages+=(python3-venv postgresql) ;;
-    bench) packages+=(wrk nginx-light postgresql python3) ;;
+    test) packages+=(python3-venv postgresql gcc) ;;
+    bench) packages+=(wrk nginx-light postgresql python3-venv) ;;
 esac
 
 if ! command -v swift >/dev/null; then

@@ -41,7 +41,7 @@ struct ProductQuery: Sendable {
         let keyset =
             key.isUnique
             ? Keyset((expression: "p.number", order: key.order))
-            : Keyset((expression: key.expression, order: key.order), (expression: "p.number", order: key.order))
+            : Keyset((expression: key.expression, order: key.order), (expression: key.number, order: key.order))
         var keys: [Int64: KeyValue] = [:]
         let rows = try connection.all(
             "SELECT \(key.expression), \(ProductStore.columns) \(source) \(keyset.clause(request))"
@@ -90,6 +90,8 @@ struct ProductQuery: Sendable {
         let expression: SQL
         let order: Keyset.Order
         var isUnique = false
+        /// The product's number in the table whose index has the expression.
+        var number: SQL = "p.number"
         let read: (inout Row) throws -> KeyValue
     }
 
@@ -100,8 +102,10 @@ struct ProductQuery: Sendable {
         case .newest: Key(expression: "p.number", order: .descending, isUnique: true) { .integer(try $0.next()) }
         case .title: Key(expression: "p.title_key", order: .ascending) { .text(try $0.next()) }
         case .titleDescending: Key(expression: "p.title_key", order: .descending) { .text(try $0.next()) }
-        case .price: Key(expression: "pp.lowest", order: .ascending) { .integer(try $0.next()) }
-        case .priceDescending: Key(expression: "pp.lowest", order: .descending) { .integer(try $0.next()) }
+        case .price:
+            Key(expression: "pp.lowest", order: .ascending, number: "pp.product_number") { .integer(try $0.next()) }
+        case .priceDescending:
+            Key(expression: "pp.lowest", order: .descending, number: "pp.product_number") { .integer(try $0.next()) }
         case .bestSelling: Key(expression: "p.units_sold", order: .descending) { .integer(try $0.next()) }
         }
     }
@@ -109,16 +113,20 @@ struct ProductQuery: Sendable {
     /// `FROM` and `WHERE`; `nil` when nothing can match.
     private func source(_ sort: Sort, in connection: Connection) throws -> SQL? {
         var from: SQL = "FROM products p"
+        var join: SQL = " JOIN "
         if let text {
             guard let matches = try SearchIndex.matches(text, in: connection) else { return nil }
+            // SQLite joins in the order written where the join is called CROSS; left to choose, it looks the words up anew
+            // for every product.
+            if connection.dialect == .sqlite { join = " CROSS JOIN " }
             // The rank is a column of a subquery, because it can be reckoned only where the match stands.
             from = """
                 FROM (SELECT found.*, matches.rank AS rank FROM \(matches) AS matches
-                    JOIN products found ON found.number = matches.number) AS p
+                    \(join) products found ON found.number = matches.number) AS p
                 """
         }
         if let currency {
-            from += " JOIN product_prices pp ON pp.product_number = p.number AND pp.currency = \(currency)"
+            from += join + "product_prices pp ON pp.product_number = p.number AND pp.currency = \(currency)"
         } else if priceMin != nil || priceMax != nil || sort == .price || sort == .priceDescending {
             throw CatalogError.priceFilterNeedsCurrency
         }

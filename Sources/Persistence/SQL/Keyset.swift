@@ -8,11 +8,13 @@ package import Kernel
 package struct Keyset: Sendable {
     package enum Order: Sendable { case ascending, descending }
 
+    private static let sizes = [2, 6, 11, 21, 51, 101]
+
     private let keys: [(expression: SQL, order: Order)]
 
     package init(_ keys: (expression: SQL, order: Order)...) { self.keys = keys }
 
-    /// The condition, order and limit of a page, to stand behind `WHERE … `: reads one row more than the page holds.
+    /// The condition, order and limit of a page, to stand behind `WHERE … `: reads at least one row more than the page holds.
     package func clause(_ request: PageRequest) -> SQL {
         let backward = request.position?.direction == .backward
         var clause: SQL = ""
@@ -23,12 +25,20 @@ package struct Keyset: Sendable {
         for (index, key) in keys.enumerated() {
             clause += (index == 0 ? "" : ", ") + key.expression + (isAscending(key.order, backward) ? " ASC" : " DESC")
         }
-        return clause + " LIMIT \(request.limit + 1)"
+        // In the text, because a planner that does not know how few rows are wanted plans for all of them; in few sizes,
+        // because every text is a statement to be prepared. What is read too much is cut off with the extra row.
+        let rows = Self.sizes.first { $0 > request.limit } ?? request.limit + 1
+        return clause + SQL(stringLiteral: " LIMIT \(rows)")
     }
 
-    // Row values compare all keys in one direction only, so mixed orders are spelt out: a > x OR (a = x AND b < y).
     private func beyond(_ values: [KeyValue], backward: Bool) -> SQL {
         precondition(values.count == keys.count, "A position has one value for each sort key.")
+        let directions = Set(keys.map { isAscending($0.order, backward) })
+        guard directions.count > 1 else {
+            return row(keys.map(\.expression)) + (directions.contains(true) ? " > " : " < ")
+                + row(values.map { "\($0)" })
+        }
+        // Row values compare all keys in one direction only, so mixed orders are spelt out: a > x OR (a = x AND b < y).
         var condition: SQL = ""
         for last in keys.indices {
             if last > 0 { condition += " OR " }
@@ -41,7 +51,11 @@ package struct Keyset: Sendable {
             }
             condition += ")"
         }
-        return keys.count == 1 ? condition : bound(values, backward: backward) + condition
+        return bound(values, backward: backward) + condition
+    }
+
+    private func row(_ parts: [SQL]) -> SQL {
+        parts.dropFirst().reduce("(" + (parts.first ?? "")) { $0 + ", " + $1 } + ")"
     }
 
     // The bound on the first key is implied by the condition, and lets the engine seek instead of scan.

@@ -75,11 +75,13 @@ extension Schema where Value == String {
             #"^[^@\s\u0000-\u001f\u007f-\u009f\ufeff]+@[^@\s.\u0000-\u001f\u007f-\u009f\ufeff]+(\.[^@\s.\u0000-\u001f\u007f-\u009f\ufeff]+)+$"#,
         example: "ada@example.com", lengths: 3...254
     ) { text in
-        let parts = text.split(separator: "@", omittingEmptySubsequences: false)
+        // By code points: to the pattern, an @ with an accent is an @.
+        let scalars = text.unicodeScalars
+        let parts = scalars.split(separator: "@", omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty else { return false }
         let labels = parts[1].split(separator: ".", omittingEmptySubsequences: false)
         return labels.count >= 2 && !labels.contains { $0.isEmpty }
-            && !text.contains { $0.isWhitespace || $0.unicodeScalars.contains { isControl($0) || $0.value == 0xFEFF } }
+            && !scalars.contains { $0.properties.isWhitespace || isControl($0) || $0.value == 0xFEFF }
     }
 }
 
