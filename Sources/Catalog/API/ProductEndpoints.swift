@@ -57,7 +57,9 @@ extension CatalogModule {
                 withVariants: withVariants)
         }
         let shown = counts.map { counts in
-            Facets(counts: counts.mapValues { $0.map { Facets.Count(value: $0.value, count: $0.count) } })
+            Facets(
+                counts: counts.counts.mapValues { $0.map { Facets.Count(value: $0.value, count: $0.count) } },
+                elements: counts.products, isComplete: counts.isComplete)
         }
         return Listing(bodies, facets: shown)
     }

@@ -31,7 +31,7 @@ enum CatalogMigrations {
             CREATE UNIQUE INDEX products_by_handle ON products (handle) WHERE deleted_at IS NULL;
             CREATE INDEX products_by_newest ON products (status, number) WHERE deleted_at IS NULL;
             CREATE INDEX products_by_title ON products (status, title_key, number) WHERE deleted_at IS NULL;
-            CREATE INDEX products_by_sales ON products (status, units_sold, number) WHERE deleted_at IS NULL;
+            CREATE INDEX products_by_sales ON products (status, ((units_sold << 34) + number)) WHERE deleted_at IS NULL;
 
             CREATE TABLE product_translations (
                 product_number INTEGER NOT NULL REFERENCES products (number),
@@ -113,7 +113,7 @@ enum CatalogMigrations {
             """,
             sqlite: """
                 CREATE VIRTUAL TABLE product_search USING fts5 (
-                    title, body, tokenize = "unicode61 remove_diacritics 2", prefix = '2 3'
+                    title, body, tokenize = ascii, detail = column, prefix = '1 2 3'
                 );
                 CREATE TABLE search_words (word TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
                 CREATE TABLE search_deletions (

@@ -10,6 +10,22 @@ enum CategoryStore {
         try connection.exists("SELECT 1 FROM categories WHERE id = \(id) AND deleted_at IS NULL")
     }
 
+    /// Those of the categories that exist.
+    static func existing(_ ids: Set<CategoryID>, in connection: Connection) throws -> [CategoryID] {
+        guard !ids.isEmpty else { return [] }
+        return try connection.all("SELECT id FROM categories WHERE id IN \(anyOf: ids) AND deleted_at IS NULL") {
+            try $0.next()
+        }
+    }
+
+    /// A category and all below it; none where it does not exist.
+    static func subtree(of id: CategoryID, in connection: Connection) throws -> [CategoryID] {
+        guard let root = try find(id, in: connection) else { return [] }
+        return try connection.all(
+            "SELECT id FROM categories WHERE path >= \(root.path) AND path < \(Category.end(ofSubtree: root.path))"
+        ) { try $0.next() }
+    }
+
     static func find(_ id: CategoryID, in connection: Connection) throws -> Category? {
         let sql: SQL = "SELECT \(columns) FROM categories c WHERE c.id = \(id) AND c.deleted_at IS NULL"
         return try translated(connection.all(sql, category), in: connection).first

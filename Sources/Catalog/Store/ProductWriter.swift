@@ -12,12 +12,14 @@ struct ProductWriter {
     /// - Throws: ``CatalogError`` when a handle, a SKU or a category stands in the way.
     func save(_ product: Product, instead old: Product?) throws {
         let number = try old == nil ? insert(product) : update(product)
-        if product.translations != old?.translations ?? [:] { try write(translations: product, number) }
-        if product.attributes != old?.attributes ?? [:] { try write(attributes: product, number) }
-        if Set(product.categories) != Set(old?.categories ?? []) { try write(categories: product, number) }
+        if product.translations != old?.translations ?? [:] { try write(translations: product, instead: old, number) }
+        if product.attributes != old?.attributes ?? [:] { try write(attributes: product, instead: old, number) }
+        if Set(product.categories) != Set(old?.categories ?? []) {
+            try write(categories: product, instead: old, number)
+        }
         try write(variants: product, instead: old, number)
         try write(lowestPrices: product, instead: old, number)
-        try refreshStock(number)
+        if old != nil { try refreshStock(number) }
         try SearchIndex.write(product, number: number, instead: old, in: transaction)
     }
 
@@ -42,10 +44,12 @@ struct ProductWriter {
         try explainingConflicts(handle: product.handle) {
             let number = try transaction.first(
                 """
-                INSERT INTO products (id, handle, status, title, title_key, description, created_at, updated_at, version)
+                INSERT INTO products (id, handle, status, title, title_key, description, in_stock, created_at, updated_at,
+                    version)
                 VALUES (\(product.id), \(product.handle), \(product.status), \(product.text.title),
-                    \(SearchText.sortKey(product.text.title)), \(product.text.description), \(product.createdAt),
-                    \(product.updatedAt), \(product.version))
+                    \(SearchText.sortKey(product.text.title)), \(product.text.description),
+                    \(product.variants.contains { !$0.tracksInventory }), \(product.createdAt), \(product.updatedAt),
+                    \(product.version))
                 RETURNING number
                 """
             ) { try $0.next(Int64.self) }
@@ -77,34 +81,31 @@ struct ProductWriter {
         }
     }
 
-    private func write(translations product: Product, _ number: Int64) throws {
-        try transaction.execute("DELETE FROM product_translations WHERE product_number = \(number)")
-        for (language, text) in product.translations {
-            try transaction.execute(
-                """
-                INSERT INTO product_translations (product_number, language, title, description)
-                VALUES (\(number), \(language), \(text.title), \(text.description))
-                """)
-        }
+    private func write(translations product: Product, instead old: Product?, _ number: Int64) throws {
+        if old != nil { try transaction.send("DELETE FROM product_translations WHERE product_number = \(number)") }
+        try transaction.insert(
+            into: "product_translations (product_number, language, title, description)",
+            product.translations.map { language, text in
+                [number.sqlValue, language.sqlValue, text.title.sqlValue, text.description?.sqlValue ?? .null]
+            })
     }
 
-    private func write(attributes product: Product, _ number: Int64) throws {
-        try transaction.execute("DELETE FROM product_attributes WHERE product_number = \(number)")
-        for (name, value) in product.attributes {
-            try transaction.execute(
-                "INSERT INTO product_attributes (product_number, name, value) VALUES (\(number), \(name), \(value))")
-        }
+    private func write(attributes product: Product, instead old: Product?, _ number: Int64) throws {
+        if old != nil { try transaction.send("DELETE FROM product_attributes WHERE product_number = \(number)") }
+        try transaction.insert(
+            into: "product_attributes (product_number, name, value)",
+            product.attributes.map { [number.sqlValue, $0.sqlValue, $1.sqlValue] })
     }
 
-    private func write(categories product: Product, _ number: Int64) throws {
-        try transaction.execute("DELETE FROM product_categories WHERE product_number = \(number)")
-        for category in Set(product.categories) {
-            guard try CategoryStore.exists(category, in: transaction) else {
-                throw CatalogError.categoryNotFound(category)
-            }
-            try transaction.execute(
-                "INSERT INTO product_categories (product_number, category) VALUES (\(number), \(category))")
+    private func write(categories product: Product, instead old: Product?, _ number: Int64) throws {
+        let categories = Set(product.categories)
+        if let missing = try categories.subtracting(CategoryStore.existing(categories, in: transaction)).min() {
+            throw CatalogError.categoryNotFound(missing)
         }
+        if old != nil { try transaction.send("DELETE FROM product_categories WHERE product_number = \(number)") }
+        try transaction.insert(
+            into: "product_categories (product_number, category)",
+            categories.map { [number.sqlValue, $0.sqlValue] })
     }
 
     private func write(variants product: Product, instead old: Product?, _ number: Int64) throws {
@@ -143,27 +144,19 @@ struct ProductWriter {
             WHERE id = \(variant.id) RETURNING number
             """
         guard let number = try transaction.first(sql, { try $0.next(Int64.self) }) else { return }
-        if !isNew { try transaction.execute("DELETE FROM prices WHERE variant_number = \(number)") }
-        for price in variant.prices.values {
-            try transaction.execute(
-                """
-                INSERT INTO prices (variant_number, currency, amount)
-                VALUES (\(number), \(price.currency), \(price.thousandths))
-                """)
-        }
+        if !isNew { try transaction.send("DELETE FROM prices WHERE variant_number = \(number)") }
+        try transaction.insert(
+            into: "prices (variant_number, currency, amount)",
+            variant.prices.values.map { [number.sqlValue, $0.currency.sqlValue, $0.thousandths.sqlValue] })
     }
 
     private func write(lowestPrices product: Product, instead old: Product?, _ number: Int64) throws {
         let lowest = product.lowestPrices
         if let old, old.lowestPrices == lowest { return }
-        try transaction.execute("DELETE FROM product_prices WHERE product_number = \(number)")
-        for price in lowest {
-            try transaction.execute(
-                """
-                INSERT INTO product_prices (product_number, currency, lowest)
-                VALUES (\(number), \(price.currency), \(price.thousandths))
-                """)
-        }
+        if old != nil { try transaction.send("DELETE FROM product_prices WHERE product_number = \(number)") }
+        try transaction.insert(
+            into: "product_prices (product_number, currency, lowest)",
+            lowest.map { [number.sqlValue, $0.currency.sqlValue, $0.thousandths.sqlValue] })
     }
 
     /// A product is in stock when one of its variants is.

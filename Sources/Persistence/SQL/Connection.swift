@@ -53,6 +53,16 @@ package class Connection {
         }
     }
 
+    /// Has each statement of `body` planned for its values. Where the database is another process, plans are otherwise made
+    /// once for all values, which is cheaper but knows nothing of how common a word or a category is.
+    package func planningForValues<Result>(_ body: () throws -> Result) throws -> Result {
+        guard dialect == .postgres else { return try body() }
+        try script("SET LOCAL plan_cache_mode = force_custom_plan")
+        let result = try body()
+        try script("SET LOCAL plan_cache_mode = force_generic_plan")
+        return result
+    }
+
     /// How many statements were run.
     private(set) var statements = 0
 
@@ -90,6 +100,20 @@ package final class Transaction: Connection {
     /// - Returns: how many rows it changed.
     @discardableResult
     package func execute(_ sql: SQL) throws -> Int { try change(sql) }
+
+    private static let rowsMax = 8
+
+    /// Inserts rows, up to eight with one statement, so that there are few texts to be prepared.
+    ///
+    /// - Parameters:
+    ///   - table: Its name and columns, as behind `INSERT INTO`.
+    ///   - unlessThere: Whether rows whose key exists are left out instead of refused.
+    package func insert(into table: SQL, _ rows: [[SQLValue]], unlessThere: Bool = false) throws {
+        for start in stride(from: 0, to: rows.count, by: Self.rowsMax) {
+            let part = rows[start..<min(start + Self.rowsMax, rows.count)]
+            try send("INSERT INTO \(table) VALUES \(rows: part)\(unlessThere ? " ON CONFLICT DO NOTHING" : .empty)")
+        }
+    }
 
     package override var forUpdate: SQL { dialect == .postgres ? " FOR NO KEY UPDATE" : .empty }
 

@@ -12,6 +12,9 @@ package struct Keyset: Sendable {
 
     private let keys: [(expression: SQL, order: Order)]
 
+    /// Whether one key is enough.
+    package var isSingle: Bool { keys.count == 1 }
+
     package init(_ keys: (expression: SQL, order: Order)...) { self.keys = keys }
 
     /// The condition, order and limit of a page, to stand behind `WHERE … `: reads at least one row more than the page holds.

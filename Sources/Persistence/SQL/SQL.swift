@@ -81,6 +81,14 @@ package struct SQL: Sendable, ExpressibleByStringInterpolation {
             text += integers.isEmpty ? SQL.textSet : SQL.integerSet
             values.append(integers.isEmpty ? .texts(texts) : .integers(integers))
         }
+
+        /// Rows of as many values each, to stand behind `VALUES`.
+        package mutating func appendInterpolation(rows: some Sequence<[SQLValue]>) {
+            for (place, row) in rows.enumerated() {
+                text += (place == 0 ? "(" : ", (") + row.map { _ in "?" }.joined(separator: ", ") + ")"
+                values += row
+            }
+        }
     }
 }
 

@@ -36,6 +36,9 @@ package struct Listing<Item: WireBody>: Sendable {
                     FieldForm(
                         name: "facets", form: Facets.schema.form, isRequired: false, isNullable: false, standard: nil,
                         about: "How many elements have which value, where asked for."),
+                    FieldForm(
+                        name: "facets_counted", form: FacetsCounted.schema.form, isRequired: false, isNullable: false,
+                        standard: nil, about: "What `facets` are counts of."),
                 ]))
     }
 }
@@ -62,8 +65,13 @@ package struct Facets: WireBody {
     }
 
     let counts: [String: [Count]]
+    let counted: FacetsCounted
 
-    package init(counts: [String: [Count]]) { self.counts = counts }
+    /// `elements` tells how many were counted, `isComplete` whether that is the whole list.
+    package init(counts: [String: [Count]], elements: Int, isComplete: Bool) {
+        self.counts = counts
+        counted = FacetsCounted(elements: elements, isComplete: isComplete)
+    }
 
     package static let schema = Schema<Facets>(
         form: .map(.array(Count.schema.form, counts: 0...100), names: StringForm(lengths: 0...10_000), countMax: 100),
@@ -72,6 +80,17 @@ package struct Facets: WireBody {
             let map = Schema<[String: [Count]]>.map(of: .array(of: Count.schema), names: .string())
             map.encode(value.counts, &writer, selection)
         })
+}
+
+/// How much of a list its facets tell of.
+struct FacetsCounted: WireBody {
+    let elements: Int
+    let isComplete: Bool
+
+    static let schema = Schema.object(
+        "FacetsCounted", FacetsCounted.init,
+        .required("elements", \.elements, .count, "So many elements were counted, the newest that match."),
+        .required("complete", \.isComplete, .boolean, "Whether there are no more than these."))
 }
 
 extension Listing {
@@ -90,6 +109,8 @@ extension Listing {
         if let facets {
             json.name("facets")
             Facets.schema.encode(facets, &json, FieldSelection.all)
+            json.name("facets_counted")
+            FacetsCounted.schema.encode(facets.counted, &json, FieldSelection.all)
         }
         json.endObject()
         // The body is what people read; the header serves clients that know web linking (RFC 8288) and not our bodies.
