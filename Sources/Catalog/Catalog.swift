@@ -44,9 +44,11 @@ package struct CatalogModule: Sendable {
             let after = last
             let numbers = try await database.write { transaction in
                 let products = try ProductStore.batch(after: after, limit: 200, in: transaction)
+                let known = KnownRows()
                 for entry in products {
                     try SearchIndex.remove(number: entry.number, in: transaction)
-                    try SearchIndex.write(entry.product, number: entry.number, instead: nil, in: transaction)
+                    try SearchIndex.write(
+                        entry.product, number: entry.number, instead: nil, knowing: known, in: transaction)
                 }
                 return products.map(\.number)
             }
@@ -58,7 +60,7 @@ package struct CatalogModule: Sendable {
     /// What the catalogue learns from others: availability from stock, sales from orders.
     package var subscription: Subscription {
         Subscription("catalog.facts", to: ["stock.availability_changed", "order.placed"]) { event, transaction in
-            let writer = ProductWriter(transaction: transaction)
+            let writer = ProductWriter(transaction: transaction, known: KnownRows())
             switch event.type {
             case "stock.availability_changed":
                 guard let isInStock = event.data["in_stock"]?.bool else { return }

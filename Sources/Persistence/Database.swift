@@ -37,7 +37,7 @@ package struct Database: Sendable {
     package func write<Result: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {
-        try await engine.write(counting(body))
+        try await engine.write(counting { try $0.whole(body) })
     }
 
     /// `body`, with its statements on the account of the request at hand.

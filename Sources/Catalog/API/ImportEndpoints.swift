@@ -14,30 +14,48 @@ extension CatalogModule {
     }
 
     private func importProducts(_ call: Call, _ bytes: [UInt8]) async throws -> Answer<ImportReport> {
-        let importing = ImportProducts(products: products) { line in
-            let json: JSON
-            do {
-                json = try JSON.parse(line)
-            } catch let error as JSONSyntaxError {
-                throw Problem(.malformedRequest, "\(error.reason) at byte \(error.offset) of the line.")
-            }
-            var decoding = Decoding()
-            guard let input = ProductInput.schema.decode(json, &decoding) else {
-                throw Problem(.invalidBody, decoding.summary)
-            }
-            return input.draft
-        }
+        let importing = ImportProducts(products: products)
         var results: [ImportResult] = []
-        for (number, lines) in ImportProducts.parts(of: bytes).enumerated() {
-            let part = try await call.commit(part: number) { transaction in
-                ImportPart(
-                    results: try importing.take(lines, by: call.actor, in: transaction).map(ImportResult.init))
+        let parts = ImportProducts.parts(of: bytes)
+        var ahead = Self.lines(parts.first ?? [])
+        for number in parts.indices {
+            // The following part is read while this one is written.
+            let lines = ahead
+            async let following = Self.lines(number + 1 < parts.count ? parts[number + 1] : [])
+            let part: ImportPart
+            do {
+                part = try await call.commit(part: number) { transaction in
+                    ImportPart(results: try importing.takeAll(lines, by: call.actor, in: transaction))
+                }
+            } catch is ImportProducts.Refused {
+                part = try await call.commit(part: number) { transaction in
+                    ImportPart(results: try importing.takeOneByOne(lines, by: call.actor, in: transaction))
+                }
             }
             results += part.results
+            ahead = await following
         }
         let failed = results.count { $0.status >= 400 }
         let report = ImportReport(imported: results.count - failed, failed: failed, results: results)
         return try await call.commit(afterParts: .multiStatus(report))
+    }
+
+    private static func lines(_ part: [(number: Int, bytes: ArraySlice<UInt8>)]) -> [ImportProducts.Line] {
+        part.map { line in ImportProducts.Line(number: line.number, draft: Result { try draft(line.bytes) }) }
+    }
+
+    private static func draft(_ line: ArraySlice<UInt8>) throws -> ProductDraft {
+        let json: JSON
+        do {
+            json = try JSON.parse(line)
+        } catch {
+            throw Problem(.malformedRequest, "\(error.reason) at byte \(error.offset) of the line.")
+        }
+        var decoding = Decoding()
+        guard let input = ProductInput.schema.decode(json, &decoding) else {
+            throw Problem(.invalidBody, decoding.summary)
+        }
+        return input.draft
     }
 }
 
@@ -71,6 +89,10 @@ struct ImportResult: WireBody {
 /// What the lines of one transaction came to.
 struct ImportPart: WireBody {
     let results: [ImportResult]
+
+    init(results: [ImportResult]) { self.results = results }
+
+    init(results: [ImportProducts.Fate]) { self.init(results: results.map(ImportResult.init)) }
 
     static let schema = Schema.object(
         "ImportPart", ImportPart.init, .required("results", \.results, .array(of: ImportResult.schema, countMax: 1_000))

@@ -7,9 +7,16 @@ package enum SearchText {
     /// Lower-case words without accents; at most 400 of them.
     package static func words(_ text: String) -> [String] {
         let isPlain = text.utf8.allSatisfy { $0 < 0x80 }
-        let folded =
-            isPlain ? text.lowercased() : text.folding(options: [.caseInsensitive, .diacriticInsensitive], locale: nil)
-        return folded.split(maxSplits: 400) { !$0.isLetter && !$0.isNumber }.prefix(400).map(String.init)
+        if isPlain {
+            return text.lowercased().utf8.split(maxSplits: 400) { !isPlainWord($0) }.prefix(400).map(Substring.init)
+                .map(String.init)
+        }
+        return text.folding(options: [.caseInsensitive, .diacriticInsensitive], locale: nil)
+            .split(maxSplits: 400) { !$0.isLetter && !$0.isNumber }.prefix(400).map(String.init)
+    }
+
+    private static func isPlainWord(_ byte: UInt8) -> Bool {
+        byte >= UInt8(ascii: "a") && byte <= UInt8(ascii: "z") || byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
     }
 
     /// The text by which titles are sorted.

@@ -47,6 +47,14 @@ enum ProductStore {
         return try completed(connection.all(sql, numbered), .withVariants, in: connection)
     }
 
+    /// Those of the handles that are in use.
+    static func taken(_ handles: [String], in connection: Connection) throws -> Set<String> {
+        try Set(
+            connection.all("SELECT handle FROM products WHERE handle IN \(anyOf: handles) AND deleted_at IS NULL") {
+                try $0.next(String.self)
+            })
+    }
+
     static func find(handle: String, in connection: Connection) throws -> Product? {
         let sql: SQL =
             "SELECT \(columns) FROM products p WHERE p.handle = \(handle) AND p.deleted_at IS NULL\(connection.forUpdate)"

@@ -3,9 +3,33 @@
 internal import Kernel
 internal import Persistence
 
+/// What a writer has seen in the database, so that it does not ask for every product again. Good for one transaction in which
+/// nothing is undone.
+package final class KnownRows {
+    private var words: Set<String> = []
+    private var categories: Set<CategoryID> = []
+
+    package init() {}
+
+    func require(_ wanted: Set<CategoryID>, in transaction: Transaction) throws {
+        let unknown = wanted.filter { !categories.contains($0) }
+        guard !unknown.isEmpty else { return }
+        if let missing = try unknown.subtracting(CategoryStore.existing(unknown, in: transaction)).min() {
+            throw CatalogError.categoryNotFound(missing)
+        }
+        categories.formUnion(unknown)
+    }
+
+    /// Those of the words that nobody has asked for.
+    func unseen(of wanted: Set<String>) -> Set<String> {
+        wanted.filter { words.insert($0).inserted }
+    }
+}
+
 /// Writes a product aggregate as a whole, touching only the tables whose part has changed.
 struct ProductWriter {
     let transaction: Transaction
+    let known: KnownRows
 
     /// Writes what differs from `old`, the aggregate as it was read in this transaction; `nil` for a new one.
     ///
@@ -20,7 +44,7 @@ struct ProductWriter {
         try write(variants: product, instead: old, number)
         try write(lowestPrices: product, instead: old, number)
         if old != nil { try refreshStock(number) }
-        try SearchIndex.write(product, number: number, instead: old, in: transaction)
+        try SearchIndex.write(product, number: number, instead: old, knowing: known, in: transaction)
     }
 
     func delete(_ product: Product, at time: Timestamp) throws {
@@ -99,9 +123,7 @@ struct ProductWriter {
 
     private func write(categories product: Product, instead old: Product?, _ number: Int64) throws {
         let categories = Set(product.categories)
-        if let missing = try categories.subtracting(CategoryStore.existing(categories, in: transaction)).min() {
-            throw CatalogError.categoryNotFound(missing)
-        }
+        try known.require(categories, in: transaction)
         if old != nil { try transaction.send("DELETE FROM product_categories WHERE product_number = \(number)") }
         try transaction.insert(
             into: "product_categories (product_number, category)",

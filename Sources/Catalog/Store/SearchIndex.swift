@@ -14,7 +14,8 @@ enum SearchIndex {
     private static let alternativesMax = 6
 
     static func write(
-        _ product: Product, number: Int64, instead old: Product?, in transaction: Transaction
+        _ product: Product, number: Int64, instead old: Product?, knowing rows: KnownRows,
+        in transaction: Transaction
     ) throws {
         if let old {
             if old.text.title == product.text.title, body(of: old) == body(of: product) { return }
@@ -25,8 +26,11 @@ enum SearchIndex {
         let texts = (title: title.joined(separator: " "), body: body.joined(separator: " "))
         switch transaction.dialect {
         case .sqlite:
-            try transaction.execute(
-                "INSERT INTO product_search (rowid, title, body) VALUES (\(number), \(texts.title), \(texts.body))")
+            // At the end, because FTS5 writes a segment whenever another kind of statement comes between.
+            transaction.beforeCommit {
+                try transaction.execute(
+                    "INSERT INTO product_search (rowid, title, body) VALUES (\(number), \(texts.title), \(texts.body))")
+            }
         case .postgres:
             try transaction.send(
                 """
@@ -35,7 +39,7 @@ enum SearchIndex {
                     || setweight(to_tsvector('simple', \(texts.body)), 'D'))
                 """)
         }
-        try learn(Set((title + body).filter(mayBeMistyped)), in: transaction)
+        try learn(rows.unseen(of: Set((title + body).filter(mayBeMistyped))), in: transaction)
     }
 
     static func remove(number: Int64, in transaction: Transaction) throws {

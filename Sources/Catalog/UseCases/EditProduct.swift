@@ -13,11 +13,13 @@ package struct EditProduct: Sendable {
     let variantSaved: @Sendable (SavedVariant, Transaction) throws -> Void
 
     /// - Throws: ``CatalogError``.
-    package func create(_ draft: ProductDraft, by actor: String, in transaction: Transaction) throws -> Product {
+    package func create(
+        _ draft: ProductDraft, by actor: String, knowing known: KnownRows = KnownRows(), in transaction: Transaction
+    ) throws -> Product {
         let now = clock.now()
         var product = Product(id: .make(at: now), draft: draft, at: now)
         product.variants = draft.variants.map { Variant(id: .make(at: now), draft: $0) }
-        try save(product, instead: nil, "product.created", by: actor, in: transaction)
+        try save(product, instead: nil, "product.created", by: actor, knowing: known, in: transaction)
         return product
     }
 
@@ -89,7 +91,7 @@ package struct EditProduct: Sendable {
     ) throws {
         guard let product = try ProductStore.find(id, in: transaction) else { throw CatalogError.productNotFound }
         try precondition.check(product.version)
-        try ProductWriter(transaction: transaction).delete(product, at: clock.now())
+        try ProductWriter(transaction: transaction, known: KnownRows()).delete(product, at: clock.now())
         try outbox.publish("product.deleted", subject: id.rawValue, actor: actor, [:], in: transaction)
     }
 
@@ -114,17 +116,18 @@ package struct EditProduct: Sendable {
     }
 
     private func save(
-        _ product: Product, instead old: Product?, _ event: String, by actor: String, in transaction: Transaction
+        _ product: Product, instead old: Product?, _ event: String, by actor: String,
+        knowing known: KnownRows = KnownRows(), in transaction: Transaction
     ) throws {
         guard !product.variants.isEmpty else { throw CatalogError.needsVariant }
         var skus: Set<String> = []
         for variant in product.variants where !skus.insert(variant.sku).inserted {
             throw CatalogError.duplicateSKU(variant.sku)
         }
-        try ProductWriter(transaction: transaction).save(product, instead: old)
-        let known = Dictionary(uniqueKeysWithValues: (old?.variants ?? []).map { ($0.id, $0) })
+        try ProductWriter(transaction: transaction, known: known).save(product, instead: old)
+        let earlier = Dictionary(uniqueKeysWithValues: (old?.variants ?? []).map { ($0.id, $0) })
         for variant in product.variants {
-            let before = known[variant.id]
+            let before = earlier[variant.id]
             if before == nil || before?.sku != variant.sku || before?.tracksInventory != variant.tracksInventory {
                 let saved = SavedVariant(
                     id: variant.id, product: product.id, sku: variant.sku, tracksInventory: variant.tracksInventory)

@@ -7,13 +7,9 @@ internal import Persistence
 /// others are kept.
 struct ImportProducts: Sendable {
     let products: EditProduct
-    /// Reads a line.
-    let decode: @Sendable (ArraySlice<UInt8>) throws -> ProductDraft
-
     struct Line: Sendable {
-        /// Counted from 1, with empty lines.
         let number: Int
-        let bytes: ArraySlice<UInt8>
+        let draft: Result<ProductDraft, any Error>
     }
 
     /// What became of a line.
@@ -29,33 +25,63 @@ struct ImportProducts: Sendable {
     }
 
     /// Lines in one transaction: enough to share a commit, few enough to let others in between.
-    private static let chunk = 200
+    private static let chunk = 500
 
-    /// The lines that hold something, in parts of one transaction each.
-    static func parts(of bytes: [UInt8]) -> [[Line]] {
+    /// The lines that hold something, in parts of one transaction each, counted from 1 with empty lines.
+    static func parts(of bytes: [UInt8]) -> [[(number: Int, bytes: ArraySlice<UInt8>)]] {
         let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
-            .map { Line(number: $0.offset + 1, bytes: $0.element) }
+            .map { (number: $0.offset + 1, bytes: $0.element) }
             .filter { !$0.bytes.allSatisfy { $0 == 0x20 || $0 == 0x0D || $0 == 0x09 } }
         return stride(from: 0, to: lines.count, by: chunk).map { start in
             Array(lines[start..<min(start + chunk, lines.count)])
         }
     }
 
-    func take(_ lines: [Line], by actor: String, in transaction: Transaction) throws -> [Fate] {
-        try lines.map { Fate(line: $0.number, outcome: try outcome(of: $0.bytes, by: actor, in: transaction)) }
+    /// A line can be read and was refused all the same; it may have left traces.
+    struct Refused: Error {}
+
+    /// Takes lines of which none is expected to be refused, which saves a savepoint for each.
+    ///
+    /// - Throws: ``Refused`` where one is; then nothing may be kept.
+    func takeAll(_ lines: [Line], by actor: String, in transaction: Transaction) throws -> [Fate] {
+        let known = KnownRows()
+        let handles = lines.compactMap { try? $0.draft.get().handle }
+        let taken = try ProductStore.taken(handles, in: transaction)
+        return try take(lines) { draft in
+            do {
+                guard taken.contains(draft.handle) else {
+                    return (try products.create(draft, by: actor, knowing: known, in: transaction), true)
+                }
+                return try products.upsert(draft, by: actor, in: transaction)
+            } catch let error as DatabaseError where error.isUnavailability {
+                throw error
+            } catch {
+                throw Refused()
+            }
+        }
     }
 
-    private func outcome(
-        of line: ArraySlice<UInt8>, by actor: String, in transaction: Transaction
-    ) throws -> Fate.Outcome {
-        do {
-            let draft = try decode(line)
-            let (product, isNew) = try transaction.nested { try products.upsert(draft, by: actor, in: transaction) }
-            return isNew ? .created(product.id) : .replaced(product.id)
-        } catch let error as DatabaseError where error.isUnavailability {
-            throw error
-        } catch {
-            return .refused(error)
+    /// Takes lines of which some may be refused.
+    func takeOneByOne(_ lines: [Line], by actor: String, in transaction: Transaction) throws -> [Fate] {
+        try take(lines) { draft in
+            try transaction.nested { try products.upsert(draft, by: actor, in: transaction) }
+        }
+    }
+
+    private func take(
+        _ lines: [Line], _ upsert: (ProductDraft) throws -> (product: Product, isNew: Bool)
+    ) throws -> [Fate] {
+        try lines.map { line in
+            do {
+                let (product, isNew) = try upsert(line.draft.get())
+                return Fate(line: line.number, outcome: isNew ? .created(product.id) : .replaced(product.id))
+            } catch let error as DatabaseError where error.isUnavailability {
+                throw error
+            } catch let error as Refused {
+                throw error
+            } catch {
+                return Fate(line: line.number, outcome: .refused(error))
+            }
         }
     }
 }
