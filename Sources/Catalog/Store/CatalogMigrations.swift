@@ -110,27 +110,26 @@ enum CatalogMigrations {
             ) STRICT, WITHOUT ROWID;
             CREATE INDEX product_categories_by_category ON product_categories (category, product_number);
 
+            CREATE TABLE search_words (word TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+            CREATE TABLE search_deletions (
+                deletion TEXT NOT NULL,
+                word TEXT NOT NULL,
+                PRIMARY KEY (deletion, word)
+            ) STRICT, WITHOUT ROWID;
             """,
             sqlite: """
                 CREATE VIRTUAL TABLE product_search USING fts5 (
                     title, body, tokenize = ascii, detail = column, prefix = '1 2 3'
                 );
-                CREATE TABLE search_words (word TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
-                CREATE TABLE search_deletions (
-                    deletion TEXT NOT NULL,
-                    word TEXT NOT NULL,
-                    PRIMARY KEY (deletion, word)
-                ) STRICT, WITHOUT ROWID;
                 """,
             postgres: """
-                CREATE EXTENSION IF NOT EXISTS pg_trgm;
                 CREATE TABLE product_search (
                     product_number bigint PRIMARY KEY REFERENCES products (number),
+                    title tsvector NOT NULL,
                     words tsvector NOT NULL
                 );
+                CREATE INDEX product_search_by_title ON product_search USING gin (title);
                 CREATE INDEX product_search_by_word ON product_search USING gin (words);
-                CREATE TABLE search_words (word text COLLATE "C" PRIMARY KEY);
-                CREATE INDEX search_words_by_likeness ON search_words USING gin (word gin_trgm_ops);
                 """)
     ]
 }

@@ -34,9 +34,9 @@ enum SearchIndex {
         case .postgres:
             try transaction.send(
                 """
-                INSERT INTO product_search (product_number, words)
-                VALUES (\(number), setweight(to_tsvector('simple', \(texts.title)), 'A')
-                    || setweight(to_tsvector('simple', \(texts.body)), 'D'))
+                INSERT INTO product_search (product_number, title, words)
+                VALUES (\(number), to_tsvector('simple', \(texts.title)),
+                    to_tsvector('simple', \(texts.title + " " + texts.body)))
                 """)
         }
         try learn(rows.unseen(of: Set((title + body).filter(mayBeMistyped))), in: transaction)
@@ -69,7 +69,6 @@ enum SearchIndex {
         }
         let fresh = words.subtracting(known).sorted()
         try transaction.insert(into: "search_words (word)", fresh.map { [$0.sqlValue] }, unlessThere: true)
-        guard transaction.dialect == .sqlite else { return }
         for word in fresh {
             try transaction.insert(
                 into: "search_deletions (deletion, word)",
@@ -104,20 +103,58 @@ enum SearchIndex {
         let words = SearchText.words(text).prefix(wordsMax)
         guard !words.isEmpty else { return nil }
         let meant = try words.map { try meanings(of: $0, in: connection) }
-        let dialect = connection.dialect
-        let exact = dialect.query(words.map { [.word($0)] }, inTitle: true)
-        let title = dialect.query(meant, inTitle: true)
-        let all = dialect.query(meant, inTitle: false)
-        return Matches(
-            all: dialect.match(all),
-            tiers: [
-                dialect.match(exact), dialect.match(dialect.without(title, exact)),
-                dialect.match(dialect.without(all, title)),
-            ])
+        let exact = words.map { [Term.word($0)] }
+        switch connection.dialect {
+        case .sqlite:
+            let (exact, title, all) = ("title : \(fts5(exact))", "title : \(fts5(meant))", fts5(meant))
+            return Matches(
+                all: "product_search MATCH \(all)",
+                tiers: [
+                    "product_search MATCH \(exact)", "product_search MATCH \("(\(title)) NOT (\(exact))")",
+                    "product_search MATCH \("\(all) NOT (\(title))")",
+                ])
+        case .postgres:
+            let (exact, all) = (tsquery(exact), tsquery(meant))
+            return Matches(
+                all: "product_search.words @@ \(all)",
+                tiers: [
+                    "product_search.title @@ \(exact)",
+                    "product_search.title @@ \(all) AND NOT product_search.title @@ \(exact)",
+                    "product_search.words @@ \(all) AND NOT product_search.title @@ \(all)",
+                ])
+        }
+    }
+
+    // A word has letters and digits only, so that it can stand in either engine's query language.
+
+    /// SQLite manual, FTS5 section 3.
+    private static func fts5(_ words: [[Term]]) -> String {
+        let parts = words.map { terms in
+            terms.map { term in
+                switch term {
+                case .word(let word): "\"\(word)\""
+                case .beginning(let word): "\"\(word)\"*"
+                }
+            }.joined(separator: " OR ")
+        }
+        return "(" + parts.map { "(\($0))" }.joined(separator: " AND ") + ")"
+    }
+
+    /// Postgres manual, section 8.11.2.
+    private static func tsquery(_ words: [[Term]]) -> SQL {
+        let parts = words.map { terms in
+            terms.map { term in
+                switch term {
+                case .word(let word): word
+                case .beginning(let word): "\(word):*"
+                }
+            }.joined(separator: " | ")
+        }
+        return "to_tsquery('simple', \(parts.map { "(\($0))" }.joined(separator: " & ")))"
     }
 
     /// What a typed word may match.
-    fileprivate enum Term {
+    private enum Term {
         case word(String)
         case beginning(String)
     }
@@ -144,53 +181,12 @@ enum SearchIndex {
     }
 
     private static func alternatives(to word: String, in connection: Connection) throws -> [String] {
-        let candidates: SQL =
-            switch connection.dialect {
-            case .sqlite:
-                """
-                SELECT DISTINCT word FROM search_deletions
-                WHERE deletion IN \(anyOf: SearchText.deletions(of: word)) ORDER BY word
-                """
-            case .postgres: "SELECT word FROM search_words WHERE word % \(word) ORDER BY word"
-            }
-        return try connection.all(candidates) { try $0.next(String.self) }
-            .filter { SearchText.areOneErrorApart($0, word) }.prefix(alternativesMax).map { $0 }
-    }
-}
-
-/// The engines' query languages (SQLite manual, FTS5 section 3; Postgres manual, section 8.11.2). A word has letters and
-/// digits only, so that it can stand in either.
-extension Dialect {
-    fileprivate func query(_ words: [[SearchIndex.Term]], inTitle: Bool) -> String {
-        let query = words.map { terms in
-            "(" + terms.map { term($0, inTitle: inTitle) }.joined(separator: self == .sqlite ? " OR " : " | ") + ")"
-        }
-        switch self {
-        case .sqlite: return (inTitle ? "title : " : "") + "(" + query.joined(separator: " AND ") + ")"
-        case .postgres: return "(" + query.joined(separator: " & ") + ")"
-        }
-    }
-
-    private func term(_ term: SearchIndex.Term, inTitle: Bool) -> String {
-        switch (self, term) {
-        case (.sqlite, .word(let word)): "\"\(word)\""
-        case (.sqlite, .beginning(let word)): "\"\(word)\"*"
-        case (.postgres, .word(let word)): inTitle ? "\(word):A" : word
-        case (.postgres, .beginning(let word)): inTitle ? "\(word):*A" : "\(word):*"
-        }
-    }
-
-    fileprivate func without(_ query: String, _ other: String) -> String {
-        switch self {
-        case .sqlite: "\(query) NOT (\(other))"
-        case .postgres: "\(query) & !\(other)"
-        }
-    }
-
-    fileprivate func match(_ query: String) -> SQL {
-        switch self {
-        case .sqlite: "product_search MATCH \(query)"
-        case .postgres: "words @@ to_tsquery('simple', \(query))"
-        }
+        let candidates = try connection.all(
+            """
+            SELECT DISTINCT word FROM search_deletions
+            WHERE deletion IN \(anyOf: SearchText.deletions(of: word)) ORDER BY word
+            """
+        ) { try $0.next(String.self) }
+        return Array(candidates.filter { SearchText.areOneErrorApart($0, word) }.prefix(alternativesMax))
     }
 }

@@ -29,6 +29,11 @@ final class PostgresSession: SQLSession {
     /// Until when the body at work is waited for. A statement that runs longer is cancelled.
     var deadline: Deadline?
 
+    private static let settings: KeyValuePairs = [
+        "timezone": "UTC", "plan_cache_mode": "force_generic_plan",
+        // A plan that was made while a table was empty would scan it from end to end for long after.
+        "enable_seqscan": "off",
+    ]
     private static let statementsMax = 512
     private static let connectSecondsMax = 5
     /// A cancelled statement ends almost at once, unless the server is out of reach.
@@ -46,7 +51,7 @@ final class PostgresSession: SQLSession {
         let options: KeyValuePairs = [
             "dbname": url, "connect_timeout": String(Self.connectSecondsMax), "application_name": "vitrine",
             "client_encoding": "UTF8", "tcp_user_timeout": "10000",
-            "options": "-c timezone=UTC -c pg_trgm.similarity_threshold=0.1 -c plan_cache_mode=force_generic_plan",
+            "options": Self.settings.map { "-c \($0.key)=\($0.value)" }.joined(separator: " "),
         ]
         var names = options.map { strdup($0.key) }
         var values = options.map { strdup($0.value) }
