@@ -51,6 +51,43 @@ struct PostgresEngineTests {
         }
     }
 
+    @Test func `reads that may lag go to a replica, and to the server itself while that is gone`() async throws {
+        let primary = try TestPostgres()
+        let replica = try TestPostgres(replicaOf: primary)
+        defer {
+            replica.stop()
+            primary.stop()
+        }
+        var configuration = PostgresEngine.Configuration(url: primary.url("postgres"))
+        configuration.replicaURLs = [replica.url("postgres")]
+        let database = Database(engine: try PostgresEngine(configuration))
+        let isReplica: @Sendable (Connection) throws -> Bool = {
+            try $0.first("SELECT CAST(pg_is_in_recovery() AS int)") { try $0.next(Bool.self) } ?? false
+        }
+        try await database.write { try $0.run(script: "CREATE TABLE facts (number bigint NOT NULL);") }
+        _ = try await database.write { try $0.execute("INSERT INTO facts (number) VALUES (7)") }
+        #expect(try await database.read(isReplica) == false)
+        #expect(try await database.readLagging(isReplica))
+        // The replica hears of it within moments.
+        var seen: Int64?
+        for _ in 0..<200 where seen == nil {
+            seen = try? await database.readLagging { try $0.first("SELECT number FROM facts") { try $0.next() } }
+            if seen == nil { try await Task.sleep(for: .milliseconds(50)) }
+        }
+        #expect(seen == 7)
+
+        try replica.crash()
+        #expect(try await database.readLagging(isReplica) == false)
+        try replica.restart()
+        var isBack = false
+        for _ in 0..<200 where !isBack {
+            isBack = try await database.readLagging(isReplica)
+            if !isBack { try await Task.sleep(for: .milliseconds(50)) }
+        }
+        #expect(isBack)
+        await database.close()
+    }
+
     @Test func `two who wait for each other are untied, and both are done`() async throws {
         try await withDatabase { database, _ in
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -46,8 +46,8 @@ package final class TestPostgres: Sendable {
     private static let user =
         getuid() == 0 ? "setpriv --reuid=postgres --regid=postgres --clear-groups " : ""
 
-    /// `settings` are passed on, such as `-c fsync=off`.
-    package init(settings: String = "") throws {
+    /// `settings` are passed on, such as `-c fsync=off`. With `primary`, the server is a replica of that one.
+    package init(settings: String = "", replicaOf primary: TestPostgres? = nil) throws {
         guard let programs = Self.programs else {
             throw Failure(.misconfigured, "Postgres is not installed: apt-get install postgresql")
         }
@@ -57,12 +57,15 @@ package final class TestPostgres: Sendable {
             "-p \(port) -k '\(directory.path)' -c listen_addresses=127.0.0.1 -c max_connections=300 "
             + "-c log_min_messages=fatal \(settings)"
         let user = Self.user
+        let fill =
+            primary.map { "pg_basebackup -h 127.0.0.1 -p \($0.port) -U vitrine -D data -R -c fast --no-sync" }
+            ?? "initdb -D data -U vitrine -A trust --no-sync"
         // The shell ends the server when our end of its input closes, however we end.
         let script = """
             set -e
             cd '\(directory.path)'
             \(user.isEmpty ? "" : "chown postgres .")
-            \(user)\(programs)/initdb -D data -U vitrine -A trust --no-sync >initdb.log
+            \(user)\(programs)/\(fill) >initdb.log
             start() { \(user)\(programs)/postgres -D data \(options) >>server.log 2>&1 & }
             stop() { \(user)\(programs)/pg_ctl -D data -m immediate stop >/dev/null 2>&1 || true; }
             start

@@ -31,6 +31,7 @@ package struct PostgresEngine: SQLEngine {
     private let writes: WorkQueue<WriteJob>
     private let reads: WorkQueue<ReadJob>
     private let lagging: WorkQueue<ReadJob>
+    private let hasReplicas: Bool
     private let listener: ChangeListener
     private let threads = ThreadGroup()
 
@@ -41,12 +42,13 @@ package struct PostgresEngine: SQLEngine {
         let probe = PostgresSession(url: configuration.url)
         try probe.connect()
         probe.close()
-        let reachability = Reachability()
+        let reachability = Reachability(of: .database)
         let (readGate, writeGate) = (Gate(), Gate())
         let versions = versions
         let writes = WorkQueue<WriteJob>(capacity: configuration.queueMax)
         let reads = WorkQueue<ReadJob>(capacity: configuration.queueMax)
-        let lagging = configuration.replicaURLs.isEmpty ? reads : WorkQueue<ReadJob>(capacity: configuration.queueMax)
+        hasReplicas = !configuration.replicaURLs.isEmpty
+        let lagging = hasReplicas ? WorkQueue<ReadJob>(capacity: configuration.queueMax) : reads
         (self.writes, self.reads, self.lagging) = (writes, reads, lagging)
         for _ in 0..<max(1, configuration.writers) {
             let url = configuration.url
@@ -65,7 +67,8 @@ package struct PostgresEngine: SQLEngine {
             listener.serve()
         }
         let readers = [(configuration.url, reads)] + configuration.replicaURLs.map { ($0, lagging) }
-        for (url, queue) in readers {
+        for (place, (url, queue)) in readers.enumerated() {
+            let reachability = place == 0 ? reachability : Reachability(of: .replica)
             for _ in 0..<max(1, configuration.readers) {
                 try threads.start(name: "postgres-reader") {
                     PostgresSession(url: url)
@@ -80,6 +83,17 @@ package struct PostgresEngine: SQLEngine {
     package func read<Result: Sendable>(
         _ freshness: Freshness, _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result {
+        guard freshness == .lagging, hasReplicas else { return try await read(from: reads, body) }
+        do {
+            return try await read(from: lagging, body)
+        } catch let error as DatabaseError where error.kind == .connection {
+            return try await read(from: reads, body)
+        }
+    }
+
+    private func read<Result: Sendable>(
+        from queue: WorkQueue<ReadJob>, _ body: @escaping @Sendable (Connection) throws -> Result
+    ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             let job = ReadJob(
                 deadline: .current,
@@ -88,7 +102,6 @@ package struct PostgresEngine: SQLEngine {
                     return { continuation.resume(returning: result) }
                 },
                 fail: { continuation.resume(throwing: $0) })
-            let queue = freshness == .lagging ? lagging : reads
             if let refusal = queue.offer(job) { continuation.resume(throwing: refusal.failure) }
         }
     }
@@ -119,8 +132,13 @@ package struct PostgresEngine: SQLEngine {
 
 /// Says once that the server is gone, and once that it is back.
 private final class Reachability: Sendable {
+    enum Server { case database, replica }
+
+    private let server: Server
     private let isReachable = Mutex(true)
     private let logger = Logger(label: "vitrine.database")
+
+    init(of server: Server) { self.server = server }
 
     func connected() {
         guard
@@ -128,7 +146,10 @@ private final class Reachability: Sendable {
                 let news = !was; was = true; return news
             })
         else { return }
-        logger.notice("The database can be reached again")
+        switch server {
+        case .database: logger.notice("The database can be reached again")
+        case .replica: logger.notice("A replica can be reached again")
+        }
     }
 
     func failed(_ error: DatabaseError) {
@@ -137,9 +158,14 @@ private final class Reachability: Sendable {
                 let news = was; was = false; return news
             })
         else { return }
-        logger.error(
-            "The database cannot be reached; requests are answered 503 until it is back",
-            metadata: ["error": "\(error.message)"])
+        let metadata: Logger.Metadata = ["error": "\(error.message)"]
+        switch server {
+        case .database:
+            logger.error(
+                "The database cannot be reached; requests are answered 503 until it is back", metadata: metadata)
+        case .replica:
+            logger.warning("A replica cannot be reached; its reads go to the database", metadata: metadata)
+        }
     }
 }
 
