@@ -118,7 +118,8 @@ package final class LocalStripe: Sendable {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(string: body.text))
         }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+        // A list of ten thousand intents takes localstripe minutes: it looks through all charges for each.
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(method == "GET" ? 1_800 : 30))
         let bytes = try await response.body.collect(upTo: 1 << 28)
         return (try? JSON.parse(Array(bytes.readableBytesView), depthMax: 32)) ?? .null
     }
