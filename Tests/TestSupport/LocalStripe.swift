@@ -103,7 +103,14 @@ package final class LocalStripe: Sendable {
 
     /// Everything of one kind: `payment_intents`, `refunds`.
     package func all(_ kind: String) async throws -> [JSON] {
-        try await get("/v1/\(kind)?limit=1000000")["data"]?.array ?? []
+        // In pages, because localstripe looks through all charges for each intent that it shows.
+        var found: [JSON] = []
+        while true {
+            let after = found.last?["id"]?.string.map { "&starting_after=\($0)" } ?? ""
+            let page = try await get("/v1/\(kind)?limit=100\(after)")
+            found += page["data"]?.array ?? []
+            guard page["has_more"]?.bool == true else { return found }
+        }
     }
 
     package func get(_ path: String) async throws -> JSON { try await send("GET", path, nil) }
@@ -118,8 +125,7 @@ package final class LocalStripe: Sendable {
             request.headers.add(name: "Content-Type", value: "application/json")
             request.body = .bytes(ByteBuffer(string: body.text))
         }
-        // A list of ten thousand intents takes localstripe minutes: it looks through all charges for each.
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(method == "GET" ? 1_800 : 30))
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
         let bytes = try await response.body.collect(upTo: 1 << 28)
         return (try? JSON.parse(Array(bytes.readableBytesView), depthMax: 32)) ?? .null
     }
