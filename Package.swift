@@ -31,6 +31,11 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
+let instrumentation: Target.Dependency = .product(name: "Instrumentation", package: "swift-distributed-tracing")
+let serviceContext: Target.Dependency = .product(name: "ServiceContextModule", package: "swift-service-context")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 func room(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
@@ -48,6 +53,7 @@ let ground: [Target] = [
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    room("Telemetry", [coreMetrics, instrumentation, lifecycle, logging, serviceContext, tracing]),
     room("Persistence", ["CLibpq", "CSQLite", "Kernel", crypto, logging]),
     room("Resilience", []),
     room("Jobs", ["Kernel", "Persistence", lifecycle, logging]),
@@ -105,6 +111,7 @@ let support: [Target] = [
 
 let suites: [Target] = [
     tests("KernelTests", ["Kernel"]),
+    tests("TelemetryTests", ["Telemetry", coreMetrics, lifecycle, logging, metrics, serviceContext, tracing]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
     tests("WebTests", ["Kernel", "Persistence", "TestSupport", "Vitrine", "Web"], resources: [.copy("Golden")]),
@@ -123,6 +130,7 @@ let package = Package(
     products: [
         .executable(name: "vitrine", targets: ["Vitrine"]),
         .library(name: "Resilience", targets: ["Resilience"]),
+        .library(name: "Telemetry", targets: ["Telemetry"]),
     ],
     dependencies: [
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
@@ -130,9 +138,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-service-context.git", from: "1.5.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
     targets: ground + shop + binary + benchmarks + support + suites

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where signals go: an embedded store, a collector, a person's terminal.
+///
+/// Called from threads that must not wait: what cannot be taken at once is queued or dropped, and counted, by the sink.
+public protocol SignalSink: Sendable {
+    /// Spans that the sampler has kept, those of one trace together.
+    func take(spans: [SpanRecord], from resource: Resource)
+    func take(logs: [LogRecord], from resource: Resource)
+}

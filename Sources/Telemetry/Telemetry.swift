@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CoreMetrics
+internal import Instrumentation
+public import Logging
+public import ServiceLifecycle
+internal import Synchronization
+internal import Tracing
+
+/// The telemetry of one process: metrics, logs and traces, and where they go.
+///
+/// ``bootstrap()`` puts it behind the facades for the whole process; tests hand its parts to `withMetricsFactory`, `withTracer` and
+/// ``logger(_:)`` instead. Run it as a service, first in the group, so that it ends last.
+public final class Telemetry: Service, Sendable {
+    public struct Configuration: Sendable {
+        /// `service.name`.
+        public var service: String
+        public var version: String?
+        /// What else is known of the process, such as `deployment.environment.name`.
+        public var attributes: [Attribute] = []
+        public var metrics = MetricRegistry.Configuration()
+        public var logs = LogPipeline.Configuration()
+        public var sampling = TailSampler<SpanRecord>.Configuration()
+        /// Spans that may wait for the sampler; more are dropped and counted. Default 65,536.
+        public var spansWaitingMax = 65_536
+        /// Whoever has one of these attributes is kept whatever becomes of it.
+        public var chosenAttributes: [Attribute] = []
+
+        public init(service: String, version: String? = nil) {
+            self.service = service
+            self.version = version
+        }
+    }
+
+    public let resource: Resource
+    public let metrics: MetricRegistry
+    public let logs: LogPipeline
+    public var tracer: TelemetryTracer { TelemetryTracer { [spans] in spans.take($0) } }
+    private let spans: SpanPipeline
+
+    /// Without a sink spans are sampled all the same, so that exemplars and counts are right, and go nowhere.
+    public init(_ configuration: Configuration, sink: (any SignalSink)? = nil) {
+        resource = Resource(
+            [Attribute("service.name", .string(configuration.service))]
+                + (configuration.version.map { [Attribute("service.version", .string($0))] } ?? [])
+                + configuration.attributes)
+        var metrics = configuration.metrics
+        metrics.descriptions += Self.ownDescriptions
+        self.metrics = MetricRegistry(metrics)
+        logs = LogPipeline(configuration.logs, resource: resource, sink: sink)
+        spans = SpanPipeline(configuration, resource: resource, sink: sink)
+        ProcessMetrics.install(in: self.metrics)
+        Accounts.install(logs: logs, spans: spans, in: self.metrics)
+    }
+
+    /// What telemetry tells of itself and of the process.
+    public static let ownDescriptions =
+        ProcessMetrics.descriptions + Accounts.descriptions
+
+    /// Makes this the telemetry of the process. At most once.
+    public func bootstrap() {
+        let logs = logs
+        LoggingSystem.bootstrap { logs.handler($0) }
+        MetricsSystem.bootstrap(metrics)
+        InstrumentationSystem.bootstrap(tracer)
+    }
+
+    /// A logger of this telemetry, whatever the process' is.
+    public func logger(_ label: String) -> Logger { Logger(label: label, factory: { logs.handler($0) }) }
+
+    /// Decides about traces until the process is told to end, then about all that are left.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            while !Task.isCancelled {
+                try? await Task.sleep(for: .milliseconds(200))
+                self.spans.work()
+            }
+        }
+        finish()
+    }
+
+    /// Delivers what waits. Called by ``run()`` at its end.
+    public func finish() {
+        spans.finish()
+        logs.flush()
+    }
+
+    /// Decides what is due now, without waiting for ``run()``.
+    public func work() { spans.work() }
+}
+
+/// From spans that end to spans that are kept.
+final class SpanPipeline: Sendable {
+    private let waiting = Mutex<[SpanRecord]>([])
+    private let sampler: Mutex<TailSampler<SpanRecord>>
+    private let resource: Resource
+    private let sink: (any SignalSink)?
+    private let waitingMax: Int
+    private let chosen: [Attribute]
+    private let start = ContinuousClock.now
+    let produced = CounterSeries()
+    let delivered = CounterSeries()
+    let sampledOut = CounterSeries()
+    let dropped = CounterSeries()
+    let overflown = CounterSeries()
+
+    init(_ configuration: Telemetry.Configuration, resource: Resource, sink: (any SignalSink)?) {
+        (self.resource, self.sink) = (resource, sink)
+        (waitingMax, chosen) = (configuration.spansWaitingMax, configuration.chosenAttributes)
+        sampler = Mutex(TailSampler(configuration.sampling, now: .zero))
+    }
+
+    /// Produced = delivered + sampled out + dropped + overflown + in flight.
+    var inFlight: Int { waiting.withLock { $0.count } + sampler.withLock { $0.spans } }
+
+    func take(_ span: SpanRecord) {
+        produced.increment(by: 1)
+        let isTaken = waiting.withLock { waiting in
+            guard waiting.count < waitingMax else { return false }
+            waiting.append(span)
+            return true
+        }
+        if !isTaken { overflown.increment(by: 1) }
+    }
+
+    func work() {
+        sampler.withLock { sampler in
+            let now = ContinuousClock.now - start
+            let spans = waiting.withLock { waiting in
+                defer { waiting = [] }
+                return waiting
+            }
+            for span in spans { perform(sampler.add(span, facts(of: span), now: now)) }
+            perform(sampler.tick(now: now))
+        }
+    }
+
+    func finish() {
+        work()
+        sampler.withLock { perform($0.finish(now: ContinuousClock.now - start)) }
+    }
+
+    private func facts(of span: SpanRecord) -> TailSampler<SpanRecord>.Facts {
+        let isChosen = !chosen.isEmpty && span.attributes.contains { chosen.contains($0) }
+        return .init(
+            traceID: span.context.traceID, isRoot: span.parentID == 0 || span.hasRemoteParent, isError: span.isError,
+            isChosen: isChosen, route: span.name, duration: .nanoseconds(span.duration), bytes: span.weight)
+    }
+
+    private func perform(_ actions: [TailSampler<SpanRecord>.Action]) {
+        for action in actions {
+            switch action {
+            case .keep(_, var spans, let adjustedCount, _):
+                for place in spans.indices {
+                    spans[place].adjustedCount = adjustedCount
+                    spans[place].showExemplars()
+                }
+                delivered.increment(by: Int64(spans.count))
+                sink?.take(spans: spans, from: resource)
+            case .sampledOut(let spans): sampledOut.increment(by: Int64(spans))
+            case .dropped(let spans): dropped.increment(by: Int64(spans))
+            }
+        }
+    }
+}
+
+extension SpanRecord {
+    /// What it takes in memory, about.
+    fileprivate var weight: Int {
+        let facts = attributes.count + events.reduce(0) { $0 + 1 + $1.attributes.count } + links.count * 2
+        return 300 + facts * 80
+    }
+
+    /// Shows this trace beside what was measured in it.
+    fileprivate func showExemplars() {
+        for measured in exemplars {
+            measured.series.attach(
+                Exemplar(
+                    value: measured.value, traceID: context.traceID.hex, spanID: context.spanHex, time: end))
+        }
+    }
+}
+
+/// The accounts of the pipelines, as metrics: what was produced is somewhere.
+enum Accounts {
+    static let descriptions = [
+        MetricDescription(
+            "vitrine.telemetry.spans", .counter, unit: "{span}", labels: ["outcome"],
+            "Spans by what became of them: delivered, sampled_out, dropped_memory or dropped_queue_full."),
+        MetricDescription("vitrine.telemetry.spans.produced", .counter, unit: "{span}", "Spans that ended."),
+        MetricDescription("vitrine.telemetry.spans.in_flight", .gauge, unit: "{span}", "Spans not decided upon."),
+        MetricDescription(
+            "vitrine.telemetry.logs", .counter, unit: "{record}", labels: ["outcome"],
+            "Log lines by what became of them: delivered, rejected_rate or dropped_queue_full."),
+        MetricDescription(
+            "vitrine.telemetry.logs.produced", .counter, unit: "{record}", "Log lines at enabled levels."),
+        MetricDescription("vitrine.telemetry.logs.in_flight", .gauge, unit: "{record}", "Log lines not written."),
+    ]
+
+    static func install(logs: LogPipeline, spans: SpanPipeline, in registry: MetricRegistry) {
+        func show(_ series: CounterSeries, _ name: String, _ outcome: String?) {
+            registry.adopt(series, as: name, labels: outcome.map { [MetricLabel("outcome", $0)] } ?? [])
+        }
+        show(spans.produced, "vitrine.telemetry.spans.produced", nil)
+        show(spans.delivered, "vitrine.telemetry.spans", "delivered")
+        show(spans.sampledOut, "vitrine.telemetry.spans", "sampled_out")
+        show(spans.dropped, "vitrine.telemetry.spans", "dropped_memory")
+        show(spans.overflown, "vitrine.telemetry.spans", "dropped_queue_full")
+        show(logs.produced, "vitrine.telemetry.logs.produced", nil)
+        show(logs.writtenSeries, "vitrine.telemetry.logs", "delivered")
+        show(logs.heldBack, "vitrine.telemetry.logs", "rejected_rate")
+        show(logs.droppedSeries, "vitrine.telemetry.logs", "dropped_queue_full")
+        let inFlight = registry.makeMeter(label: "vitrine.telemetry.spans.in_flight", dimensions: [])
+        let waiting = registry.makeMeter(label: "vitrine.telemetry.logs.in_flight", dimensions: [])
+        registry.beforeReading { _ in
+            inFlight.set(Int64(spans.inFlight))
+            waiting.set(Int64(logs.account.waiting))
+        }
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CoreMetrics
+import Foundation
+import ServiceContextModule
+import Synchronization
+import Testing
+import Tracing
+
+@testable import Telemetry
+
+/// Remembers what it is given.
+final class MemorySink: SignalSink {
+    let spans = Mutex<[SpanRecord]>([])
+    let logs = Mutex<[LogRecord]>([])
+
+    func take(spans: [SpanRecord], from resource: Resource) { self.spans.withLock { $0 += spans } }
+    func take(logs: [LogRecord], from resource: Resource) { self.logs.withLock { $0 += logs } }
+}
+
+@Suite struct TracerTests {
+    struct Refused: Error {}
+
+    @Test func `spans nest, fail and end once`() throws {
+        let sink = MemorySink()
+        let telemetry = Telemetry(.init(service: "test"), sink: sink)
+        withTracer(telemetry.tracer) {
+            withSpan("outer", ofKind: .server) { outer in
+                outer.attributes["http.route"] = "/v1/orders"
+                #expect(throws: Refused.self) {
+                    try withSpan("inner", ofKind: .client) { _ in throw Refused() }
+                }
+                outer.end()
+                outer.attributes["late"] = true
+                outer.end()
+            }
+        }
+        telemetry.finish()
+        let spans = sink.spans.withLock { $0 }
+        #expect(spans.map(\.name) == ["inner", "outer"])
+        let (inner, outer) = (try #require(spans.first), try #require(spans.last))
+        #expect(inner.parentID == outer.context.spanID && inner.context.traceID == outer.context.traceID)
+        #expect(outer.parentID == 0)
+        #expect(inner.isError && inner.events.first?.name == "exception")
+        #expect(outer.attributes == [Attribute("http.route", .string("/v1/orders"))])
+        #expect(inner.kind == .client && outer.kind == .server)
+    }
+
+    @Test func `exemplars lead to traces that are kept, and to no others`() {
+        var configuration = Telemetry.Configuration(service: "test")
+        configuration.sampling.share = 0
+        configuration.sampling.slowestPerRoute = 0
+        configuration.sampling.firstPerRoute = 0
+        let sink = MemorySink()
+        let telemetry = Telemetry(configuration, sink: sink)
+        let timer = telemetry.metrics.makeTimer(label: "wait", dimensions: [])
+        withTracer(telemetry.tracer) {
+            for number in 0..<100 {
+                withSpan("work") { span in
+                    timer.recordNanoseconds(Int64(number) * 20_000_000)
+                    if number % 10 == 3 { span.setStatus(.init(code: .error)) }
+                }
+            }
+        }
+        telemetry.finish()
+        let kept = Set(sink.spans.withLock { $0 }.map(\.context.traceID.hex))
+        #expect(kept.count == 10)
+        let text = String(decoding: telemetry.metrics.exposition(.openMetrics), as: UTF8.self)
+        let shown = text.matches(of: #/trace_id="([0-9a-f]{32})"/#).map { String($0.output.1) }
+        #expect(!shown.isEmpty)
+        #expect(Set(shown).isSubset(of: kept))
+        #expect(text.contains("vitrine_telemetry_spans_total{outcome=\"sampled_out\"} 90.0\n"))
+        #expect(text.contains("vitrine_telemetry_spans_total{outcome=\"delivered\"} 10.0\n"))
+        #expect(text.contains("vitrine_telemetry_spans_produced_total 100.0\n"))
+        #expect(text.contains("vitrine_telemetry_spans_in_flight 0.0\n"))
+    }
+}
