@@ -33,3 +33,4 @@ lint:
 golden: setup
 	@Scripts/build.sh
 	@.build/release/vitrine openapi > Tests/WebTests/Golden/openapi.json
+	@.build/release/vitrine signals > docs/TELEMETRY.md

@@ -54,14 +54,14 @@ let ground: [Target] = [
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     room("Telemetry", [coreMetrics, instrumentation, lifecycle, logging, serviceContext, tracing]),
-    room("Persistence", ["CLibpq", "CSQLite", "Kernel", crypto, logging]),
+    room("Persistence", ["CLibpq", "CSQLite", "Kernel", crypto, instrumentation, logging, serviceContext, tracing]),
     room("Resilience", []),
-    room("Jobs", ["Kernel", "Persistence", lifecycle, logging]),
+    room("Jobs", ["Kernel", "Persistence", instrumentation, lifecycle, logging, serviceContext, tracing]),
     room(
         "Web",
         [
-            "CZlib", "Kernel", "Persistence", "Resilience", crypto, httpTypes, hummingbird, hummingbirdCore, logging,
-            nioCore, nioHTTP1, nioHTTPTypes,
+            "CZlib", "Kernel", "Persistence", "Resilience", coreMetrics, crypto, httpTypes, hummingbird,
+            hummingbirdCore, instrumentation, logging, nioCore, nioHTTP1, nioHTTPTypes, serviceContext, tracing,
         ]),
 ]
 
@@ -84,8 +84,8 @@ let binary: [Target] = [
         name: "Vitrine",
         dependencies: [
             "Catalog", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel", "Ordering", "Payments",
-            "Persistence", "Resilience", "Web", arguments, hummingbird, lifecycle, logging, nioCore, nioHTTP1, nioPosix,
-            signals,
+            "Persistence", "Resilience", "Telemetry", "Web", arguments, hummingbird, lifecycle, logging, nioCore,
+            nioHTTP1, nioPosix, signals,
         ],
         exclude: ["README.md"],
         swiftSettings: settings)
@@ -120,9 +120,11 @@ let suites: [Target] = [
     tests("InventoryTests", ["Inventory", "Kernel", "Persistence", "TestSupport"]),
     tests("CustomersTests", ["Customers", "Kernel", "Persistence", "TestSupport"]),
     tests("PaymentsTests", ["Kernel", "Payments", "Persistence", "TestSupport", "Vitrine"]),
-    tests("OrderingTests", ["Kernel", "Ordering", "Payments", "Persistence", "TestSupport", "Vitrine"]),
+    tests(
+        "OrderingTests",
+        ["Kernel", "Ordering", "Payments", "Persistence", "Telemetry", "TestSupport", "Vitrine", tracing]),
     tests("HouseRulesTests", []),
-    tests("VitrineTests", ["Kernel", "TestSupport", "Vitrine", nioCore, nioHTTP1]),
+    tests("VitrineTests", ["Kernel", "Telemetry", "TestSupport", "Vitrine", nioCore, nioHTTP1]),
 ]
 
 let package = Package(

@@ -19,7 +19,7 @@ echo "== OpenAPI document"
 venv=.build/venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check \
-    'openapi-spec-validator==0.9.0' 'localstripe==1.15.10' || exit 1
+    'openapi-spec-validator==0.9.0' 'localstripe==1.15.10' 'prometheus-client==0.23.1' || exit 1
 if "$venv/bin/python" -c '
 import json, subprocess
 from openapi_spec_validator import validate

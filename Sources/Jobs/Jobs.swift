@@ -17,7 +17,7 @@ package struct JobsModule: Sendable {
         outbox = Outbox(clock: clock)
     }
 
-    package static let migrations = [Outbox.migration]
+    package static let migrations = Outbox.migrations
 
     /// The chores of this room itself.
     package var schedules: [Schedule] {

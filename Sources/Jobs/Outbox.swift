@@ -16,6 +16,8 @@ package struct Event: Sendable {
     package let actor: String
     package let data: JSON
     package let occurredAt: Timestamp
+    /// The trace in which it happened, as `traceparent` (W3C Trace Context); `nil` where nobody traced.
+    package let trace: String?
 }
 
 /// The append-only table of events, each written in the transaction of its change.
@@ -29,8 +31,8 @@ package struct Outbox: Sendable {
         let now = clock.now()
         try transaction.send(
             """
-            INSERT INTO events (id, type, subject, actor, data, occurred_at)
-            VALUES (\(EventID.make(at: now)), \(type), \(subject), \(actor), \(data), \(now))
+            INSERT INTO events (id, type, subject, actor, data, occurred_at, trace)
+            VALUES (\(EventID.make(at: now)), \(type), \(subject), \(actor), \(data), \(now), \(transaction.trace))
             """)
     }
 
@@ -38,13 +40,13 @@ package struct Outbox: Sendable {
     package func events(after sequence: Int64, limit: Int, in connection: Connection) throws -> [Event] {
         try connection.all(
             """
-            SELECT sequence, id, type, subject, actor, data, occurred_at FROM events
+            SELECT sequence, id, type, subject, actor, data, occurred_at, trace FROM events
             WHERE sequence > \(sequence) ORDER BY sequence LIMIT \(limit)
             """
         ) { row in
             try Event(
                 sequence: row.next(), id: row.next(), type: row.next(), subject: row.next(), actor: row.next(),
-                data: row.next(), occurredAt: row.next())
+                data: row.next(), occurredAt: row.next(), trace: row.next())
         }
     }
 
@@ -90,7 +92,11 @@ package struct Outbox: Sendable {
             """)
     }
 
-    static let migration = Migration(
+    static let migrations = [events, trace]
+
+    private static let trace = Migration("jobs-0002-trace", .expand, "ALTER TABLE events ADD COLUMN trace TEXT;")
+
+    private static let events = Migration(
         "jobs-0001-events", .expand, "",
         sqlite: """
             CREATE TABLE events (

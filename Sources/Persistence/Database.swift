@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
+internal import ServiceContextModule
+internal import Tracing
 
 /// The shop's data: consistent reads, durable writes.
 package struct Database: Sendable {
@@ -19,14 +21,14 @@ package struct Database: Sendable {
     package func read<Result: Sendable>(
         _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result {
-        try await engine.read(.current, counting(body))
+        try await observed("read") { try await engine.read(.current, counting($0, body)) }
     }
 
     /// The same, for reads that may miss the last moments' changes: they go to a replica where there is one.
     package func readLagging<Result: Sendable>(
         _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result {
-        try await engine.read(.lagging, counting(body))
+        try await observed("read") { try await engine.read(.lagging, counting($0, body)) }
     }
 
     /// Runs `body` in a transaction and returns once it is durable.
@@ -37,18 +39,40 @@ package struct Database: Sendable {
     package func write<Result: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {
-        try await engine.write(counting { try $0.whole(body) })
+        try await observed("write") { observation in
+            try await engine.write(counting(observation) { try $0.whole(body) })
+        }
     }
 
     /// `body`, with its statements on the account of the request at hand.
     private func counting<Some: Connection, Result: Sendable>(
-        _ body: @escaping @Sendable (Some) throws -> Result
+        _ observation: DatabaseObservation?, _ body: @escaping @Sendable (Some) throws -> Result
     ) -> @Sendable (Some) throws -> Result {
-        guard let cost = RequestCost.current else { return body }
+        let cost = RequestCost.current
+        guard cost != nil || observation != nil else { return body }
         return { connection in
             let before = connection.statements
-            defer { cost.add(statements: connection.statements - before) }
+            connection.observe(observation != nil)
+            (connection as? Transaction)?.trace = observation?.trace
+            defer {
+                cost?.add(statements: connection.statements - before)
+                observation?.ran(connection.observed, statements: connection.statements - before)
+                connection.observe(false)
+            }
             return try body(connection)
+        }
+    }
+
+    /// Measures and, within a trace, traces what `body` has the engine do, from the queue to the answer.
+    private func observed<Result: Sendable>(
+        _ operation: String, _ body: (DatabaseObservation?) async throws -> Result
+    ) async throws -> Result {
+        guard ServiceContext.current != nil else { return try await body(nil) }
+        let observation = DatabaseObservation(dialect: dialect, operation: operation)
+        return try await withSpan(operation, ofKind: .client) { span in
+            observation.note(span.context)
+            defer { observation.describe(span) }
+            return try await body(observation)
         }
     }
 

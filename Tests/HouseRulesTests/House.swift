@@ -83,7 +83,8 @@ struct House {
         "nioCore": "NIOCore", "nioPosix": "NIOPosix",
         "nioHTTP1": "NIOHTTP1", "nioHTTPTypes": "NIOHTTPTypes", "nioEmbedded": "NIOEmbedded", "logging": "Logging",
         "lifecycle": "ServiceLifecycle",
-        "signals": "UnixSignals",
+        "signals": "UnixSignals", "coreMetrics": "CoreMetrics", "metrics": "Metrics", "tracing": "Tracing",
+        "instrumentation": "Instrumentation", "serviceContext": "ServiceContextModule",
         "asyncHTTPClient": "AsyncHTTPClient", "crypto": "Crypto", "arguments": "ArgumentParser",
     ]
 }

@@ -12,13 +12,14 @@ import Tracing
 @Suite struct LogTests {
     /// What was logged through a pipe, line by line.
     private func lines(
-        _ configure: (inout Telemetry.Configuration) -> Void = { _ in }, _ body: (Telemetry) throws -> Void
+        _ configure: (inout ProcessTelemetry.Configuration) -> Void = { _ in },
+        _ body: (ProcessTelemetry) throws -> Void
     ) throws -> [[String: Any]] {
         let pipe = Pipe()
-        var configuration = Telemetry.Configuration(service: "shop", version: "1")
+        var configuration = ProcessTelemetry.Configuration(service: "shop", version: "1")
         configuration.logs.descriptor = pipe.fileHandleForWriting.fileDescriptor
         configure(&configuration)
-        let telemetry = Telemetry(configuration)
+        let telemetry = ProcessTelemetry(configuration)
         try body(telemetry)
         telemetry.finish()
         let account = telemetry.logs.account
@@ -123,11 +124,11 @@ import Tracing
 
     @Test func `a reader that does not read costs lines and no time`() throws {
         let pipe = Pipe()
-        var configuration = Telemetry.Configuration(service: "shop")
+        var configuration = ProcessTelemetry.Configuration(service: "shop")
         configuration.logs.descriptor = pipe.fileHandleForWriting.fileDescriptor
         configuration.logs.bytesMax = 100_000
         configuration.logs.perSecondMax = .max
-        let telemetry = Telemetry(configuration)
+        let telemetry = ProcessTelemetry(configuration)
         let logger = telemetry.logger("a")
         // Far more than the pipe and the queue hold: whoever waited here would wait for ever.
         for number in 0..<5_000 { logger.info("line", metadata: ["number": "\(number)"]) }

@@ -68,7 +68,7 @@ import Tracing
     }
 
     @Test func `a context that comes in goes out, with the span at work in it`() {
-        let telemetry = Telemetry(.init(service: "test"))
+        let telemetry = ProcessTelemetry(.init(service: "test"))
         let tracer = telemetry.tracer
         var context = ServiceContext.topLevel
         let headers = [

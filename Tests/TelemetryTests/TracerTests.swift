@@ -23,7 +23,7 @@ final class MemorySink: SignalSink {
 
     @Test func `spans nest, fail and end once`() throws {
         let sink = MemorySink()
-        let telemetry = Telemetry(.init(service: "test"), sink: sink)
+        let telemetry = ProcessTelemetry(.init(service: "test"), sink: sink)
         withTracer(telemetry.tracer) {
             withSpan("outer", ofKind: .server) { outer in
                 outer.attributes["http.route"] = "/v1/orders"
@@ -47,12 +47,12 @@ final class MemorySink: SignalSink {
     }
 
     @Test func `exemplars lead to traces that are kept, and to no others`() {
-        var configuration = Telemetry.Configuration(service: "test")
+        var configuration = ProcessTelemetry.Configuration(service: "test")
         configuration.sampling.share = 0
         configuration.sampling.slowestPerRoute = 0
         configuration.sampling.firstPerRoute = 0
         let sink = MemorySink()
-        let telemetry = Telemetry(configuration, sink: sink)
+        let telemetry = ProcessTelemetry(configuration, sink: sink)
         let timer = telemetry.metrics.makeTimer(label: "wait", dimensions: [])
         withTracer(telemetry.tracer) {
             for number in 0..<100 {

@@ -67,7 +67,19 @@ package class Connection {
     private(set) var statements = 0
 
     /// Called with every statement before it runs.
-    fileprivate func note(_ sql: SQL) { statements += 1 }
+    fileprivate func note(_ sql: SQL) {
+        statements += 1
+        if isObserved { observed.append(sql.text) }
+    }
+
+    private var isObserved = false
+    /// The texts of the statements that were run while somebody watched.
+    private(set) var observed: [String] = []
+
+    func observe(_ isOn: Bool) {
+        isObserved = isOn
+        observed = []
+    }
 
     fileprivate func change(_ sql: SQL) throws -> Int {
         note(sql)
@@ -83,6 +95,9 @@ package final class Transaction: Connection {
     private let watched: Set<String>
     /// Those of the watched tables that were changed.
     private(set) var changed: Set<String> = []
+
+    /// The trace on whose behalf it changes data, as `traceparent`; `nil` where nobody traces.
+    package var trace: String?
 
     init(session: any SQLSession, watched: Set<String>) {
         self.watched = watched

@@ -36,6 +36,13 @@ enum LogLine {
         return line.finished
     }
 
+    /// Attributes as a JSON object on one line.
+    static func object(_ attributes: [Attribute]) -> [UInt8] {
+        var line = JSONLine()
+        for attribute in attributes { line.member(attribute.name) { $0.value(attribute.value) } }
+        return line.finished
+    }
+
     /// `12:30:05.123 ERROR shop.orders: An order failed  order=ord_1 code=timed_out`
     static func pretty(_ record: LogRecord) -> [UInt8] {
         let facts = record.attributes.map { " \($0.name)=\($0.value.text)" }.joined()
@@ -70,7 +77,7 @@ private struct JSONLine {
         bytes.append(UInt8(ascii: "}"))
     }
 
-    private mutating func value(_ value: AttributeValue) {
+    mutating func value(_ value: AttributeValue) {
         switch value {
         case .string(let text): string(text)
         case .bool(let value): raw(String(value))

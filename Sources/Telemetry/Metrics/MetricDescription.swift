@@ -44,6 +44,9 @@ public struct MetricDescription: Sendable {
     public let labels: [String]
     public let buckets: Buckets
 
+    /// The name of its family in Prometheus; samples of a counter end in `_total`.
+    public var prometheusName: String { PrometheusName.family(name, unit: unit, kind: kind) }
+
     public init(
         _ name: String, _ kind: Kind, unit: String, labels: [String] = [], buckets: Buckets = .requestSeconds,
         _ about: String

@@ -4,7 +4,7 @@ public import Instrumentation
 internal import Synchronization
 public import Tracing
 
-/// The tracer behind swift-distributed-tracing. Spans that have ended go to the sampler of ``Telemetry``.
+/// The tracer behind swift-distributed-tracing. Spans that have ended go to the sampler of ``ProcessTelemetry``.
 ///
 /// Starting and ending a span costs about a microsecond, most of it for the service context that carries it.
 public struct TelemetryTracer: Tracer {

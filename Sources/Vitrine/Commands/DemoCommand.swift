@@ -9,6 +9,7 @@ internal import Kernel
 internal import NIOHTTP1
 internal import Persistence
 internal import ServiceLifecycle
+internal import Telemetry
 internal import UnixSignals
 internal import Web
 
@@ -27,7 +28,8 @@ struct DemoCommand: AsyncParsableCommand {
 
     func run() async throws {
         var configuration = try location.configuration()
-        Terminal.bootstrapLogging(configuration.logLevel)
+        let telemetry = Signals.telemetry(configuration)
+        telemetry.bootstrap()
         if location.data == nil { configuration.dataDirectory = Self.freshDirectory() }
         let path = configuration.dataDirectory
         defer { if location.data == nil { try? FileManager.default.removeItem(atPath: path) } }
@@ -41,7 +43,7 @@ struct DemoCommand: AsyncParsableCommand {
         try await SampleShop(shop: shop).fill()
         let tally = Tally()
         do {
-            try await EmbeddedShop.run(shop, stoppingOn: [.sigint, .sigterm]) { address in
+            try await EmbeddedShop.run(shop, telemetry: telemetry, stoppingOn: [.sigint, .sigterm]) { address in
                 try await greet(shop, address, key: key)
                 await withTaskGroup { group in
                     group.addTask { await Shoppers(address: address, key: key, count: shoppers, tally: tally).run() }

@@ -6,6 +6,7 @@ internal import Logging
 internal import Persistence
 internal import ServiceLifecycle
 internal import Synchronization
+internal import Telemetry
 internal import UnixSignals
 internal import Web
 
@@ -13,14 +14,18 @@ internal import Web
 enum EmbeddedShop {
     /// Starts the shop, runs `body` against its address, and stops it again.
     static func run<Result: Sendable>(
-        _ shop: Shop, stoppingOn signals: [UnixSignal] = [],
+        _ shop: Shop, telemetry: ProcessTelemetry? = nil, stoppingOn signals: [UnixSignal] = [],
         _ body: @escaping @Sendable (ShopAddress) async throws -> Result
     ) async throws -> Result {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
-        let application = shop.makeApplication { port.yield($0) }
+        let health = telemetry.map { Signals.health(of: shop, $0) }
+        let reports = telemetry.flatMap { telemetry in health.map { Signals.endpoints(telemetry, $0) } } ?? []
+        let application = shop.makeApplication(beside: reports) { port.yield($0) }
+        let services: [(any Service)?] = [telemetry, application, health]
         let group = ServiceGroup(
             configuration: .init(
-                services: [application], gracefulShutdownSignals: signals, logger: Logger(label: "vitrine.lifecycle")))
+                services: services.compactMap(\.self), gracefulShutdownSignals: signals,
+                logger: Logger(label: "vitrine.lifecycle")))
         return try await withThrowingTaskGroup(of: Result?.self) { tasks in
             defer { tasks.cancelAll() }
             tasks.addTask {

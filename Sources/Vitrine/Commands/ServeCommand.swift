@@ -6,6 +6,7 @@ internal import Identity
 internal import Logging
 internal import Persistence
 internal import ServiceLifecycle
+internal import Telemetry
 internal import UnixSignals
 
 struct ServeCommand: AsyncParsableCommand {
@@ -23,18 +24,21 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try location.configuration()
-        Terminal.bootstrapLogging(configuration.logLevel)
+        let telemetry = Signals.telemetry(configuration)
+        telemetry.bootstrap()
         FileLimit.raise()
         let shop = try await Shop.open(configuration)
         if let secret = try await shop.identity.administratorKeyAtFirstStart() {
             Terminal.say("The administrator's API key, shown only now: \(secret)")
         }
-        let application = shop.makeApplication { port in
+        let health = Signals.health(of: shop, telemetry)
+        let application = shop.makeApplication(beside: Signals.endpoints(telemetry, health)) { port in
             Terminal.say("Vitrine listens on http://\(configuration.host):\(port)")
         }
         let group = ServiceGroup(
             configuration: .init(
-                services: [application], gracefulShutdownSignals: [.sigint, .sigterm],
+                // Ended from the last to the first: not ready, then no more requests, then nothing more to tell.
+                services: [telemetry, application, health], gracefulShutdownSignals: [.sigint, .sigterm],
                 logger: Logger(label: "vitrine.lifecycle")))
         try await group.run()
         await shop.database.close()

@@ -31,6 +31,7 @@ extension Shop {
     /// Middleware from the outside in, then the endpoints.
     package func makeResponder(beside others: [Endpoint] = []) -> some HTTPResponder<APIContext> {
         let router = Router(context: APIContext.self)
+        router.add(middleware: SignalsMiddleware())
         router.add(middleware: ProblemMiddleware(baseURL: configuration.baseURL))
         let authenticate = identity.authenticate
         let table = RouteTable(services: calls)
@@ -43,11 +44,13 @@ extension Shop {
 
     /// The server with everything that runs beside it, as one service that finishes what it took before it ends.
     /// `onRunning` is told the port once the server listens.
-    func makeApplication(onRunning: @escaping @Sendable (Int) async -> Void = { _ in }) -> some Service {
+    func makeApplication(
+        beside others: [Endpoint] = [], onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) -> some Service {
         var logger = Logger(label: "vitrine.server")
         logger.logLevel = max(configuration.logLevel, .warning)
         return Application(
-            responder: makeResponder(),
+            responder: makeResponder(beside: others),
             server: .shop(
                 answers: calls.ready, idleTimeout: .seconds(configuration.idleSeconds), baseURL: configuration.baseURL,
                 clock: clock),

@@ -17,6 +17,8 @@ package enum Scope: String, CaseIterable, Sendable {
     case readKeys = "read:keys"
     case writeKeys = "write:keys"
     case readAudit = "read:audit"
+    /// Metrics, and the state of what the shop depends on.
+    case readTelemetry = "read:telemetry"
 }
 
 /// Who may call an endpoint.

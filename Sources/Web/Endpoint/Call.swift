@@ -31,6 +31,8 @@ package struct Call: Sendable {
     /// Who asks; nobody on open endpoints.
     package let principal: Principal?
     package let requestID: String
+    /// What the client takes, as it said so.
+    let accept: String?
     package let now: Timestamp
     /// What the client reads, best first, as primary language tags.
     package let languages: [String]

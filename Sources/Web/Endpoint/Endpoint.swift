@@ -67,6 +67,8 @@ package struct Endpoint: Sendable {
     /// The status of success.
     package let status: Int
     package var answerContentType = "application/json"
+    /// Other types that the answer may have; which one the client takes is found by the handler.
+    var otherContentTypes: [String] = []
 
     /// Decodes, handles, and renders.
     let respond: @Sendable (Call, RequestInput) async throws -> WireResponse
@@ -206,6 +208,25 @@ extension Endpoint {
         }
         endpoint.answerContentType = contentType
         endpoint.cache = .seconds(300)
+        return endpoint
+    }
+
+    /// Tells of this process as it is now: nothing is kept, and no table is looked at.
+    ///
+    /// `answer` is told the `Accept` header and chooses among `contentTypes`.
+    package static func report(
+        _ path: String, _ operationID: String, _ summary: String, contentTypes: [String],
+        answer: @escaping @Sendable (_ accept: String?) -> WireResponse
+    ) -> Endpoint {
+        var endpoint = Endpoint(
+            method: .get, path: path, operationID: operationID, summary: summary, parameters: NoBody.schema.form,
+            body: nil, answer: nil, status: 200
+        ) { call, _ in
+            answer(call.accept)
+        }
+        endpoint.answerContentType = contentTypes[0]
+        endpoint.otherContentTypes = Array(contentTypes.dropFirst())
+        endpoint.cache = .none
         return endpoint
     }
 

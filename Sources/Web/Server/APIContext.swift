@@ -14,6 +14,9 @@ package struct APIContext: RequestContext {
     /// The method that was sent, where it is one that no route knows.
     var unknownMethod: String?
 
+    /// What is learnt of the request on its way in, for those who count and trace it.
+    let signals = RequestSignals()
+
     /// When it came, in the count of changes; what is looked up for it is at least so new.
     var moment = 0
 

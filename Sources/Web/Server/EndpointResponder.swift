@@ -11,11 +11,13 @@ internal import Resilience
 struct EndpointResponder: HTTPResponder {
     let endpoint: Endpoint
     let services: CallServices
+    private let signals: EndpointSignals
     private let tables: [TableVersions.Table]
 
-    init(endpoint: Endpoint, services: CallServices) {
+    init(endpoint: Endpoint, services: CallServices, signals: EndpointSignals) {
         self.endpoint = endpoint
         self.services = services
+        self.signals = signals
         tables = services.ready.tables(endpoint.tables.isEmpty ? [] : endpoint.tables + services.accessTables)
     }
 
@@ -25,6 +27,7 @@ struct EndpointResponder: HTTPResponder {
     private static let compressedBytesMin = 1_024
 
     func respond(to request: Request, context: APIContext) async throws -> Response {
+        context.signals.principal = context.principal?.id
         try negotiate(request.headers)
         let reader = try RequestReader(
             endpoint: endpoint, path: request.uri.path, query: request.uri.query, headers: request.headers,
@@ -40,7 +43,8 @@ struct EndpointResponder: HTTPResponder {
         }
         conclude(&response, for: request)
         if !tables.isEmpty {
-            services.ready.keep(response, for: ReadyAnswers.Key(request), made: context.moment, of: tables)
+            services.ready.keep(
+                response, for: ReadyAnswers.Key(request), made: context.moment, of: tables, signals: signals)
         }
         answerUnchanged(&response, for: request)
         response.headers.append(HeaderField("Server-Timing", "db;desc=\"\(cost.statements) statements\""))
@@ -69,10 +73,11 @@ struct EndpointResponder: HTTPResponder {
 
     private func negotiate(_ headers: HTTPFields) throws {
         guard let header = headers[.accept] else { return }
-        let offered = endpoint.answerContentType.prefix { $0 != ";" }
+        let offers = ([endpoint.answerContentType] + endpoint.otherContentTypes).map { String($0.prefix { $0 != ";" }) }
         let isAcceptable = RequestReader.qualities(header).contains { value, quality in
-            quality > 0 && Self.accepts(value.lowercased(), offered: String(offered))
+            quality > 0 && offers.contains { Self.accepts(value.lowercased(), offered: $0) }
         }
+        let offered = offers.joined(separator: " or ")
         guard isAcceptable else {
             throw Problem(.notAcceptable, "This operation answers \(offered). Accept was \(header.prefix(100)).")
         }

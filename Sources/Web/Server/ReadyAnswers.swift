@@ -27,6 +27,7 @@ package final class ReadyAnswers: Sendable {
         /// Status line and fields of the 304 to a client that has it.
         let unchangedHead: [UInt8]
         let tag: String
+        let signals: EndpointSignals
         fileprivate let tables: [TableVersions.Table]
         fileprivate let madeAt: Int
         fileprivate let until: ContinuousClock.Instant
@@ -80,7 +81,10 @@ package final class ReadyAnswers: Sendable {
     }
 
     /// Keeps a whole answer.
-    func keep(_ response: WireResponse, for key: Key, made moment: Int, of tables: [TableVersions.Table]) {
+    func keep(
+        _ response: WireResponse, for key: Key, made moment: Int, of tables: [TableVersions.Table],
+        signals: EndpointSignals
+    ) {
         guard response.status == 200, let tag = response.header("ETag") else { return }
         let answer = Answer(
             head: Self.head(
@@ -88,7 +92,7 @@ package final class ReadyAnswers: Sendable {
             body: response.body,
             unchangedHead: Self.head(
                 "304 Not Modified", response.headers.filter { !Self.aboutContent.contains($0.name.lowercased()) }),
-            tag: tag, tables: tables, madeAt: moment, until: .now + Self.timeToLive)
+            tag: tag, signals: signals, tables: tables, madeAt: moment, until: .now + Self.timeToLive)
         guard answer.size <= Self.answerSizeMax, answer.isCurrent else { return }
         let hash = RequestHead.hash(key)
         state.withLock { state in

@@ -43,8 +43,9 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
         let bytes = unwrapInboundIn(data)
         switch state {
         case .open:
-            if let answer = bytes.withUnsafeReadableBytes({ answer(to: $0, context.channel.allocator) }) {
-                lastActivity = .now
+            let start = ContinuousClock.now
+            if let answer = bytes.withUnsafeReadableBytes({ answer(to: $0, since: start, context.channel.allocator) }) {
+                lastActivity = start
                 context.writeAndFlush(wrapOutboundOut(.byteBuffer(answer)), promise: nil)
                 return
             }
@@ -58,7 +59,9 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// The answer to one whole request, if it is ready.
-    private func answer(to bytes: UnsafeRawBufferPointer, _ allocator: ByteBufferAllocator) -> ByteBuffer? {
+    private func answer(
+        to bytes: UnsafeRawBufferPointer, since start: ContinuousClock.Instant, _ allocator: ByteBufferAllocator
+    ) -> ByteBuffer? {
         guard let head = RequestHead(bytes), let answer = answers.find(hash: head.hash, where: head.matches) else {
             return nil
         }
@@ -73,6 +76,7 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
         buffer.writeString(HTTPDate.now(clock))
         buffer.writeStaticString("\r\n\r\n")
         if isKnown != true { buffer.writeBytes(answer.body) }
+        answer.signals.answered(isKnown == true ? 304 : 200, "GET", after: ContinuousClock.now - start)
         return buffer
     }
 

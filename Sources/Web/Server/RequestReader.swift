@@ -31,7 +31,8 @@ struct RequestReader {
         principal: Principal?, requestID: String, services: CallServices, body: [UInt8], method: Method
     ) throws -> Call {
         Call(
-            principal: principal, requestID: requestID, now: services.clock.now(), languages: languages,
+            principal: principal, requestID: requestID, accept: headers[.accept], now: services.clock.now(),
+            languages: languages,
             expansions: try expansions(), page: try page(services.cursors), precondition: try precondition(),
             selection: try selection(), ticket: try ticket(principal: principal, body: body, method: method),
             services: services)

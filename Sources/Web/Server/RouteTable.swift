@@ -18,8 +18,10 @@ package struct RouteTable {
     ) {
         for endpoint in endpoints {
             let group = router.group()
+            let signals = EndpointSignals(route: endpoint.path)
+            group.add(middleware: RouteMiddleware(signals: signals))
             for one in middleware(endpoint) { group.add(middleware: one) }
-            let responder = EndpointResponder(endpoint: endpoint, services: services)
+            let responder = EndpointResponder(endpoint: endpoint, services: services, signals: signals)
             for method in Self.methods(of: endpoint) {
                 group.on(RouterPath(endpoint.path), method: method, responder: responder)
             }

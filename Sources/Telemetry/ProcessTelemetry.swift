@@ -11,7 +11,7 @@ internal import Tracing
 ///
 /// ``bootstrap()`` puts it behind the facades for the whole process; tests hand its parts to `withMetricsFactory`, `withTracer` and
 /// ``logger(_:)`` instead. Run it as a service, first in the group, so that it ends last.
-public final class Telemetry: Service, Sendable {
+public final class ProcessTelemetry: Service, Sendable {
     public struct Configuration: Sendable {
         /// `service.name`.
         public var service: String
@@ -55,7 +55,7 @@ public final class Telemetry: Service, Sendable {
 
     /// What telemetry tells of itself and of the process.
     public static let ownDescriptions =
-        ProcessMetrics.descriptions + Accounts.descriptions
+        MetricRegistry.ownDescriptions + ProcessMetrics.descriptions + Accounts.descriptions
 
     /// Makes this the telemetry of the process. At most once.
     public func bootstrap() {
@@ -104,7 +104,7 @@ final class SpanPipeline: Sendable {
     let dropped = CounterSeries()
     let overflown = CounterSeries()
 
-    init(_ configuration: Telemetry.Configuration, resource: Resource, sink: (any SignalSink)?) {
+    init(_ configuration: ProcessTelemetry.Configuration, resource: Resource, sink: (any SignalSink)?) {
         (self.resource, self.sink) = (resource, sink)
         (waitingMax, chosen) = (configuration.spansWaitingMax, configuration.chosenAttributes)
         sampler = Mutex(TailSampler(configuration.sampling, now: .zero))

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CoreMetrics
+internal import HTTPTypes
+package import Hummingbird
+internal import Instrumentation
+internal import Kernel
+internal import ServiceContextModule
+internal import Synchronization
+internal import Tracing
+
+/// What is learnt of a request behind the router, for the middleware that stands before it.
+final class RequestSignals: Sendable {
+    private let state = Mutex<(endpoint: EndpointSignals?, principal: String?)>((nil, nil))
+
+    /// The endpoint that answers; `nil` for an address that is none.
+    var endpoint: EndpointSignals? {
+        get { state.withLock { $0.endpoint } }
+        set { state.withLock { $0.endpoint = newValue } }
+    }
+
+    /// The key that was sent.
+    var principal: String? {
+        get { state.withLock { $0.principal } }
+        set { state.withLock { $0.principal = newValue } }
+    }
+}
+
+/// The request metrics of one route (OpenTelemetry semantic conventions 1.44, HTTP server). Handlers are held, so that
+/// counting a request looks nothing up in the registry.
+final class EndpointSignals: Sendable {
+    /// The address's template.
+    let route: String?
+    private let timers = Mutex<[Key: any TimerHandler]>([:])
+
+    private struct Key: Hashable {
+        let method: String
+        let status: Int
+    }
+
+    init(route: String?) { self.route = route }
+
+    static let unknown = EndpointSignals(route: nil)
+
+    func answered(_ status: Int, _ method: String, after duration: Duration) {
+        let key = Key(method: Self.known.contains(method) ? method : "_OTHER", status: status)
+        let timer = timers.withLock { timers in
+            if let timer = timers[key] { return timer }
+            var labels = [("http.request.method", key.method), ("http.response.status_code", String(status))]
+            if let route { labels.append(("http.route", route)) }
+            if status >= 500 { labels.append(("error.type", String(status))) }
+            let timer = MetricsSystem.factory.makeTimer(
+                label: "http.server.request.duration", dimensions: labels + [("url.scheme", "http")])
+            timers[key] = timer
+            return timer
+        }
+        timer.recordNanoseconds(duration.nanoseconds)
+    }
+
+    private static let known: Set = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"]
+}
+
+/// Says which endpoint a request has come to, before anything can refuse it.
+struct RouteMiddleware: RouterMiddleware {
+    typealias Context = APIContext
+
+    let signals: EndpointSignals
+
+    func handle(
+        _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        context.signals.endpoint = signals
+        return try await next(request, context)
+    }
+}
+
+/// Measures and traces each request. Stands outside everything, so that it sees what the client gets.
+package struct SignalsMiddleware: RouterMiddleware {
+    package typealias Context = APIContext
+
+    package init() {}
+
+    package func handle(
+        _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        let start = ContinuousClock.now
+        let method = context.unknownMethod ?? request.method.rawValue
+        var service = ServiceContext.topLevel
+        InstrumentationSystem.instrument.extract(request.headers, into: &service, using: HeaderExtractor())
+        return try await withSpan(method, context: service, ofKind: .server) { span in
+            let response = try await next(request, context)
+            let endpoint = context.signals.endpoint ?? .unknown
+            endpoint.answered(response.status.code, method, after: ContinuousClock.now - start)
+            if span.isRecording { describe(span, request, context, endpoint, response.status.code) }
+            return response
+        }
+    }
+
+    private func describe(
+        _ span: any Span, _ request: Request, _ context: APIContext, _ endpoint: EndpointSignals, _ status: Int
+    ) {
+        let method = context.unknownMethod ?? request.method.rawValue
+        span.operationName = endpoint.route.map { "\(method) \($0)" } ?? method
+        var attributes: SpanAttributes = [
+            "http.request.method": .string(method), "url.path": .string(String(request.uri.path.prefix(1_000))),
+            "url.scheme": "http", "http.response.status_code": .int64(Int64(status)),
+            "vitrine.request.id": .string(context.requestID),
+        ]
+        if let route = endpoint.route { attributes["http.route"] = route }
+        if let principal = context.signals.principal { attributes["vitrine.client.id"] = principal }
+        span.attributes = attributes
+        // What the client did wrong is no error of the server (semantic conventions, HTTP spans, status).
+        if status >= 500 { span.setStatus(.init(code: .error)) }
+    }
+}
+
+private struct HeaderExtractor: Extractor {
+    /// A field that is sent several times is joined, as RFC 9110 section 5.3 has it.
+    func extract(key: String, from headers: HTTPFields) -> String? {
+        guard let name = HTTPField.Name(key) else { return nil }
+        return headers[name]
+    }
+}
+
+extension Duration {
+    fileprivate var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Kernel
+import Synchronization
+import Telemetry
+import TestSupport
+import Testing
+import Tracing
+
+@testable import Vitrine
+
+/// Remembers the spans that are kept.
+private final class SpanShelf: SignalSink {
+    let spans = Mutex<[SpanRecord]>([])
+
+    func take(spans: [SpanRecord], from resource: Resource) { self.spans.withLock { $0 += spans } }
+    func take(logs: [LogRecord], from resource: Resource) {}
+}
+
+@Suite struct TraceTests {
+    private static let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+    @Test func `one order is one trace, from the request to the work after the answer`() async throws {
+        let shelf = SpanShelf()
+        let telemetry = ProcessTelemetry(.init(service: "test"), sink: shelf)
+        try await withTracer(telemetry.tracer) {
+            try await TestShop.run { shop in
+                _ = try await shop.stocked("A1", 5)
+                let order = try await shop.send(
+                    .post, "/v1/orders", body: Array(TestShop.order([("A1", 1)]).text.utf8),
+                    headers: ["traceparent": "00-\(Self.trace)-00f067aa0ba902b7-01"])
+                #expect(order.status == 201)
+                await shop.shop.relay.drain()
+            }
+        }
+        telemetry.finish()
+        let spans = shelf.spans.withLock { $0 }.filter { $0.context.traceID.hex == Self.trace }
+        let ids = Dictionary(grouping: spans, by: \.context.spanID).mapValues { $0[0] }
+        #expect(ids.count == spans.count)
+        let server = try #require(spans.first { $0.kind == .server })
+        #expect(server.name == "POST /v1/orders")
+        #expect(server.context.spanID != 0x00f0_67aa_0ba9_02b7 && server.parentID == 0x00f0_67aa_0ba9_02b7)
+        #expect(spans.contains { $0.kind == .client && $0.name.hasPrefix("write") })
+        let consumers = spans.filter { $0.kind == .consumer }
+        #expect(consumers.contains { $0.name == "process order.placed" }, "\(spans.map(\.name))")
+        #expect(consumers.allSatisfy { !$0.links.isEmpty })
+        // Every span hangs on another, up to the request.
+        for span in spans where span.context.spanID != server.context.spanID {
+            #expect(ids[span.parentID] != nil, "\(span.name) hangs on nothing")
+        }
+    }
+}
