@@ -76,7 +76,8 @@ let shop: [Target] = [
             "Jobs", "Kernel", "Persistence", "Resilience", "Web", asyncHTTPClient, crypto, logging, nioCore, nioHTTP1,
         ]),
     room(
-        "Ordering", ["Catalog", "Customers", "Inventory", "Jobs", "Kernel", "Payments", "Persistence", "Web", logging]),
+        "Ordering",
+        ["Catalog", "Customers", "Inventory", "Jobs", "Kernel", "Payments", "Persistence", "Web", logging, metrics]),
 ]
 
 let binary: [Target] = [
@@ -122,7 +123,10 @@ let suites: [Target] = [
     tests("PaymentsTests", ["Kernel", "Payments", "Persistence", "TestSupport", "Vitrine"]),
     tests(
         "OrderingTests",
-        ["Kernel", "Ordering", "Payments", "Persistence", "Telemetry", "TestSupport", "Vitrine", tracing]),
+        [
+            "Kernel", "Ordering", "Payments", "Persistence", "Telemetry", "TestSupport", "Vitrine", httpTypes, metrics,
+            tracing,
+        ]),
     tests("HouseRulesTests", []),
     tests("VitrineTests", ["Kernel", "Telemetry", "TestSupport", "Vitrine", nioCore, nioHTTP1]),
 ]

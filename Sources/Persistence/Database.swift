@@ -39,9 +39,11 @@ package struct Database: Sendable {
     package func write<Result: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {
-        try await observed("write") { observation in
+        let (result, news) = try await observed("write") { observation in
             try await engine.write(counting(observation) { try $0.whole(body) })
         }
+        for work in news { work() }
+        return result
     }
 
     /// `body`, with its statements on the account of the request at hand.

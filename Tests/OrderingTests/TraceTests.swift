@@ -2,6 +2,7 @@
 
 import HTTPTypes
 import Kernel
+import Metrics
 import Synchronization
 import Telemetry
 import TestSupport
@@ -49,5 +50,27 @@ private final class SpanShelf: SignalSink {
         for span in spans where span.context.spanID != server.context.spanID {
             #expect(ids[span.parentID] != nil, "\(span.name) hangs on nothing")
         }
+    }
+
+    @Test func `trade is counted by currency, once it is durable`() async throws {
+        let telemetry = ProcessTelemetry(.init(service: "test"))
+        try await withMetricsFactory(telemetry.metrics) {
+            try await TestShop.run { shop in
+                _ = try await shop.stocked("A1", 5)
+                for card in ["sandbox_approve", "sandbox_approve", "sandbox_decline"] {
+                    _ = try await shop.placeOrder(TestShop.order([("A1", 1)], card: card))
+                }
+                #expect(try await shop.placeOrder(TestShop.order([("A1", 50)])).status == 409)
+            }
+        }
+        let text = String(decoding: telemetry.metrics.exposition(.prometheusText), as: UTF8.self)
+        #expect(text.contains("vitrine_orders_created_total{currency=\"GBP\"} 3\n"))
+        #expect(text.contains("vitrine_orders_placed_total{currency=\"GBP\"} 2\n"))
+        #expect(text.contains("vitrine_orders_refused_total{reason=\"out_of_stock\"} 1\n"))
+        #expect(text.contains("vitrine_payments_declined_total{provider=\"sandbox\",reason=\""), "\(text)")
+        #expect(text.contains("vitrine_order_value_count{currency=\"GBP\"} 2\n"))
+        let revenue = text.firstMatch(of: #/vitrine_revenue_total\{currency="GBP"\} (\S+)/#).flatMap { Double($0.1) }
+        let value = text.firstMatch(of: #/vitrine_order_value_sum\{currency="GBP"\} (\S+)/#).flatMap { Double($0.1) }
+        #expect(revenue == value && (revenue ?? 0) > 20)
     }
 }

@@ -28,6 +28,7 @@ struct EditCart: Sendable {
         for (place, line) in lines.enumerated() { try add(line, place: place, to: &cart, in: transaction) }
         try CartStore.insert(cart, in: transaction)
         try publish("cart.created", cart.id, by: actor, in: transaction)
+        OrderingMetrics.cartCreated(currency, in: transaction)
         return cart
     }
 

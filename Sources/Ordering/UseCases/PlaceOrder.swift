@@ -82,6 +82,7 @@ package struct PlaceOrder: Sendable {
         order.payment = payment?.id
         try OrderStore.insert(&order, in: transaction)
         try publishCreation(of: order, by: command.actor, in: transaction)
+        OrderingMetrics.created(order, in: transaction)
         if let cart { try carts.convert(cart.id, by: command.actor, in: transaction) }
         // Nothing to pay, or paid already: the outcome is known, so the order is settled here and now.
         if payment == nil || payment?.status == .captured {
@@ -179,7 +180,9 @@ package struct PlaceOrder: Sendable {
         switch outcome {
         case .authorized: try advance(&order, .paymentAuthorized, by: actor, in: transaction)
         case .captured: try advance(&order, .paymentCaptured, by: actor, in: transaction)
-        case .declined: try advance(&order, .paymentDeclined, by: actor, in: transaction)
+        case .declined(let reason):
+            try advance(&order, .paymentDeclined, by: actor, in: transaction)
+            OrderingMetrics.declined(reason.rawValue, provider: payment.provider, in: transaction)
         case .unknown, .notFound, .requiresAction:
             guard order.state == .pending else { return (order, payment) }
             // Nobody is at work on it now; a retry or the recovery chore may go on.
@@ -240,6 +243,7 @@ package struct PlaceOrder: Sendable {
             .sale, order.totals.total, about: order.id.rawValue, occurredAt: order.placedAt, bookedAt: clock.now(),
             in: transaction)
         try outbox.publish("order.placed", subject: order.id.rawValue, actor: actor, Self.event(order), in: transaction)
+        OrderingMetrics.placed(order, in: transaction)
     }
 
     private func abandon(
@@ -279,6 +283,7 @@ package struct PlaceOrder: Sendable {
     }
 
     private func publishCancellation(of order: Order, by actor: String, in transaction: Transaction) throws {
+        OrderingMetrics.cancelled(order, in: transaction)
         try outbox.publish(
             "order.cancelled", subject: order.id.rawValue, actor: actor,
             ["number": .string(order.number), "reason": .string(order.cancelReason?.rawValue ?? "requested")],

@@ -34,6 +34,7 @@ struct PlaceOrderOnce: Sendable {
         do {
             step = try await database.write { try begin(command, call, describe, in: $0) }
         } catch {
+            if case OrderingError.outOfStock = error { OrderingMetrics.outOfStock() }
             return try await call.refuse(error)
         }
         switch step {

@@ -153,17 +153,25 @@ package final class Transaction: Connection {
     /// Has `work` done when the body is through, for what costs less in one go. Nothing can read it before.
     package func beforeCommit(_ work: @escaping () throws -> Void) { leftOver.append(work) }
 
+    /// What is done once all is durable.
+    private var news: [@Sendable () -> Void] = []
+
+    /// Has `work` done once the changes are durable, and not at all where they are undone. For what is counted or told.
+    package func afterCommit(_ work: @escaping @Sendable () -> Void) { news.append(work) }
+
     /// Runs `body` and what it leaves for its end.
-    func whole<Result>(_ body: (Transaction) throws -> Result) throws -> Result {
-        defer { leftOver = [] }
+    ///
+    /// - Returns: beside the result, what is to be done after the commit.
+    func whole<Result>(_ body: (Transaction) throws -> Result) throws -> (Result, [@Sendable () -> Void]) {
+        defer { (leftOver, news) = ([], []) }
         let result = try body(self)
         for work in leftOver { try work() }
-        return result
+        return (result, news)
     }
 
     /// Runs `body` so that what it throws undoes its own changes and not the whole transaction's.
     package func nested<Result>(_ body: () throws -> Result) throws -> Result {
-        let left = leftOver.count
+        let (left, told) = (leftOver.count, news.count)
         try script("SAVEPOINT nested")
         do {
             let result = try body()
@@ -171,6 +179,7 @@ package final class Transaction: Connection {
             return result
         } catch {
             leftOver.removeSubrange(left...)
+            news.removeSubrange(told...)
             try script("ROLLBACK TO nested; RELEASE nested")
             throw error
         }

@@ -17,7 +17,35 @@ package enum Signals {
                     "http.request.method", "http.route", "http.response.status_code", "error.type", "url.scheme",
                 ],
                 "How long requests took, by route; answers from the ready lane included.")
-        ] + Health.descriptions
+        ] + trade + Health.descriptions
+
+    /// By currency, never by person. Each is counted once its transaction is durable.
+    private static let trade = [
+        MetricDescription(
+            "vitrine.carts.created", .counter, unit: "{cart}", labels: ["currency"], "Carts that were begun."),
+        MetricDescription(
+            "vitrine.orders.created", .counter, unit: "{order}", labels: ["currency"],
+            "Orders that were taken, whatever became of them."),
+        MetricDescription(
+            "vitrine.orders.placed", .counter, unit: "{order}", labels: ["currency"],
+            "Orders whose payment is settled or promised."),
+        MetricDescription(
+            "vitrine.orders.cancelled", .counter, unit: "{order}", labels: ["currency", "reason"],
+            "Orders that were given up."),
+        MetricDescription(
+            "vitrine.orders.refused", .counter, unit: "{order}", labels: ["reason"],
+            "Attempts to order what there is too little of."),
+        MetricDescription(
+            "vitrine.order.value", .histogram, unit: "", labels: ["currency"],
+            buckets: .bounds([10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000]),
+            "Totals of placed orders, in major units of the currency."),
+        MetricDescription(
+            "vitrine.revenue", .counter, unit: "", labels: ["currency"],
+            "Sum of the totals of placed orders, in major units of the currency; refunds are not taken off."),
+        MetricDescription(
+            "vitrine.payments.declined", .counter, unit: "{payment}", labels: ["reason", "provider"],
+            "Payments that a provider declined."),
+    ]
 
     /// Every metric of the process.
     package static let allMetrics = metrics + ProcessTelemetry.ownDescriptions
