@@ -96,7 +96,10 @@ let binary: [Target] = [
 let benchmarks: [Target] = [
     .executableTarget(
         name: "BareServer", dependencies: [hummingbird, logging], path: "Benchmarks/BareServer",
-        swiftSettings: testSettings)
+        swiftSettings: testSettings),
+    .executableTarget(
+        name: "TelemetryCosts", dependencies: ["Telemetry", coreMetrics, logging, serviceContext, tracing],
+        path: "Benchmarks/TelemetryCosts", swiftSettings: testSettings),
 ]
 
 let support: [Target] = [

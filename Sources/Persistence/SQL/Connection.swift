@@ -118,11 +118,8 @@ package final class Transaction: Connection {
 
     private static let rowsMax = 8
 
-    /// Inserts rows, up to eight with one statement, so that there are few texts to be prepared.
-    ///
-    /// - Parameters:
-    ///   - table: Its name and columns, as behind `INSERT INTO`.
-    ///   - unlessThere: Whether rows whose key exists are left out instead of refused.
+    /// Inserts rows, up to eight with one statement, so that there are few texts to be prepared. `table` is its name and
+    /// columns, as behind `INSERT INTO`; with `unlessThere`, rows whose key exists are left out instead of refused.
     package func insert(into table: SQL, _ rows: [[SQLValue]], unlessThere: Bool = false) throws {
         for start in stride(from: 0, to: rows.count, by: Self.rowsMax) {
             let part = rows[start..<min(start + Self.rowsMax, rows.count)]

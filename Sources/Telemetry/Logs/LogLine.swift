@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import Synchronization
 
 /// A log record as a line.
 enum LogLine {
     /// A JSON object with the fields of OpenTelemetry's log data model, in snake case as its file exporters and Filebeat,
     /// Fluentd and journald readers take them.
     static func json(
-        _ record: LogRecord, _ correlationID: String?, _ baggage: Baggage?, _ resource: Resource
+        _ record: LogRecord, _ correlationID: String?, _ baggage: Baggage?, resource: [UInt8]
     ) -> [UInt8] {
         var line = JSONLine()
-        line.member("timestamp") { $0.string(Time.text(record.time)) }
+        line.member("timestamp") { $0.time(record.time) }
         line.member("severity_text") { $0.string(record.severity.text) }
         line.member("severity_number") { $0.raw(String(record.severity.rawValue)) }
         line.member("body") { $0.string(record.body) }
@@ -32,15 +33,15 @@ enum LogLine {
             }
         }
         if !record.attributes.isEmpty { line.member("attributes") { $0.object(record.attributes) } }
-        line.member("resource") { $0.object(resource.attributes) }
-        return line.finished
+        line.member("resource") { $0.raw(resource) }
+        return line.finished()
     }
 
     /// Attributes as a JSON object on one line.
     static func object(_ attributes: [Attribute]) -> [UInt8] {
         var line = JSONLine()
         for attribute in attributes { line.member(attribute.name) { $0.value(attribute.value) } }
-        return line.finished
+        return line.finished()
     }
 
     /// `12:30:05.123 ERROR shop.orders: An order failed  order=ord_1 code=timed_out`
@@ -60,7 +61,11 @@ private struct JSONLine {
 
     init() { bytes.reserveCapacity(512) }
 
-    var finished: [UInt8] { bytes + [UInt8(ascii: "}"), UInt8(ascii: "\n")] }
+    consuming func finished() -> [UInt8] {
+        bytes.append(UInt8(ascii: "}"))
+        bytes.append(UInt8(ascii: "\n"))
+        return bytes
+    }
 
     mutating func member(_ name: String, _ write: (inout JSONLine) -> Void) {
         if bytes.last != UInt8(ascii: "{") { bytes.append(UInt8(ascii: ",")) }
@@ -70,6 +75,13 @@ private struct JSONLine {
     }
 
     mutating func raw(_ text: String) { bytes += text.utf8 }
+    mutating func raw(_ json: [UInt8]) { bytes += json }
+
+    mutating func time(_ nanoseconds: UInt64) {
+        bytes.append(UInt8(ascii: "\""))
+        Time.write(nanoseconds, to: &bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
 
     mutating func object(_ attributes: [Attribute]) {
         bytes.append(UInt8(ascii: "{"))
@@ -97,6 +109,16 @@ private struct JSONLine {
 
     mutating func string(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
+        defer { bytes.append(UInt8(ascii: "\"")) }
+        var text = text
+        let isPlain = text.withUTF8 { utf8 in
+            let isPlain = utf8.allSatisfy {
+                $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 != 0x7F
+            }
+            if isPlain { bytes.append(contentsOf: utf8) }
+            return isPlain
+        }
+        if isPlain { return }
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
@@ -109,23 +131,54 @@ private struct JSONLine {
             default: bytes.append(byte)
             }
         }
-        bytes.append(UInt8(ascii: "\""))
     }
 }
 
 /// RFC 3339 in UTC, with nanoseconds.
 enum Time {
+    /// The text of the last second that was asked for; most are asked for again.
+    private static let last = Mutex<(second: UInt64, text: [UInt8])>((.max, []))
+
     static func text(_ nanoseconds: UInt64) -> String {
-        var seconds = time_t(nanoseconds / 1_000_000_000)
+        var bytes: [UInt8] = []
+        write(nanoseconds, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    static func write(_ nanoseconds: UInt64, to bytes: inout [UInt8]) {
+        let second = nanoseconds / 1_000_000_000
+        bytes += last.withLock { last in
+            if last.second != second { last = (second, text(second: second)) }
+            return last.text
+        }
+        bytes.append(UInt8(ascii: "."))
+        append(Int(nanoseconds % 1_000_000_000), digits: 9, to: &bytes)
+        bytes.append(UInt8(ascii: "Z"))
+    }
+
+    private static func text(second: UInt64) -> [UInt8] {
+        var seconds = time_t(second)
         var parts = tm()
         gmtime_r(&seconds, &parts)
-        func padded(_ value: Int, _ width: Int) -> String {
-            let text = String(value)
-            return String(repeating: "0", count: max(0, width - text.utf8.count)) + text
+        var bytes: [UInt8] = []
+        append(Int(parts.tm_year) + 1_900, digits: 4, to: &bytes)
+        for (mark, value) in [
+            ("-", parts.tm_mon + 1), ("-", parts.tm_mday), ("T", parts.tm_hour), (":", parts.tm_min),
+            (":", parts.tm_sec),
+        ] {
+            bytes += mark.utf8
+            append(Int(value), digits: 2, to: &bytes)
         }
-        let date =
-            "\(padded(Int(parts.tm_year) + 1_900, 4))-\(padded(Int(parts.tm_mon) + 1, 2))-\(padded(Int(parts.tm_mday), 2))"
-        let time = "\(padded(Int(parts.tm_hour), 2)):\(padded(Int(parts.tm_min), 2)):\(padded(Int(parts.tm_sec), 2))"
-        return "\(date)T\(time).\(padded(Int(nanoseconds % 1_000_000_000), 9))Z"
+        return bytes
+    }
+
+    private static func append(_ value: Int, digits: Int, to bytes: inout [UInt8]) {
+        let start = bytes.count
+        bytes += repeatElement(UInt8(ascii: "0"), count: digits)
+        var rest = value
+        for place in stride(from: start + digits - 1, through: start, by: -1) {
+            bytes[place] += UInt8(rest % 10)
+            rest /= 10
+        }
     }
 }

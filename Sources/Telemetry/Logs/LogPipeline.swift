@@ -30,6 +30,8 @@ public final class LogPipeline: Sendable {
     public let levels: LogLevels
     private let configuration: Configuration
     private let resource: Resource
+    /// Written once, because every line ends with it.
+    private let resourceJSON: [UInt8]
     private let writer: LogWriter
     private let sink: (any SignalSink)?
     private let limits = Mutex<[Place: Limit]>([:])
@@ -53,6 +55,7 @@ public final class LogPipeline: Sendable {
     init(_ configuration: Configuration, resource: Resource, sink: (any SignalSink)?) {
         self.configuration = configuration
         self.resource = resource
+        resourceJSON = LogLine.object(resource.attributes).dropLast()
         self.sink = sink
         levels = LogLevels(configuration.level)
         writer = LogWriter(descriptor: configuration.descriptor, bytesMax: configuration.bytesMax)
@@ -90,7 +93,7 @@ public final class LogPipeline: Sendable {
         let correlation = context?.correlationID
         writer.write(
             configuration.format == .json
-                ? LogLine.json(record, correlation, context?.baggage, resource) : LogLine.pretty(record))
+                ? LogLine.json(record, correlation, context?.baggage, resource: resourceJSON) : LogLine.pretty(record))
         sink?.take(logs: [record], from: resource)
     }
 
@@ -174,6 +177,9 @@ struct StructuredLogHandler: LogHandler {
     /// The call's metadata wins over the provider's, and that over the logger's.
     func log(event: LogEvent) {
         var all = metadata
+        if all.isEmpty, metadataProvider == nil {
+            return pipeline.log(event, label: label, metadata: event.metadata ?? [:])
+        }
         if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
         if let own = event.metadata { all.merge(own) { $1 } }
         pipeline.log(event, label: label, metadata: all)

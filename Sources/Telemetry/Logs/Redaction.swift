@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Synchronization
+
 /// A value that never appears in a log, whatever it says of itself: `metadata: ["key": "\(Confidential(key))"]`.
 public struct Confidential<Value: Sendable>: Sendable, CustomStringConvertible {
     public let value: Value
@@ -27,9 +29,18 @@ public enum Redaction {
         .map { Array($0.utf8) }
     private static let schemes = ["bearer ", "basic "].map { Array($0.utf8) }
 
+    /// Remembered, because the same few names come again and again.
+    private static let knownNames = Mutex<[String: Bool]>([:])
+    private static let knownNamesMax = 4_096
+
     public static func isConfidential(name: String) -> Bool {
-        let name = name.lowercased()
-        return names.contains { name.contains($0) }
+        knownNames.withLock { known in
+            if let answer = known[name] { return answer }
+            let lower = name.lowercased()
+            let answer = names.contains { lower.contains($0) }
+            if known.count < knownNamesMax { known[name] = answer }
+            return answer
+        }
     }
 
     /// - Returns: `nil` where there was nothing to take out.

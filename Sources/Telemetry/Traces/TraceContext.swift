@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import ServiceContextModule
+internal import Synchronization
 
 /// The 16 bytes that name a trace.
 public struct TraceID: Hashable, Sendable {
@@ -14,8 +15,7 @@ public struct TraceID: Hashable, Sendable {
 
     /// 16 random bytes; W3C Trace Context level 2 wants at least the last 7 of them random.
     public static func random() -> TraceID {
-        var dice = SystemRandomNumberGenerator()
-        return TraceID(high: dice.next(), low: max(1, dice.next()))
+        TraceID(high: IdentifierSource.next(), low: max(1, IdentifierSource.next()))
     }
 
     /// All zeros name nothing.
@@ -123,6 +123,26 @@ extension Substring {
         while let first = rest.first, first == " " || first == "\t" { rest.removeFirst() }
         while let last = rest.last, last == " " || last == "\t" { rest.removeLast() }
         return rest
+    }
+}
+
+/// Random numbers for identifiers: SplitMix64 (Steele, Lea and Flood, 2014) from a seed of the kernel's. The kernel's own
+/// cost a system call each, which is more than all the rest of a span.
+enum IdentifierSource {
+    private static let state = Atomic<UInt64>(SystemRandomNumberGenerator().seed)
+
+    static func next() -> UInt64 {
+        var value = state.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
+        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
+        return value ^ value >> 31
+    }
+}
+
+extension SystemRandomNumberGenerator {
+    fileprivate var seed: UInt64 {
+        var copy = self
+        return copy.next()
     }
 }
 

@@ -84,10 +84,9 @@ public final class LiveSpan: Tracing.Span {
         _ name: String, _ kind: SpanRecord.Kind, parent: ServiceContext, at start: UInt64,
         receive: @escaping @Sendable (SpanRecord) -> Void
     ) {
-        var dice = SystemRandomNumberGenerator()
         let above = parent.trace
         let trace = TraceContext(
-            traceID: above?.traceID ?? .random(), spanID: dice.next() | 1, isSampled: true,
+            traceID: above?.traceID ?? .random(), spanID: IdentifierSource.next() | 1, isSampled: true,
             isRandom: above?.isRandom ?? true, state: above?.state ?? "")
         state = Mutex(
             State(
