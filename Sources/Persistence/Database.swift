@@ -70,8 +70,9 @@ package struct Database: Sendable {
         _ operation: String, _ body: (DatabaseObservation?) async throws -> Result
     ) async throws -> Result {
         guard ServiceContext.current != nil else { return try await body(nil) }
-        let observation = DatabaseObservation(dialect: dialect, operation: operation)
         return try await withSpan(operation, ofKind: .client) { span in
+            guard span.isRecording else { return try await body(nil) }
+            let observation = DatabaseObservation(dialect: dialect, operation: operation)
             observation.note(span.context)
             defer { observation.describe(span) }
             return try await body(observation)

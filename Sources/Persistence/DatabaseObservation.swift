@@ -58,9 +58,14 @@ final class DatabaseObservation: Sendable {
         if !summary.isEmpty { span.operationName = "\(operation) \(parts[0])" }
     }
 
+    /// Texts are few, and each is looked through once.
+    private static let known = Mutex<[String: String]>([:])
+    private static let knownMax = 1_024
+
     /// `SELECT products`: the verb and the first table, which have few values.
     private static func summary(of text: String) -> String {
-        let words = text.split(maxSplits: 60, whereSeparator: { $0 == " " || $0 == "\n" || $0 == "(" || $0 == "," })
+        if let known = known.withLock({ $0[text] }) { return known }
+        let words = text.utf8.split(whereSeparator: { " \n(,".utf8.contains($0) }).map { Substring($0) }
         guard let verb = words.first else { return "" }
         let before: Substring =
             switch verb {
@@ -68,7 +73,11 @@ final class DatabaseObservation: Sendable {
             case "UPDATE": "UPDATE"
             default: "FROM"
             }
-        guard let place = words.firstIndex(of: before), place + 1 < words.count else { return String(verb) }
-        return "\(verb) \(words[place + 1])"
+        let table = words.firstIndex(of: before).flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
+        let summary = table.map { "\(verb) \($0)" } ?? String(verb)
+        known.withLock { known in
+            if known.count < knownMax { known[text] = summary }
+        }
+        return summary
     }
 }

@@ -35,10 +35,10 @@ public final class ProcessTelemetry: Service, Sendable {
     public let resource: Resource
     public let metrics: MetricRegistry
     public let logs: LogPipeline
-    public var tracer: TelemetryTracer { TelemetryTracer { [spans] in spans.take($0) } }
+    public let tracer: TelemetryTracer
     private let spans: SpanPipeline
 
-    /// Without a sink spans are sampled all the same, so that exemplars and counts are right, and go nowhere.
+    /// Without a sink spans carry their context, so that log lines and other processes have it, and record nothing.
     public init(_ configuration: Configuration, sink: (any SignalSink)? = nil) {
         resource = Resource(
             [Attribute("service.name", .string(configuration.service))]
@@ -48,7 +48,13 @@ public final class ProcessTelemetry: Service, Sendable {
         metrics.descriptions += Self.ownDescriptions
         self.metrics = MetricRegistry(metrics)
         logs = LogPipeline(configuration.logs, resource: resource, sink: sink)
-        spans = SpanPipeline(configuration, resource: resource, sink: sink)
+        let spans = SpanPipeline(configuration, resource: resource, sink: sink)
+        self.spans = spans
+        if sink == nil {
+            tracer = TelemetryTracer(receive: nil)
+        } else {
+            tracer = TelemetryTracer { spans.take($0) }
+        }
         ProcessMetrics.install(in: self.metrics)
         Accounts.install(logs: logs, spans: spans, in: self.metrics)
     }

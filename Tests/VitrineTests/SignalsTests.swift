@@ -17,7 +17,8 @@ import Testing
     private func withShop(_ test: (ShopClient, ShopAddress, String, String) async throws -> Void) async throws {
         let directory = try TestDirectory()
         defer { directory.remove() }
-        let (process, address, key) = try await VitrineProcess.serve(directory.path + "/data")
+        let (process, address, key) = try await VitrineProcess.serve(
+            directory.path + "/data", environment: ["VITRINE_TRACES": "console"])
         let client = ShopClient(address, key: key)
         for _ in 0..<3 {
             _ = try await client.send(.GET, "/v1/products")

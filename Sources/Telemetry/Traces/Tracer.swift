@@ -8,7 +8,8 @@ public import Tracing
 ///
 /// Starting and ending a span costs about a microsecond, most of it for the service context that carries it.
 public struct TelemetryTracer: Tracer {
-    let receive: @Sendable (SpanRecord) -> Void
+    /// `nil` where spans go nowhere; then they carry the context and record nothing.
+    let receive: (@Sendable (SpanRecord) -> Void)?
 
     // MARK: Across processes
 
@@ -64,7 +65,7 @@ public final class LiveSpan: Tracing.Span {
     }
 
     private let state: Mutex<State>
-    private let receive: @Sendable (SpanRecord) -> Void
+    private let receive: (@Sendable (SpanRecord) -> Void)?
     private let parent: ServiceContext
     private let trace: TraceContext
 
@@ -82,7 +83,7 @@ public final class LiveSpan: Tracing.Span {
 
     init(
         _ name: String, _ kind: SpanRecord.Kind, parent: ServiceContext, at start: UInt64,
-        receive: @escaping @Sendable (SpanRecord) -> Void
+        receive: (@Sendable (SpanRecord) -> Void)?
     ) {
         let above = parent.trace
         let trace = TraceContext(
@@ -93,7 +94,7 @@ public final class LiveSpan: Tracing.Span {
                 record: SpanRecord(
                     context: trace, parentID: above?.spanID ?? 0,
                     hasRemoteParent: above != nil && parent.position?.live == nil, name: name, kind: kind, start: start,
-                    end: start, status: .unset, attributes: [], events: [], links: [])))
+                    end: start), hasEnded: receive == nil))
         (self.receive, self.parent, self.trace) = (receive, parent, trace)
     }
 
@@ -190,7 +191,7 @@ public final class LiveSpan: Tracing.Span {
             state.record.end = max(time, state.record.start)
             return state.record
         }
-        if let record { receive(record) }
+        if let record { receive?(record) }
     }
 
     private func change(_ edit: (inout SpanRecord) -> Void) {

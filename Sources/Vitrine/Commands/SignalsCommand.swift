@@ -30,6 +30,9 @@ struct SignalsCommand: ParsableCommand {
 
         ## Spans
 
+        `VITRINE_TRACES=console` writes the traces that are kept where log lines go; without it spans carry their context and
+        record nothing.
+
         | name | kind | when |
         |---|---|---|
         | `GET /v1/products/{id}` | server | each request, by route; not those answered from the ready lane, which are only counted |

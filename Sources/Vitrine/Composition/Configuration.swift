@@ -35,6 +35,9 @@ package struct Configuration: Sendable {
     package var idleSeconds = 60
     /// Least severe log lines that are written. Default `notice`. Environment: `VITRINE_LOG_LEVEL`.
     package var logLevel = Logger.Level.notice
+    /// Whether traces that are kept are written where log lines go. Default no. Environment: `VITRINE_TRACES`, `console`
+    /// or `none`.
+    package var writesTraces = false
     /// The secret key of a Stripe account, which then takes the payments; the sandbox does without. Environment:
     /// `VITRINE_STRIPE_KEY`, and beside it `VITRINE_STRIPE_SIGNING_SECRET` for notifications to
     /// `/v1/payments/notifications/stripe`, `VITRINE_STRIPE_RETURN_URL` where customers come back to from their bank's page,
@@ -61,6 +64,7 @@ package struct Configuration: Sendable {
         VITRINE_STRIPE_RETURN_URL      where customers come back to from their bank's page
         VITRINE_STRIPE_ADDRESS         where Stripe's API is (https://api.stripe.com)
         VITRINE_LOG_LEVEL        trace, debug, info, notice, warning, error or critical (notice)
+        VITRINE_TRACES           console to write traces where log lines go, or none (none)
         """
 
     /// - Throws: `Failure` with `misconfigured`, naming the variable and what it takes.
@@ -92,6 +96,11 @@ package struct Configuration: Sendable {
                 secretKey: key, notificationSecret: text("VITRINE_STRIPE_SIGNING_SECRET"),
                 address: text("VITRINE_STRIPE_ADDRESS") ?? "https://api.stripe.com",
                 returnURL: text("VITRINE_STRIPE_RETURN_URL"))
+        }
+        switch text("VITRINE_TRACES") {
+        case nil, "none": writesTraces = false
+        case "console": writesTraces = true
+        case let other?: throw Failure(.misconfigured, "VITRINE_TRACES takes console or none, not “\(other)”.")
         }
         if let name = text("VITRINE_LOG_LEVEL") {
             guard let level = Logger.Level(rawValue: name) else {

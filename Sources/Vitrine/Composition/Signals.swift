@@ -57,11 +57,17 @@ package enum Signals {
             Attribute("service.instance.id", .string("\(ProcessInfo.processInfo.hostName):\(getpid())"))
         ]
         settings.metrics.descriptions = metrics
+        // What is at hand for late errors; a trace of an order weighs some 10 KiB.
+        settings.sampling.bytesMax = 8 << 20
+        settings.spansWaitingMax = 16_384
         settings.logs.level = configuration.logLevel
         let isTerminal = isatty(STDERR_FILENO) == 1
         settings.logs.format = isTerminal ? .pretty : .json
         settings.logs.descriptor = isTerminal ? STDERR_FILENO : STDOUT_FILENO
-        return ProcessTelemetry(settings)
+        let sink =
+            configuration.writesTraces
+            ? ConsoleSink(settings.logs.format, descriptor: settings.logs.descriptor) : nil
+        return ProcessTelemetry(settings, sink: sink)
     }
 
     static func health(of shop: Shop, _ telemetry: ProcessTelemetry) -> Health {
