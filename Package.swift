@@ -53,7 +53,7 @@ let ground: [Target] = [
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
-    room("Telemetry", [coreMetrics, instrumentation, lifecycle, logging, serviceContext, tracing]),
+    room("Telemetry", ["Kernel", coreMetrics, instrumentation, lifecycle, logging, serviceContext, tracing]),
     room("Persistence", ["CLibpq", "CSQLite", "Kernel", crypto, instrumentation, logging, serviceContext, tracing]),
     room("Resilience", []),
     room("Jobs", ["Kernel", "Persistence", instrumentation, lifecycle, logging, serviceContext, tracing]),

@@ -10,6 +10,7 @@ import Tracing
 /// Has spans recorded, and forgets them.
 private struct Nowhere: SignalSink {
     func take(spans: [SpanRecord], from resource: Resource) {}
+    func flush() {}
     func take(logs: [LogRecord], from resource: Resource) {}
 }
 

@@ -60,7 +60,7 @@ package struct CatalogModule: Sendable {
     /// What the catalogue learns from others: availability from stock, sales from orders.
     package var subscription: Subscription {
         Subscription("catalog.facts", to: ["stock.availability_changed", "order.placed"]) { event, transaction in
-            let writer = ProductWriter(transaction: transaction, known: KnownRows())
+            let writer = ProductWriter(transaction: transaction)
             switch event.type {
             case "stock.availability_changed":
                 guard let isInStock = event.data["in_stock"]?.bool else { return }

@@ -91,7 +91,13 @@ package struct Relay: Service {
                 transaction.trace = event.trace
                 let span = Self.span(of: event, for: subscription, tracer)
                 defer { span?.end() }
-                try subscription.handle(event, transaction)
+                do {
+                    try subscription.handle(event, transaction)
+                } catch {
+                    span?.recordError(error)
+                    span?.setStatus(.init(code: .error))
+                    throw error
+                }
             }
             guard let last = events.last else { return 0 }
             try transaction.execute(

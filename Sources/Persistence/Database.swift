@@ -70,13 +70,22 @@ package struct Database: Sendable {
         _ operation: String, _ body: (DatabaseObservation?) async throws -> Result
     ) async throws -> Result {
         guard ServiceContext.current != nil else { return try await body(nil) }
-        return try await withSpan(operation, ofKind: .client) { span in
-            guard span.isRecording else { return try await body(nil) }
-            let observation = DatabaseObservation(dialect: dialect, operation: operation)
-            observation.note(span.context)
-            defer { observation.describe(span) }
-            return try await body(observation)
+        let outcome = await withSpan(operation, ofKind: .client) { span -> Swift.Result<Result, any Error> in
+            let observation = span.isRecording ? DatabaseObservation(dialect: dialect, operation: operation) : nil
+            observation?.note(span.context)
+            defer { observation?.describe(span) }
+            do {
+                return .success(try await body(observation))
+            } catch {
+                // What a body refuses, such as an unknown identifier, is no fault of the database.
+                if error is DatabaseError {
+                    span.recordError(error)
+                    span.setStatus(.init(code: .error))
+                }
+                return .failure(error)
+            }
         }
+        return try outcome.get()
     }
 
     /// Finishes what was begun and closes every connection. Later calls throw `Failure` with `unavailable`.

@@ -37,6 +37,7 @@ public final class ProcessTelemetry: Service, Sendable {
     public let logs: LogPipeline
     public let tracer: TelemetryTracer
     private let spans: SpanPipeline
+    private let sink: (any SignalSink)?
 
     /// Without a sink spans carry their context, so that log lines and other processes have it, and record nothing.
     public init(_ configuration: Configuration, sink: (any SignalSink)? = nil) {
@@ -49,7 +50,7 @@ public final class ProcessTelemetry: Service, Sendable {
         self.metrics = MetricRegistry(metrics)
         logs = LogPipeline(configuration.logs, resource: resource, sink: sink)
         let spans = SpanPipeline(configuration, resource: resource, sink: sink)
-        self.spans = spans
+        (self.spans, self.sink) = (spans, sink)
         if sink == nil {
             tracer = TelemetryTracer(receive: nil)
         } else {
@@ -88,6 +89,7 @@ public final class ProcessTelemetry: Service, Sendable {
     /// Delivers what waits. Called by ``run()`` at its end.
     public func finish() {
         spans.finish()
+        sink?.flush()
         logs.flush()
     }
 
@@ -117,7 +119,7 @@ final class SpanPipeline: Sendable {
     }
 
     /// Produced = delivered + sampled out + dropped + overflown + in flight.
-    var inFlight: Int { waiting.withLock { $0.count } + sampler.withLock { $0.spans } }
+    var inFlight: Int { sampler.withLock { sampler in sampler.spans + waiting.withLock { $0.count } } }
 
     func take(_ span: SpanRecord) {
         produced.increment(by: 1)

@@ -122,6 +122,56 @@ struct ListTests {
         }
     }
 
+    @Test func `matches come in classes, and pages lead through them and back`() async throws {
+        try await TestShop.run { shop in
+            // In turn: the very word in the title, a word that begins so, the word in the description.
+            let lines = (0..<30).map { number in
+                let title = ["Tea pot \(number)", "Teacup \(number)", "Mug \(number)"][number % 3]
+                let about = number % 3 == 2 ? "for tea" : "of clay"
+                return
+                    #"{"title":"\#(title)","description":"\#(about)","handle":"t\#(number)","variants":[{"sku":"S\#(number)"}]}"#
+            }
+            _ = try await shop.send(
+                .post, "/v1/products/import", body: Array(lines.joined(separator: "\n").utf8),
+                headers: ["Content-Type": "application/x-ndjson"])
+            let expected = [0, 1, 2].flatMap { tier in
+                stride(from: 27 + tier, through: tier, by: -3).map { "t\($0)" }
+            }
+            #expect(try await walk(shop, "q=tea") == expected)
+            // And back again from the last page.
+            var page = try await shop.get("/v1/products?limit=7&q=tea")
+            while let next = page.json["next"]?.string, let start = next.range(of: "/v1/") {
+                page = try await shop.get(String(next[start.lowerBound...]))
+            }
+            var back = page.items.compactMap { $0["handle"]?.string }
+            while let previous = page.json["prev"]?.string, let start = previous.range(of: "/v1/") {
+                page = try await shop.get(String(previous[start.lowerBound...]))
+                back = page.items.compactMap { $0["handle"]?.string } + back
+            }
+            #expect(back == expected)
+        }
+    }
+
+    @Test func `an article number is found by its beginning, whatever words begin so, too`() async throws {
+        try await TestShop.run { shop in
+            _ = try await shop.makeProduct("LINEN77", title: "Tray")
+            _ = try await shop.makeProduct("B1", title: "Linen cushion")
+            #expect(try await shop.get("/v1/products?q=linen").items.count == 2)
+            #expect(try await shop.get("/v1/products?q=linen7").items.map { $0["title"] } == ["Tray"])
+        }
+    }
+
+    @Test func `facets tell how many products they counted`() async throws {
+        try await TestShop.run { shop in
+            try await fill(shop)
+            let facets = try await shop.get("/v1/products?q=linen&facets=colour,row").json
+            #expect(facets.at("facets_counted", "elements") == 20 && facets.at("facets_counted", "complete") == true)
+            let colours = facets.at("facets", "colour")?.array ?? []
+            #expect(colours.map { $0["count"]?.integer }.reduce(0) { $0 + ($1 ?? 0) } == 20)
+            #expect(colours.count == 2)
+        }
+    }
+
     @Test func `stock and sales reach the catalogue`() async throws {
         try await TestShop.run { shop in
             try await shop.stocked("A1", 2)

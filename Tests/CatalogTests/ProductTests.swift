@@ -110,4 +110,19 @@ struct ProductTests {
             #expect(try await shop.get("/v1/products").items.count == 2)
         }
     }
+
+    @Test func `a product that stands twice in a batch is what its last line says, also in searches`() async throws {
+        try await TestShop.run { shop in
+            let lines = ["Anchor", "Beacon", "Compass"].map {
+                #"{"title":"\#($0)","handle":"same","variants":[{"sku":"S1"}]}"#
+            }
+            let reply = try await shop.send(
+                .post, "/v1/products/import", body: Array(lines.joined(separator: "\n").utf8),
+                headers: ["Content-Type": "application/x-ndjson"])
+            #expect(reply.json["results"]?.array?.map { $0["status"]?.integer } == [201, 200, 200])
+            #expect(try await shop.get("/v1/products?q=compass").items.count == 1)
+            #expect(try await shop.get("/v1/products?q=anchor").items.isEmpty)
+            #expect(try await shop.get("/v1/products?q=beacon").items.isEmpty)
+        }
+    }
 }

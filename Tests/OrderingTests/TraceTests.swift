@@ -16,6 +16,7 @@ private final class SpanShelf: SignalSink {
     let spans = Mutex<[SpanRecord]>([])
 
     func take(spans: [SpanRecord], from resource: Resource) { self.spans.withLock { $0 += spans } }
+    func flush() {}
     func take(logs: [LogRecord], from resource: Resource) {}
 }
 
@@ -72,5 +73,43 @@ private final class SpanShelf: SignalSink {
         let revenue = text.firstMatch(of: #/vitrine_revenue_total\{currency="GBP"\} (\S+)/#).flatMap { Double($0.1) }
         let value = text.firstMatch(of: #/vitrine_order_value_sum\{currency="GBP"\} (\S+)/#).flatMap { Double($0.1) }
         #expect(revenue == value && (revenue ?? 0) > 20)
+    }
+
+    @Test func `what a client does wrong is no error of a trace`() async throws {
+        let shelf = SpanShelf()
+        let telemetry = ProcessTelemetry(.init(service: "test"), sink: shelf)
+        try await withTracer(telemetry.tracer) {
+            try await TestShop.run { shop in
+                #expect(try await shop.get("/v1/orders/ord_00000000000000000000000000").status == 404)
+                _ = try await shop.stocked("A1", 5)
+                #expect(try await shop.placeOrder(TestShop.order([("A1", 50)])).status == 409)
+            }
+        }
+        telemetry.finish()
+        let spans = shelf.spans.withLock { $0 }
+        #expect(spans.count > 5)
+        #expect(spans.filter(\.isError).map(\.name) == [])
+    }
+
+    @Test func `a change that nobody traces has no trace, whoever shares its commit`() async throws {
+        let telemetry = ProcessTelemetry(.init(service: "test"), sink: SpanShelf())
+        try await TestShop.run { shop in
+            let database = shop.shop.database
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<400 {
+                    group.addTask {
+                        if number % 2 == 0 {
+                            let trace = try await withTracer(telemetry.tracer) {
+                                try await withSpan("traced") { _ in try await database.write { $0.trace } }
+                            }
+                            #expect(trace != nil)
+                        } else {
+                            #expect(try await database.write { $0.trace } == nil)
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
     }
 }

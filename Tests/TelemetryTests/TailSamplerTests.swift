@@ -173,6 +173,31 @@ import Testing
         #expect(produced == books.delivered + books.sampledOut + books.dropped)
         #expect(books.dropped > 1_500)
         for number in stride(from: 0, to: 2_000, by: 50) { #expect(books.kept[Self.id(number)] == 1) }
+        #expect((sampler.bytes, sampler.spans) == (0, 0), "nothing is left behind, or counted twice")
+    }
+
+    @Test func `a burst after quiet is held down from its first second`() {
+        var sampler = Sampler(Self.configuration { $0.share = 1 }, now: .zero)
+        var books = Books()
+        for number in 0..<5_000 {
+            books.enter(sampler.add(0, Self.facts(number, isRoot: true), now: .milliseconds(500)))
+        }
+        books.enter(sampler.tick(now: .milliseconds(2_600)))
+        // Ten, and then ten among the n-th: 10 (1 + ln 500) are expected.
+        #expect((30...120).contains(books.kept.count), "\(books.kept.count)")
+        #expect(abs(books.estimate - 5_000) < 4_000, "\(books.estimate)")
+    }
+
+    @Test func `a caller cannot choose an identifier that is kept`() {
+        var kept = 0
+        for _ in 0..<200 {
+            var sampler = Sampler(Self.configuration { $0.share = 0.1 }, now: .zero)
+            var facts = Self.facts(0, isRoot: true)
+            facts.traceID = TraceID(high: 1, low: 1)
+            _ = sampler.add(0, facts, now: .zero)
+            for case .keep in sampler.finish(now: .seconds(5)) { kept += 1 }
+        }
+        #expect((2...50).contains(kept), "\(kept) of 200")
     }
 
     @Test func `a burst is kept at the rate that was asked for`() {

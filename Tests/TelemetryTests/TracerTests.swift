@@ -15,6 +15,7 @@ final class MemorySink: SignalSink {
     let logs = Mutex<[LogRecord]>([])
 
     func take(spans: [SpanRecord], from resource: Resource) { self.spans.withLock { $0 += spans } }
+    func flush() {}
     func take(logs: [LogRecord], from resource: Resource) { self.logs.withLock { $0 += logs } }
 }
 

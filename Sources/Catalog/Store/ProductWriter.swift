@@ -29,7 +29,7 @@ package final class KnownRows {
 /// Writes a product aggregate as a whole, touching only the tables whose part has changed.
 struct ProductWriter {
     let transaction: Transaction
-    let known: KnownRows
+    var known = KnownRows()
 
     /// Writes what differs from `old`, the aggregate as it was read in this transaction; `nil` for a new one.
     ///

@@ -10,6 +10,9 @@ enum SearchIndex {
     /// Other words are taken as typed: one error in three letters could mean anything, and what is so long that its
     /// likenesses would fill the index is nobody's word. Nor is what has digits, such as an article number.
     private static let typoLengths = 4...32
+    /// Words that are known, to be found by their beginnings: shorter beginnings are indexed, and longer words cannot be
+    /// typed into a search.
+    private static let knownLengths = (indexedBeginning + 1)...200
     private static let wordsMax = 8
     private static let alternativesMax = 6
 
@@ -26,7 +29,6 @@ enum SearchIndex {
         let texts = (title: title.joined(separator: " "), body: body.joined(separator: " "))
         switch transaction.dialect {
         case .sqlite:
-            // At the end, because FTS5 writes a segment whenever another kind of statement comes between.
             transaction.beforeCommit {
                 try transaction.execute(
                     "INSERT INTO product_search (rowid, title, body) VALUES (\(number), \(texts.title), \(texts.body))")
@@ -39,16 +41,19 @@ enum SearchIndex {
                     to_tsvector('simple', \(texts.title + " " + texts.body)))
                 """)
         }
-        try learn(rows.unseen(of: Set((title + body).filter(mayBeMistyped))), in: transaction)
+        try learn(rows.unseen(of: Set((title + body).filter { knownLengths.contains($0.count) })), in: transaction)
     }
 
+    /// On SQLite everything that changes the index is done at the end, in order: FTS5 writes a segment whenever another kind
+    /// of statement comes between.
     static func remove(number: Int64, in transaction: Transaction) throws {
-        let key: SQL =
-            switch transaction.dialect {
-            case .sqlite: "rowid"
-            case .postgres: "product_number"
+        switch transaction.dialect {
+        case .sqlite:
+            transaction.beforeCommit {
+                try transaction.execute("DELETE FROM product_search WHERE rowid = \(number)")
             }
-        try transaction.execute("DELETE FROM product_search WHERE \(key) = \(number)")
+        case .postgres: try transaction.send("DELETE FROM product_search WHERE product_number = \(number)")
+        }
     }
 
     private static func body(of product: Product) -> String {
@@ -69,7 +74,7 @@ enum SearchIndex {
         }
         let fresh = words.subtracting(known).sorted()
         try transaction.insert(into: "search_words (word)", fresh.map { [$0.sqlValue] }, unlessThere: true)
-        for word in fresh {
+        for word in fresh where mayBeMistyped(word) {
             try transaction.insert(
                 into: "search_deletions (deletion, word)",
                 SearchText.deletions(of: word).map { [$0.sqlValue, word.sqlValue] }, unlessThere: true)
@@ -164,7 +169,7 @@ enum SearchIndex {
     private static let completionsMax = 64
 
     private static func meanings(of word: String, in connection: Connection) throws -> [Term] {
-        guard mayBeMistyped(word) else { return [.beginning(word)] }
+        guard word.count > indexedBeginning else { return [.beginning(word)] }
         let completions = try connection.all(
             """
             SELECT word FROM search_words WHERE word >= \(word) AND word < \(word + "\u{10FFFF}")
@@ -172,12 +177,12 @@ enum SearchIndex {
             """
         ) { try $0.next(String.self) }
         if completions.isEmpty {
-            let alternatives = try alternatives(to: word, in: connection)
+            let alternatives = mayBeMistyped(word) ? try alternatives(to: word, in: connection) : []
             return alternatives.isEmpty ? [.beginning(word)] : alternatives.map(Term.word)
         }
         // A beginning that is not indexed is put together from its words before the first of them is known.
-        let isShort = connection.dialect == .sqlite && word.count > indexedBeginning
-        return isShort && completions.count <= completionsMax ? completions.map(Term.word) : [.beginning(word)]
+        return connection.dialect == .sqlite && completions.count <= completionsMax
+            ? completions.map(Term.word) : [.beginning(word)]
     }
 
     private static func alternatives(to word: String, in connection: Connection) throws -> [String] {

@@ -91,7 +91,7 @@ package struct EditProduct: Sendable {
     ) throws {
         guard let product = try ProductStore.find(id, in: transaction) else { throw CatalogError.productNotFound }
         try precondition.check(product.version)
-        try ProductWriter(transaction: transaction, known: KnownRows()).delete(product, at: clock.now())
+        try ProductWriter(transaction: transaction).delete(product, at: clock.now())
         try outbox.publish("product.deleted", subject: id.rawValue, actor: actor, [:], in: transaction)
     }
 

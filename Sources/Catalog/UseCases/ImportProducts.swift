@@ -7,6 +7,7 @@ internal import Persistence
 /// others are kept.
 struct ImportProducts: Sendable {
     let products: EditProduct
+
     struct Line: Sendable {
         let number: Int
         let draft: Result<ProductDraft, any Error>

@@ -160,7 +160,7 @@ package final class Transaction: Connection {
     ///
     /// - Returns: beside the result, what is to be done after the commit.
     func whole<Result>(_ body: (Transaction) throws -> Result) throws -> (Result, [@Sendable () -> Void]) {
-        defer { (leftOver, news) = ([], []) }
+        defer { (leftOver, news, trace) = ([], [], nil) }
         let result = try body(self)
         for work in leftOver { try work() }
         return (result, news)

@@ -35,6 +35,8 @@ public final class Health: Service, Sendable {
         public internal(set) var since: UInt64 = 0
         /// What was wrong last, and stays when it is up again.
         public internal(set) var lastError: String?
+        /// Since when a check has not come back.
+        fileprivate var askedAt: ContinuousClock.Instant?
     }
 
     public enum Status: String, Sendable {
@@ -90,14 +92,27 @@ public final class Health: Service, Sendable {
         }
     }
 
-    public var findings: [Finding] { state.withLock { $0.findings } }
+    public var findings: [Finding] { state.withLock { current($0.findings) } }
+
+    /// A check that cannot be cancelled may never come back. It counts as failed as soon as it is overdue.
+    private func current(_ findings: [Finding]) -> [Finding] {
+        findings.map { finding in
+            guard let askedAt = finding.askedAt, ContinuousClock.now - askedAt > timeMax * 2 else { return finding }
+            var overdue = finding
+            overdue.isUp = false
+            overdue.latency = ContinuousClock.now - askedAt
+            overdue.lastError = "It has not answered for \(overdue.latency)."
+            return overdue
+        }
+    }
 
     /// Whether requests should be sent here.
     public var readiness: Status {
         state.withLock { state in
             guard state.phase == .running else { return .fail }
-            if state.findings.contains(where: { $0.isRequired && $0.isUp != true }) { return .fail }
-            return state.findings.contains { $0.isUp != true } ? .warn : .pass
+            let findings = current(state.findings)
+            if findings.contains(where: { $0.isRequired && $0.isUp != true }) { return .fail }
+            return findings.contains { $0.isUp != true } ? .warn : .pass
         }
     }
 
@@ -119,6 +134,9 @@ public final class Health: Service, Sendable {
 
     /// Asks every dependency now.
     public func check() async {
+        state.withLock { state in
+            for place in state.findings.indices { state.findings[place].askedAt = .now }
+        }
         await withTaskGroup(of: (Int, Duration, String?).self) { group in
             for (place, dependency) in dependencies.enumerated() {
                 group.addTask {
@@ -130,6 +148,7 @@ public final class Health: Service, Sendable {
             for await (place, latency, error) in group {
                 state.withLock { state in
                     let isUp = error == nil
+                    state.findings[place].askedAt = nil
                     if state.findings[place].isUp != isUp { state.findings[place].since = LogPipeline.now() }
                     state.findings[place].isUp = isUp
                     state.findings[place].latency = latency
@@ -187,6 +206,6 @@ public final class Health: Service, Sendable {
             return Attribute(finding.name, .array([.map(facts)]))
         }
         let body = LogLine.object([Attribute("status", .string(readiness.rawValue)), Attribute("checks", .map(checks))])
-        return (readiness == .fail ? 503 : 200, body)
+        return (readiness == .fail ? 503 : 200, body + [UInt8(ascii: "\n")])
     }
 }

@@ -1,47 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import Kernel
 internal import Synchronization
 
 /// A log record as a line.
 enum LogLine {
     /// A JSON object with the fields of OpenTelemetry's log data model, in snake case as its file exporters and Filebeat,
-    /// Fluentd and journald readers take them.
-    static func json(
-        _ record: LogRecord, _ correlationID: String?, _ baggage: Baggage?, resource: [UInt8]
-    ) -> [UInt8] {
-        var line = JSONLine()
-        line.member("timestamp") { $0.time(record.time) }
-        line.member("severity_text") { $0.string(record.severity.text) }
-        line.member("severity_number") { $0.raw(String(record.severity.rawValue)) }
-        line.member("body") { $0.string(record.body) }
-        line.member("scope") { $0.string(record.scope) }
+    /// Fluentd and journald readers take them. `resource` is JSON already.
+    static func json(_ record: LogRecord, _ correlationID: String?, _ baggage: Baggage?, resource: String) -> [UInt8] {
+        var json = JSONWriter()
+        json.beginObject()
+        json.member("timestamp", Time.text(record.time))
+        json.member("severity_text", record.severity.text)
+        json.name("severity_number")
+        json.integer(Int64(record.severity.rawValue))
+        json.member("body", record.body)
+        json.member("scope", record.scope)
         if let trace = record.trace {
-            line.member("trace_id") { $0.string(trace.traceID.hex) }
-            line.member("span_id") { $0.string(trace.spanHex) }
-            line.member("trace_flags") { $0.string(trace.isSampled ? "01" : "00") }
+            json.member("trace_id", trace.traceID.hex)
+            json.member("span_id", trace.spanHex)
+            json.member("trace_flags", trace.isSampled ? "01" : "00")
         }
-        if let correlationID { line.member("correlation_id") { $0.string(correlationID) } }
+        if let correlationID { json.member("correlation_id", correlationID) }
         if let baggage, !baggage.members.isEmpty {
-            line.member("baggage") { line in
-                line.object(
-                    baggage.members.map { member in
-                        let isConfidential = Redaction.isConfidential(name: member.key)
-                        let value = isConfidential ? Redaction.mark : Redaction.redacted(member.value) ?? member.value
-                        return Attribute(member.key, .string(value))
-                    })
-            }
+            json.name("baggage")
+            json.object(
+                baggage.members.map { member in
+                    let isConfidential = Redaction.isConfidential(name: member.key)
+                    let value = isConfidential ? Redaction.mark : Redaction.redacted(member.value) ?? member.value
+                    return Attribute(member.key, .string(value))
+                })
         }
-        if !record.attributes.isEmpty { line.member("attributes") { $0.object(record.attributes) } }
-        line.member("resource") { $0.raw(resource) }
-        return line.finished()
+        if !record.attributes.isEmpty {
+            json.name("attributes")
+            json.object(record.attributes)
+        }
+        json.name("resource")
+        json.raw(resource)
+        json.endObject()
+        return json.bytes
     }
 
-    /// Attributes as a JSON object on one line.
+    /// Attributes as a JSON object.
     static func object(_ attributes: [Attribute]) -> [UInt8] {
-        var line = JSONLine()
-        for attribute in attributes { line.member(attribute.name) { $0.value(attribute.value) } }
-        return line.finished()
+        var json = JSONWriter()
+        json.object(attributes)
+        return json.bytes
     }
 
     /// `12:30:05.123 ERROR shop.orders: An order failed  order=ord_1 code=timed_out`
@@ -51,85 +56,38 @@ enum LogLine {
         let time = Time.text(record.time).dropFirst(11).prefix(12)
         let line =
             "\(time) \(record.severity.text) \(record.scope): \(record.body)\(facts.isEmpty ? "" : " ")\(facts)\(trace)"
-        return Array((line.replacing("\n", with: "\\n") + "\n").utf8)
+        return Array(line.replacing("\n", with: "\\n").utf8)
     }
 }
 
-/// Writes one JSON object (RFC 8259) on one line.
-private struct JSONLine {
-    private var bytes: [UInt8] = [UInt8(ascii: "{")]
-
-    init() { bytes.reserveCapacity(512) }
-
-    consuming func finished() -> [UInt8] {
-        bytes.append(UInt8(ascii: "}"))
-        bytes.append(UInt8(ascii: "\n"))
-        return bytes
+extension JSONWriter {
+    fileprivate mutating func member(_ name: String, _ value: String) {
+        self.name(name)
+        string(value)
     }
 
-    mutating func member(_ name: String, _ write: (inout JSONLine) -> Void) {
-        if bytes.last != UInt8(ascii: "{") { bytes.append(UInt8(ascii: ",")) }
-        string(name)
-        bytes.append(UInt8(ascii: ":"))
-        write(&self)
+    fileprivate mutating func object(_ attributes: [Attribute]) {
+        beginObject()
+        for attribute in attributes {
+            name(attribute.name)
+            value(attribute.value)
+        }
+        endObject()
     }
 
-    mutating func raw(_ text: String) { bytes += text.utf8 }
-    mutating func raw(_ json: [UInt8]) { bytes += json }
-
-    mutating func time(_ nanoseconds: UInt64) {
-        bytes.append(UInt8(ascii: "\""))
-        Time.write(nanoseconds, to: &bytes)
-        bytes.append(UInt8(ascii: "\""))
-    }
-
-    mutating func object(_ attributes: [Attribute]) {
-        bytes.append(UInt8(ascii: "{"))
-        for attribute in attributes { member(attribute.name) { $0.value(attribute.value) } }
-        bytes.append(UInt8(ascii: "}"))
-    }
-
-    mutating func value(_ value: AttributeValue) {
+    private mutating func value(_ value: AttributeValue) {
         switch value {
         case .string(let text): string(text)
-        case .bool(let value): raw(String(value))
-        case .int(let value): raw(String(value))
+        case .bool(let value): bool(value)
+        case .int(let value): integer(value)
+        // JSON has no infinity.
         case .double(let value): value.isFinite ? raw(String(value)) : string(String(value))
         case .bytes: string(value.text)
         case .array(let values):
-            bytes.append(UInt8(ascii: "["))
-            for (place, value) in values.enumerated() {
-                if place > 0 { bytes.append(UInt8(ascii: ",")) }
-                self.value(value)
-            }
-            bytes.append(UInt8(ascii: "]"))
+            beginArray()
+            for value in values { self.value(value) }
+            endArray()
         case .map(let members): object(members)
-        }
-    }
-
-    mutating func string(_ text: String) {
-        bytes.append(UInt8(ascii: "\""))
-        defer { bytes.append(UInt8(ascii: "\"")) }
-        var text = text
-        let isPlain = text.withUTF8 { utf8 in
-            let isPlain = utf8.allSatisfy {
-                $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") && $0 != 0x7F
-            }
-            if isPlain { bytes.append(contentsOf: utf8) }
-            return isPlain
-        }
-        if isPlain { return }
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes += [UInt8(ascii: "\\"), byte]
-            case 0x0A: bytes += [UInt8(ascii: "\\"), UInt8(ascii: "n")]
-            case 0..<0x20, 0x7F:
-                let digits = String(byte, radix: 16)
-                bytes += "\\u00".utf8
-                if digits.count == 1 { bytes.append(UInt8(ascii: "0")) }
-                bytes += digits.utf8
-            default: bytes.append(byte)
-            }
         }
     }
 }

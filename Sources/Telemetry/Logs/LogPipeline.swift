@@ -31,7 +31,7 @@ public final class LogPipeline: Sendable {
     private let configuration: Configuration
     private let resource: Resource
     /// Written once, because every line ends with it.
-    private let resourceJSON: [UInt8]
+    private let resourceJSON: String
     private let writer: LogWriter
     private let sink: (any SignalSink)?
     private let limits = Mutex<[Place: Limit]>([:])
@@ -55,7 +55,7 @@ public final class LogPipeline: Sendable {
     init(_ configuration: Configuration, resource: Resource, sink: (any SignalSink)?) {
         self.configuration = configuration
         self.resource = resource
-        resourceJSON = LogLine.object(resource.attributes).dropLast()
+        resourceJSON = String(decoding: LogLine.object(resource.attributes), as: UTF8.self)
         self.sink = sink
         levels = LogLevels(configuration.level)
         writer = LogWriter(descriptor: configuration.descriptor, bytesMax: configuration.bytesMax)

@@ -8,7 +8,8 @@ final class LogWriter: Sendable {
     private struct State {
         var bytes: [UInt8] = []
         var lines = 0
-        var isClosed = false
+        /// Lines that were taken out and are being written.
+        var linesAtWork = 0
     }
 
     private let descriptor: Int32
@@ -27,14 +28,15 @@ final class LogWriter: Sendable {
         thread.start()
     }
 
-    /// Lines that wait to be written.
-    var waiting: Int { state.withLock { $0.lines } }
+    /// Lines that are not written.
+    var waiting: Int { state.withLock { $0.lines + $0.linesAtWork } }
 
-    /// Takes a line with its end.
+    /// Takes a line without its end.
     func write(_ line: [UInt8]) {
         let isFirst = state.withLock { state -> Bool? in
-            guard !state.isClosed, state.bytes.count + line.count <= bytesMax else { return nil }
+            guard state.bytes.count + line.count < bytesMax else { return nil }
             state.bytes += line
+            state.bytes.append(UInt8(ascii: "\n"))
             state.lines += 1
             return state.lines == 1
         }
@@ -46,23 +48,11 @@ final class LogWriter: Sendable {
         }
     }
 
-    /// Writes what waits and ends the thread.
-    func close() {
-        state.withLock { $0.isClosed = true }
-        wake.lock()
-        wake.signal()
-        wake.unlock()
-        flush()
-    }
-
     /// Returns once what waited is written, or after two seconds.
     func flush() {
         let end = ContinuousClock.now + .seconds(2)
-        while isBusy, ContinuousClock.now < end { Thread.sleep(forTimeInterval: 0.002) }
+        while waiting > 0, ContinuousClock.now < end { Thread.sleep(forTimeInterval: 0.002) }
     }
-
-    private let writing = Atomic(false)
-    private var isBusy: Bool { waiting > 0 || writing.load(ordering: .acquiring) }
 
     private func run() {
         // A reader that has gone is told by the write's error; the signal would end the process.
@@ -72,17 +62,17 @@ final class LogWriter: Sendable {
         pthread_sigmask(SIG_BLOCK, &pipe, nil)
         while true {
             wake.lock()
-            while waiting == 0, !state.withLock({ $0.isClosed }) { wake.wait() }
+            while waiting == 0 { wake.wait() }
             wake.unlock()
-            writing.store(true, ordering: .releasing)
-            let (bytes, lines, isClosed) = state.withLock { state in
-                defer { (state.bytes, state.lines) = ([], 0) }
-                return (state.bytes, state.lines, state.isClosed)
+            let bytes = state.withLock { state in
+                defer { state = State(linesAtWork: state.lines) }
+                return state.bytes
             }
             put(bytes)
-            written.increment(by: Int64(lines))
-            writing.store(false, ordering: .releasing)
-            if bytes.isEmpty, isClosed { return }
+            state.withLock { state in
+                written.increment(by: Int64(state.linesAtWork))
+                state.linesAtWork = 0
+            }
         }
     }
 

@@ -13,6 +13,8 @@ public final class ConsoleSink: SignalSink {
         writer = LogWriter(descriptor: descriptor, bytesMax: Self.bytesMax)
     }
 
+    public func flush() { writer.flush() }
+
     public func take(logs: [LogRecord], from resource: Resource) {}
 
     public func take(spans: [SpanRecord], from resource: Resource) {
@@ -40,6 +42,6 @@ public final class ConsoleSink: SignalSink {
         let length = Double(span.duration / 10_000) / 100
         let mark = span.isError ? " ERROR" : ""
         return Array(
-            "\(time) SPAN \(length) ms \(span.kind) \(span.name)\(mark) trace_id=\(span.context.traceID.hex)\n".utf8)
+            "\(time) SPAN \(length) ms \(span.kind) \(span.name)\(mark) trace_id=\(span.context.traceID.hex)".utf8)
     }
 }

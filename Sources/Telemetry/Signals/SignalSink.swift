@@ -7,4 +7,6 @@ public protocol SignalSink: Sendable {
     /// Spans that the sampler has kept, those of one trace together.
     func take(spans: [SpanRecord], from resource: Resource)
     func take(logs: [LogRecord], from resource: Resource)
+    /// Delivers what waits, as far as that takes no longer than two seconds. Called before the process ends.
+    func flush()
 }

@@ -100,6 +100,7 @@ public struct TailSampler<Span: Sendable>: Sendable {
     }
 
     private let configuration: Configuration
+    private let key = UInt64.random(in: .min ... .max)
     private var traces: [TraceID: Trace] = [:]
     private var routes: [String: Route] = [:]
     private var periodEnd: Duration
@@ -130,9 +131,15 @@ public struct TailSampler<Span: Sendable>: Sendable {
     // MARK: Spans in
 
     public mutating func add(_ span: Span, _ facts: Facts, now: Duration) -> [Action] {
-        var actions: [Action] = []
+        // Taken out meanwhile, so that its spans are appended in place.
         var trace = traces.removeValue(forKey: facts.traceID) ?? begun(facts.traceID, now)
-        defer { traces[facts.traceID] = trace }
+        var actions = take(span, facts, into: &trace, now: now)
+        traces[facts.traceID] = trace
+        if bytes > configuration.bytesMax { relieve(&actions) }
+        return actions
+    }
+
+    private mutating func take(_ span: Span, _ facts: Facts, into trace: inout Trace, now: Duration) -> [Action] {
         if case .kept(let adjustedCount, let reason) = trace.decision {
             if facts.isError, reason == .share {
                 // From now on it stands for itself; what was delivered before keeps its count.
@@ -152,18 +159,13 @@ public struct TailSampler<Span: Sendable>: Sendable {
         }
         switch trace.decision {
         case .out where trace.isError || trace.isChosen:
-            actions.append(keep(&trace, facts.traceID, 1, trace.isError ? .error : .chosen))
+            return [keep(&trace, facts.traceID, 1, trace.isError ? .error : .chosen)]
         case .open where facts.isRoot && !trace.isScheduled:
             trace.isScheduled = true
             due.append(facts.traceID, at: now + configuration.grace)
         default: break
         }
-        if bytes > configuration.bytesMax {
-            traces[facts.traceID] = trace
-            relieve(&actions)
-            trace = traces.removeValue(forKey: facts.traceID) ?? Trace()
-        }
-        return actions
+        return []
     }
 
     private mutating func begun(_ id: TraceID, _ now: Duration) -> Trace {
@@ -232,8 +234,19 @@ public struct TailSampler<Span: Sendable>: Sendable {
         if route.seen <= configuration.firstPerRoute { return (1, .first) }
         if isSlow { return (1, .slow) }
         restNow += 1
-        let probability = min(configuration.share, restRate > 0 ? configuration.perSecondMax / restRate : 1)
-        return id.share < probability ? (1 / probability, .share) : nil
+        // This second counts, too, so that a burst after quiet is not kept whole. What the probability follows from is known
+        // before the trace is looked at, so that the estimate stays right.
+        let rate = max(restRate, Double(restNow))
+        let probability = min(configuration.share, configuration.perSecondMax / rate)
+        return share(of: id) < probability ? (1 / probability, .share) : nil
+    }
+
+    /// The trace's place among all, 0 to 1. Keyed, because identifiers come from callers, who could choose one that is kept.
+    private func share(of id: TraceID) -> Double {
+        var mixed = (id.low ^ key) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ mixed >> 32 ^ id.high) &* 0x94D0_49BB_1331_11EB
+        mixed ^= mixed >> 31
+        return Double(mixed >> 11) / Double(1 << 53 as UInt64)
     }
 
     private mutating func keep(

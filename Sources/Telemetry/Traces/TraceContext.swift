@@ -23,9 +23,6 @@ public struct TraceID: Hashable, Sendable {
 
     /// 32 lower-case hexadecimal digits.
     public var hex: String { Hex.text(high) + Hex.text(low) }
-
-    /// The last 56 bits, which are random, as a share of 1.
-    var share: Double { Double(low & 0xFF_FFFF_FFFF_FFFF) / Double(1 << 56 as UInt64) }
 }
 
 /// Where a span stands in its trace, as it travels from process to process (W3C Trace Context, level 2).

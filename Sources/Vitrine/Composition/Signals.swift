@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import Kernel
 internal import Logging
 internal import Persistence
 package import Telemetry
@@ -75,7 +76,9 @@ package enum Signals {
         return Health(
             [
                 Health.Dependency("database", isRequired: true) {
-                    _ = try await database.read { try $0.exists("SELECT 1") }
+                    try await Deadline.$current.withValue(.after(.seconds(1))) {
+                        _ = try await database.read { try $0.exists("SELECT 1") }
+                    }
                 }
             ], metrics: telemetry.metrics)
     }

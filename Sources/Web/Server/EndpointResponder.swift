@@ -13,11 +13,14 @@ struct EndpointResponder: HTTPResponder {
     let services: CallServices
     private let signals: EndpointSignals
     private let tables: [TableVersions.Table]
+    /// The types that the answer may have, without parameters.
+    private let offers: [String]
 
     init(endpoint: Endpoint, services: CallServices, signals: EndpointSignals) {
         self.endpoint = endpoint
         self.services = services
         self.signals = signals
+        offers = ([endpoint.answerContentType] + endpoint.otherContentTypes).map { String($0.prefix { $0 != ";" }) }
         tables = services.ready.tables(endpoint.tables.isEmpty ? [] : endpoint.tables + services.accessTables)
     }
 
@@ -73,12 +76,11 @@ struct EndpointResponder: HTTPResponder {
 
     private func negotiate(_ headers: HTTPFields) throws {
         guard let header = headers[.accept] else { return }
-        let offers = ([endpoint.answerContentType] + endpoint.otherContentTypes).map { String($0.prefix { $0 != ";" }) }
         let isAcceptable = RequestReader.qualities(header).contains { value, quality in
             quality > 0 && offers.contains { Self.accepts(value.lowercased(), offered: $0) }
         }
-        let offered = offers.joined(separator: " or ")
         guard isAcceptable else {
+            let offered = offers.joined(separator: " or ")
             throw Problem(.notAcceptable, "This operation answers \(offered). Accept was \(header.prefix(100)).")
         }
     }
