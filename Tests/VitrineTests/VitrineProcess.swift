@@ -30,21 +30,22 @@ final class VitrineProcess: Sendable {
         child.standardOutput = pipe
         child.standardError = pipe
         process = Mutex(child)
-        pipe.fileHandleForReading.readabilityHandler = { [self] handle in
+        try child.run()
+        // A thread that reads to the end: a readability handler has once not been told of it.
+        Thread { [self] in read(pipe.fileHandleForReading) }.start()
+    }
+
+    private func read(_ handle: FileHandle) {
+        while true {
             let data = handle.availableData
-            guard !data.isEmpty else {
-                handle.readabilityHandler = nil
-                return ended.withLock { $0 = true }
-            }
-            let text = String(decoding: data, as: UTF8.self)
+            if data.isEmpty { return ended.withLock { $0 = true } }
+            let parts = String(decoding: data, as: UTF8.self).components(separatedBy: "\n")
             lines.withLock { lines in
-                let parts = text.components(separatedBy: "\n")
                 if lines.isEmpty { lines.append("") }
                 lines[lines.count - 1] += parts[0]
                 lines += parts.dropFirst()
             }
         }
-        try child.run()
     }
 
     var output: String { lines.withLock { $0.joined(separator: "\n") } }
