@@ -48,19 +48,20 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 }
 
 let ground: [Target] = [
-    room("Kernel", []),
+    room("Kernel", ["CZlib"]),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     room("Telemetry", ["Kernel", coreMetrics, instrumentation, lifecycle, logging, serviceContext, tracing]),
     room("Persistence", ["CLibpq", "CSQLite", "Kernel", crypto, instrumentation, logging, serviceContext, tracing]),
+    room("OTLP", ["Kernel", "Telemetry"]),
     room("Resilience", []),
     room("Jobs", ["Kernel", "Persistence", instrumentation, lifecycle, logging, serviceContext, tracing]),
     room(
         "Web",
         [
-            "CZlib", "Kernel", "Persistence", "Resilience", coreMetrics, crypto, httpTypes, hummingbird,
+            "Kernel", "Persistence", "Resilience", coreMetrics, crypto, httpTypes, hummingbird,
             hummingbirdCore, instrumentation, logging, nioCore, nioHTTP1, nioHTTPTypes, serviceContext, tracing,
         ]),
 ]
@@ -116,6 +117,7 @@ let support: [Target] = [
 let suites: [Target] = [
     tests("KernelTests", ["Kernel"]),
     tests("TelemetryTests", ["Telemetry", coreMetrics, lifecycle, logging, metrics, serviceContext, tracing]),
+    tests("OTLPTests", ["OTLP", "Telemetry"]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
     tests("WebTests", ["Kernel", "Persistence", "TestSupport", "Vitrine", "Web"], resources: [.copy("Golden")]),

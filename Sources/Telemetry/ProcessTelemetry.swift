@@ -184,7 +184,7 @@ extension SpanRecord {
         for measured in exemplars {
             measured.series.attach(
                 Exemplar(
-                    value: measured.value, traceID: context.traceID.hex, spanID: context.spanHex, time: end))
+                    value: measured.value, traceID: context.traceID, spanID: context.spanID, time: end))
         }
     }
 }

@@ -92,7 +92,8 @@ private struct ExpositionWriter {
         }
         text += " " + number(value)
         if let exemplar, format == .openMetrics {
-            text += " # {trace_id=\"\(exemplar.traceID)\",span_id=\"\(exemplar.spanID)\"} \(number(exemplar.value))"
+            text +=
+                " # {trace_id=\"\(exemplar.traceID.hex)\",span_id=\"\(Hex.text(exemplar.spanID))\"} \(number(exemplar.value))"
             text += " \(Double(exemplar.time / 1_000_000) / 1_000)"
         }
         text += "\n"

@@ -145,14 +145,12 @@ public struct ExponentialBuckets: Sendable {
 /// A trace that shows how a value came about.
 public struct Exemplar: Sendable {
     public let value: Double
-    /// 32 hexadecimal digits.
-    public let traceID: String
-    /// 16 hexadecimal digits.
-    public let spanID: String
+    public let traceID: TraceID
+    public let spanID: UInt64
     /// Nanoseconds since 1970.
     public let time: UInt64
 
-    public init(value: Double, traceID: String, spanID: String, time: UInt64) {
+    public init(value: Double, traceID: TraceID, spanID: UInt64, time: UInt64) {
         self.value = value
         self.traceID = traceID
         self.spanID = spanID

@@ -28,7 +28,14 @@ public final class MetricRegistry: MetricsFactory, Sendable {
         let kind: MetricDescription.Kind
         let description: MetricDescription?
         let unit: String
-        var series: [[MetricLabel]: any SeriesRecorder] = [:]
+        /// By labels in Prometheus, so that no two series can meet there.
+        var series: [[MetricLabel]: Series] = [:]
+    }
+
+    private struct Series {
+        let recorder: any SeriesRecorder
+        /// As they were recorded first.
+        let attributes: [MetricLabel]
     }
 
     private struct State {
@@ -76,7 +83,7 @@ public final class MetricRegistry: MetricsFactory, Sendable {
                 default: Family(
                     name: name, prometheusName: prometheusName, kind: .counter, description: description,
                     unit: description?.unit ?? "")
-            ].series[labels] = series
+            ].series[labels] = Series(recorder: series, attributes: labels)
         }
     }
 
@@ -138,15 +145,16 @@ public final class MetricRegistry: MetricsFactory, Sendable {
             // Taken out meanwhile, so that its dictionary is changed in place.
             defer { state.families[prometheusName] = family }
             guard family.kind == kind else { return nil }
-            if let known = family.series[labels] { return known }
+            if let known = family.series[labels] { return known.recorder }
             guard labels.isEmpty || family.series.count < configuration.seriesPerMetricMax else {
                 overflown.increment(by: 1)
-                let overflow = family.series[[Self.overflowLabel]] ?? make(description)
-                family.series[[Self.overflowLabel]] = overflow
+                let overflow = family.series[[Self.overflowLabel]]?.recorder ?? make(description)
+                family.series[[Self.overflowLabel]] = Series(recorder: overflow, attributes: [Self.overflowLabel])
                 return overflow
             }
             let series = make(description)
-            family.series[labels] = series
+            family.series[labels] = Series(
+                recorder: series, attributes: dimensions.map { MetricLabel($0.0, $0.1) })
             return series
         }
     }
@@ -165,7 +173,7 @@ public final class MetricRegistry: MetricsFactory, Sendable {
     private func destroy(_ handler: AnyObject) {
         state.withLock { state in
             for (name, family) in state.families {
-                for (labels, series) in family.series where series === handler {
+                for (labels, series) in family.series where series.recorder === handler {
                     state.families[name]?.series[labels] = nil
                     return
                 }
@@ -188,8 +196,10 @@ public final class MetricRegistry: MetricsFactory, Sendable {
             MetricFamily(
                 name: family.name, prometheusName: family.prometheusName, kind: family.kind, unit: family.unit,
                 about: family.description?.about ?? "",
-                points: family.series.map { MetricPoint(labels: $0.key, value: $0.value.value) }
-                    .sorted { $0.labels.lexicographicallyPrecedes($1.labels) })
+                points: family.series.map {
+                    MetricPoint(attributes: $0.value.attributes, labels: $0.key, value: $0.value.recorder.value)
+                }
+                .sorted { $0.labels.lexicographicallyPrecedes($1.labels) })
         }
     }
 }

@@ -10,6 +10,18 @@ public struct LogRecord: Sendable {
     public let scope: String
     public let trace: TraceContext?
     public let attributes: [Attribute]
+
+    public init(
+        time: UInt64, severity: Severity, body: String, scope: String, trace: TraceContext? = nil,
+        attributes: [Attribute] = []
+    ) {
+        self.time = time
+        self.severity = severity
+        self.body = body
+        self.scope = scope
+        self.trace = trace
+        self.attributes = attributes
+    }
 }
 
 /// How grave a log line is, with OpenTelemetry's number.

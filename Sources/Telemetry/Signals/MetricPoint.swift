@@ -22,10 +22,14 @@ public struct MetricPoint: Sendable {
         case histogram(HistogramState)
     }
 
+    /// As they were recorded, such as `http.route`.
+    public let attributes: [MetricLabel]
+    /// As Prometheus names them, such as `http_route`, sorted.
     public let labels: [MetricLabel]
     public let value: Value
 
-    public init(labels: [MetricLabel], value: Value) {
+    public init(attributes: [MetricLabel], labels: [MetricLabel], value: Value) {
+        self.attributes = attributes
         self.labels = labels
         self.value = value
     }

@@ -18,11 +18,22 @@ public struct SpanRecord: Sendable {
         /// Nanoseconds since 1970.
         public let time: UInt64
         public let attributes: [Attribute]
+
+        public init(name: String, time: UInt64, attributes: [Attribute] = []) {
+            self.name = name
+            self.time = time
+            self.attributes = attributes
+        }
     }
 
     public struct Link: Sendable {
         public let context: TraceContext
         public let attributes: [Attribute]
+
+        public init(context: TraceContext, attributes: [Attribute] = []) {
+            self.context = context
+            self.attributes = attributes
+        }
     }
 
     public var context: TraceContext

@@ -3,16 +3,15 @@
 internal import CZlib
 
 /// Bodies in gzip (RFC 1952), by zlib.
-enum Gzip {
-    enum Failure: Error { case notGzip, tooLarge }
+package enum Gzip {
+    package enum Failure: Error { case notGzip, tooLarge }
 
     // 15 bits of window; 16 more ask zlib for the gzip format.
     private static let windowBits: Int32 = 15 + 16
 
-    /// Answers are made once and sent once, so a middling level: most of the gain at a fraction of the time.
-    private static let level: Int32 = 4
-
-    static func compress(_ bytes: [UInt8]) -> [UInt8]? {
+    /// `level` is 1 (fast) to 9 (small). What is made once and sent once takes a middling one: most of the gain at a fraction
+    /// of the time.
+    package static func compress(_ bytes: [UInt8], level: Int32 = 4) -> [UInt8]? {
         var stream = z_stream()
         guard
             deflateInit2_(
@@ -38,7 +37,7 @@ enum Gzip {
 
     /// - Throws: ``Failure/tooLarge`` as soon as more than `bytesMax` would come out, so that a small body cannot become
     ///   a large one in memory.
-    static func decompress(_ bytes: [UInt8], bytesMax: Int) throws(Failure) -> [UInt8] {
+    package static func decompress(_ bytes: [UInt8], bytesMax: Int) throws(Failure) -> [UInt8] {
         var stream = z_stream()
         guard inflateInit2_(&stream, windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
             throw .notGzip
