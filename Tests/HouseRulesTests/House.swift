@@ -81,7 +81,8 @@ struct House {
     private static let modules = [
         "hummingbird": "Hummingbird", "hummingbirdCore": "HummingbirdCore", "httpTypes": "HTTPTypes",
         "nioCore": "NIOCore", "nioPosix": "NIOPosix",
-        "nioHTTP1": "NIOHTTP1", "nioHTTPTypes": "NIOHTTPTypes", "nioEmbedded": "NIOEmbedded", "logging": "Logging",
+        "nioHTTP1": "NIOHTTP1", "nioHTTP2": "NIOHTTP2", "nioHPACK": "NIOHPACK", "nioSSL": "NIOSSL",
+        "nioHTTPTypes": "NIOHTTPTypes", "nioEmbedded": "NIOEmbedded", "logging": "Logging",
         "lifecycle": "ServiceLifecycle",
         "signals": "UnixSignals", "coreMetrics": "CoreMetrics", "metrics": "Metrics", "tracing": "Tracing",
         "instrumentation": "Instrumentation", "serviceContext": "ServiceContextModule",

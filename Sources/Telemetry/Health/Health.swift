@@ -149,7 +149,7 @@ public final class Health: Service, Sendable {
                 state.withLock { state in
                     let isUp = error == nil
                     state.findings[place].askedAt = nil
-                    if state.findings[place].isUp != isUp { state.findings[place].since = LogPipeline.now() }
+                    if state.findings[place].isUp != isUp { state.findings[place].since = UnixTime.now() }
                     state.findings[place].isUp = isUp
                     state.findings[place].latency = latency
                     state.findings[place].lastError = error ?? state.findings[place].lastError

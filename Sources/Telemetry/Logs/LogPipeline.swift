@@ -78,7 +78,7 @@ public final class LogPipeline: Sendable {
 
     func log(_ event: LogEvent, label: String, metadata: Logger.Metadata) {
         produced.increment(by: 1)
-        let time = Self.now()
+        let time = UnixTime.now()
         guard let before = admit(event, time) else { return heldBack.increment(by: 1) }
         var attributes = Self.attributes(metadata)
         if before > 0 { attributes.append(Attribute("log.held_back", .int(Int64(before)))) }
@@ -117,12 +117,6 @@ public final class LogPipeline: Sendable {
             limit.taken += 1
             return before
         }
-    }
-
-    static func now() -> UInt64 {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
     private static func clean(_ text: String) -> String { Redaction.redacted(text) ?? text }

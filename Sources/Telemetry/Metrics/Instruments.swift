@@ -5,23 +5,27 @@ internal import ServiceContextModule
 internal import Synchronization
 
 /// One series of a metric. What records it holds it, so that recording looks nothing up.
-protocol SeriesRecorder: AnyObject, Sendable {
+package protocol SeriesRecorder: AnyObject, Sendable {
     var value: MetricPoint.Value { get }
 }
 
 /// A count that only grows. An increment is one atomic addition.
-final class CounterSeries: SeriesRecorder, CounterHandler {
+package final class CounterSeries: SeriesRecorder, CounterHandler {
     private let count = Atomic<Int64>(0)
 
-    var value: MetricPoint.Value { .sum(Double(count.load(ordering: .relaxed))) }
+    package init() {}
+
+    package var total: Int64 { count.load(ordering: .relaxed) }
+
+    package var value: MetricPoint.Value { .sum(Double(total)) }
 
     /// What is below zero would take a count back and is left out, as the data model asks.
-    func increment(by amount: Int64) {
+    package func increment(by amount: Int64) {
         guard amount > 0 else { return }
         count.wrappingAdd(amount, ordering: .relaxed)
     }
 
-    func reset() { count.store(0, ordering: .relaxed) }
+    package func reset() { count.store(0, ordering: .relaxed) }
 }
 
 /// A sum of fractions that only grows.

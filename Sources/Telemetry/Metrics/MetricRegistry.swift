@@ -74,7 +74,7 @@ public final class MetricRegistry: MetricsFactory, Sendable {
     public static let ownDescriptions = [refusals, overflows]
 
     /// Shows a count that is kept elsewhere.
-    func adopt(_ series: CounterSeries, as name: String, labels: [MetricLabel] = []) {
+    package func adopt(_ series: CounterSeries, as name: String, labels: [MetricLabel] = []) {
         let description = descriptions[name]
         let prometheusName = PrometheusName.family(name, unit: description?.unit ?? "", kind: .counter)
         state.withLock {

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+internal import NIOCore
+internal import ServiceLifecycle
+internal import Telemetry
+
+/// OTLP over HTTP, in protobuf and JSON (OTLP specification, OTLP/HTTP): `/v1/traces`, `/v1/metrics` and `/v1/logs`.
+package struct HTTPReceiver: Service {
+    private let intake: Intake
+    private let host: String
+    private let port: Int
+    private let started: @Sendable (Int) async -> Void
+
+    /// - Parameters:
+    ///   - intake: What becomes of the requests.
+    ///   - host: The address to listen on.
+    ///   - port: The port to listen on; 0 takes a free one. 4318 is OTLP's.
+    ///   - started: Told the port once it listens.
+    package init(
+        _ intake: Intake, host: String, port: Int, started: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) {
+        self.intake = intake
+        self.host = host
+        self.port = port
+        self.started = started
+    }
+
+    package func run() async throws {
+        let router = Router()
+        for signal in Signal.allCases {
+            router.post("/v1/\(signal.rawValue)") { request, _ in await answer(request, signal) }
+        }
+        var application = Application(
+            router: router,
+            server: .http1(
+                configuration: .init(
+                    idleTimeout: .seconds(60))),
+            configuration: .init(address: .hostname(host, port: port), serverName: nil),
+            onServerRunning: { channel in await started(channel.localAddress?.port ?? port) },
+            logger: Logger(label: "vitrine.otlp.http"))
+        application.logger.logLevel = .warning
+        try await application.run()
+    }
+
+    private func answer(_ request: Request, _ signal: Signal) async -> Response {
+        guard let format = Self.format(of: request) else {
+            return Self.response(
+                .unsupportedMediaType, .json,
+                ExportAnswers.status(
+                    .invalidArgument, "Content-Type takes application/x-protobuf or application/json.", .json))
+        }
+        let encoding = request.headers[.contentEncoding]?.lowercased() ?? "identity"
+        guard ["gzip", "identity"].contains(encoding) else {
+            return Self.response(
+                .unsupportedMediaType, format,
+                ExportAnswers.status(.invalidArgument, "Content-Encoding takes gzip or identity.", format))
+        }
+        var arrival = intake.begin()
+        do {
+            for try await buffer in request.body {
+                if let refusal = arrival.append(buffer.readableBytesView) { return response(refusal, signal, format) }
+            }
+        } catch {
+            return response(.malformed("The body was cut off."), signal, format)
+        }
+        return response(await arrival.finish(signal, format, isCompressed: encoding == "gzip"), signal, format)
+    }
+
+    private static func format(of request: Request) -> WireFormat? {
+        let type = request.headers[.contentType]?.split(separator: ";").first.map {
+            $0.trimmingCharacters(in: .whitespaces).lowercased()
+        }
+        switch type {
+        case "application/x-protobuf": return .protobuf
+        case "application/json": return .json
+        default: return nil
+        }
+    }
+
+    private func response(_ answer: Intake.Answer, _ signal: Signal, _ format: WireFormat) -> Response {
+        func refused(_ status: HTTPResponse.Status, _ code: GRPC.Code, _ message: String) -> Response {
+            Self.response(status, format, ExportAnswers.status(code, message, format))
+        }
+        switch answer {
+        case .taken(let refusal):
+            return Self.response(.ok, format, ExportAnswers.response(refusal, signal, format))
+        case .malformed(let reason): return refused(.badRequest, .invalidArgument, reason)
+        case .tooLarge(let reason): return refused(.contentTooLarge, .resourceExhausted, reason)
+        case .busy(let delay):
+            var response = refused(.serviceUnavailable, .unavailable, "Too much is arriving. Come back later.")
+            response.headers[.retryAfter] = String(max(1, delay.components.seconds))
+            return response
+        case .failed: return refused(.serviceUnavailable, .unavailable, "What was sent cannot be stored now.")
+        }
+    }
+
+    private static func response(_ status: HTTPResponse.Status, _ format: WireFormat, _ body: [UInt8]) -> Response {
+        let type = format == .json ? "application/json" : "application/x-protobuf"
+        return Response(
+            status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+    }
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Synchronization
+package import Telemetry
+
+/// What the receivers do with a request, whichever way it came: limits, gzip, decoding, and an answer that says what was taken.
+package final class Intake: Sendable {
+    /// What a handler did not take of a batch.
+    package struct Refusal: Sendable {
+        package var items: Int
+        package var reason: String
+
+        package static let none = Refusal(items: 0, reason: "")
+
+        package init(items: Int, reason: String) {
+            self.items = items
+            self.reason = reason
+        }
+    }
+
+    /// Thrown by a handler that can take nothing now.
+    package struct Overload: Error {
+        package var retryAfter: Duration
+
+        package init(retryAfter: Duration) { self.retryAfter = retryAfter }
+    }
+
+    /// Returns once what it took is safe.
+    package typealias Handler = @Sendable (SignalBatch) async throws -> Refusal
+
+    package struct Limits: Sendable {
+        /// Of one request, before and after decompression. Default 64 MiB, which OTLP recommends.
+        package var bodyBytesMax = 64 << 20
+        /// Of all requests being received. Default 256 MiB; beyond it senders are asked to come back.
+        package var bytesInFlightMax = 256 << 20
+        /// What senders are told to wait.
+        package var retryAfter = Duration.seconds(1)
+        /// How long a request may take to arrive.
+        package var requestTimeout = Duration.seconds(30)
+        /// Connections at a time of each receiver; further ones are closed.
+        package var connectionsMax = 1_000
+
+        package init() {}
+    }
+
+    enum Answer: Sendable {
+        case taken(Refusal)
+        case malformed(String)
+        case tooLarge(String)
+        case busy(retryAfter: Duration)
+        case failed
+    }
+
+    let limits: Limits
+    let account = IntakeAccount()
+    private let handler: Handler
+    private let bytesInFlight = Mutex(0)
+
+    package init(_ limits: Limits = Limits(), _ handler: @escaping Handler) {
+        self.limits = limits
+        self.handler = handler
+    }
+
+    /// The body of one request as it arrives. Its bytes count until it is done.
+    func begin() -> Arrival { Arrival(intake: self) }
+
+    /// The only way to hold bytes of a request.
+    struct Arrival: ~Copyable {
+        private let intake: Intake
+        private(set) var body: [UInt8] = []
+        private var reserved = 0
+
+        fileprivate init(intake: Intake) { self.intake = intake }
+
+        deinit { intake.release(reserved) }
+
+        /// - Returns: `nil` if they were taken; else what to answer.
+        mutating func append(_ bytes: some Collection<UInt8>) -> Answer? {
+            guard body.count + bytes.count <= intake.limits.bodyBytesMax else { return intake.tooLarge }
+            guard reserve(bytes.count) else { return .busy(retryAfter: intake.limits.retryAfter) }
+            body += bytes
+            return nil
+        }
+
+        /// Takes gRPC's prefix off the only message.
+        ///
+        /// - Returns: Whether the message is compressed; `nil` where it is not one whole message.
+        mutating func unframe() -> Bool? {
+            guard let message = GRPC.message(in: body) else { return nil }
+            body = message.bytes
+            return message.isCompressed
+        }
+
+        /// Takes it apart and hands it on.
+        consuming func finish(_ signal: Signal, _ format: WireFormat, isCompressed: Bool) async -> Answer {
+            var bytes = body
+            body = []
+            if isCompressed {
+                do throws(Gzip.Failure) {
+                    bytes = try Gzip.decompress(bytes, bytesMax: intake.limits.bodyBytesMax)
+                } catch {
+                    switch error {
+                    case .tooLarge: return intake.tooLarge
+                    case .notGzip: return intake.malformed("The body is not gzip, as its headers say.", signal)
+                    }
+                }
+                guard reserve(bytes.count) else { return .busy(retryAfter: intake.limits.retryAfter) }
+            }
+            return await intake.take(bytes, signal, format)
+        }
+
+        private mutating func reserve(_ count: Int) -> Bool {
+            guard intake.reserve(count) else { return false }
+            reserved += count
+            return true
+        }
+    }
+
+    private func take(_ body: [UInt8], _ signal: Signal, _ format: WireFormat) async -> Answer {
+        let decoded: SignalDecoder.Result
+        do throws(WireError) { decoded = try SignalDecoder.decode(body, signal, format) } catch {
+            switch error {
+            case .malformed: return malformed(error.message, signal)
+            case .tooLarge(let reason): return .tooLarge(reason)
+            }
+        }
+        var refusal = Refusal(items: decoded.rejected, reason: decoded.reason)
+        let received = decoded.batch.count + decoded.rejected
+        if decoded.batch.count > 0 {
+            do {
+                let own = try await handler(decoded.batch)
+                refusal.items += own.items
+                if refusal.reason.isEmpty { refusal.reason = own.reason }
+            } catch let overload as Overload {
+                return .busy(retryAfter: overload.retryAfter)
+            } catch {
+                return .failed
+            }
+        }
+        account.count(signal, taken: received - refusal.items, rejected: refusal.items)
+        return .taken(refusal)
+    }
+
+    private var tooLarge: Answer {
+        .tooLarge(
+            "A request may have \(limits.bodyBytesMax) bytes, before and after decompression. Send smaller batches.")
+    }
+
+    private func malformed(_ reason: String, _ signal: Signal) -> Answer {
+        account.malformed[signal]?.increment(by: 1)
+        return .malformed(reason)
+    }
+
+    private func reserve(_ count: Int) -> Bool {
+        bytesInFlight.withLock { bytes in
+            guard bytes + count <= limits.bytesInFlightMax else { return false }
+            bytes += count
+            return true
+        }
+    }
+
+    private func release(_ count: Int) { bytesInFlight.withLock { $0 -= count } }
+
+    // MARK: Accounts
+
+    /// The accounts as metrics. Their descriptions are ``descriptions``.
+    package func install(in registry: MetricRegistry) {
+        for signal in Signal.allCases {
+            let label = MetricLabel("signal", signal.rawValue)
+            func show(_ series: CounterSeries?, _ name: String, _ labels: [MetricLabel]) {
+                if let series { registry.adopt(series, as: name, labels: labels) }
+            }
+            show(account.taken[signal], "vitrine.otlp.received", [MetricLabel("outcome", "taken"), label])
+            show(account.rejected[signal], "vitrine.otlp.received", [MetricLabel("outcome", "rejected"), label])
+            show(account.malformed[signal], "vitrine.otlp.requests.malformed", [label])
+        }
+    }
+
+    package static let descriptions = [
+        MetricDescription(
+            "vitrine.otlp.received", .counter, unit: "{item}", labels: ["signal", "outcome"],
+            "Spans, metric points and log records from others, taken or rejected."),
+        MetricDescription(
+            "vitrine.otlp.requests.malformed", .counter, unit: "{request}", labels: ["signal"],
+            "Requests from others that could not be read."),
+    ]
+}
+
+/// What came in, by signal.
+struct IntakeAccount: Sendable {
+    let taken: [Signal: CounterSeries]
+    let rejected: [Signal: CounterSeries]
+    let malformed: [Signal: CounterSeries]
+
+    init() {
+        func counters() -> [Signal: CounterSeries] {
+            Dictionary(uniqueKeysWithValues: Signal.allCases.map { ($0, CounterSeries()) })
+        }
+        (taken, rejected, malformed) = (counters(), counters(), counters())
+    }
+
+    func count(_ signal: Signal, taken: Int, rejected: Int) {
+        self.taken[signal]?.increment(by: Int64(taken))
+        self.rejected[signal]?.increment(by: Int64(rejected))
+    }
+}

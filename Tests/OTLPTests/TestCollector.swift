@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Synchronization
+import Telemetry
+
+@testable import OTLP
+
+/// A collector that remembers what it was sent, and can be told to be difficult.
+final class TestCollector: Sendable {
+    private struct State {
+        var spans: [Int] = []
+        var logs: [String] = []
+        var metrics: [String] = []
+        var requests = 0
+        var overloads = 0
+        var rejectsEachOf = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// The starts of the spans, which tests number.
+    var spans: [Int] { state.withLock { $0.spans } }
+    var logs: [String] { state.withLock { $0.logs } }
+    var metrics: [String] { state.withLock { $0.metrics } }
+    var requests: Int { state.withLock { $0.requests } }
+
+    /// So many requests are answered with "come back later".
+    var overloads: Int {
+        get { state.withLock { $0.overloads } }
+        set { state.withLock { $0.overloads = newValue } }
+    }
+
+    /// One in so many items is rejected.
+    var rejectsEachOf: Int {
+        get { state.withLock { $0.rejectsEachOf } }
+        set { state.withLock { $0.rejectsEachOf = newValue } }
+    }
+
+    /// Runs a receiver for as long as `test` does.
+    func run(
+        _ wireProtocol: ExporterSettings.WireProtocol, port: Int = 0, limits: Intake.Limits = Intake.Limits(),
+        _ test: (Int) async throws -> Void
+    ) async throws {
+        let intake = Intake(limits) { batch in try self.take(batch) }
+        let (ports, started) = AsyncStream.makeStream(of: Int.self)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            switch wireProtocol {
+            case .http:
+                let receiver = HTTPReceiver(intake, host: "127.0.0.1", port: port) { started.yield($0) }
+                group.addTask { try await receiver.run() }
+            case .grpc:
+                let receiver = GRPCReceiver(intake, host: "127.0.0.1", port: port) { started.yield($0) }
+                group.addTask { try await receiver.run() }
+            }
+            for await port in ports {
+                try await test(port)
+                break
+            }
+            group.cancelAll()
+        }
+    }
+
+    private func take(_ batch: SignalBatch) throws -> Intake.Refusal {
+        try state.withLock { state in
+            state.requests += 1
+            if state.overloads > 0 {
+                state.overloads -= 1
+                throw Intake.Overload(retryAfter: .zero)
+            }
+            switch batch {
+            case .spans(let batch): state.spans += batch.starts.map(Int.init)
+            case .logs(let batch): state.logs += (0..<batch.count).map { batch.record($0).body }
+            case .metrics(let batch): state.metrics += Self.lines(batch)
+            }
+            guard state.rejectsEachOf > 0 else { return .none }
+            return Intake.Refusal(items: batch.count / state.rejectsEachOf, reason: "Not these.")
+        }
+    }
+
+    private static func lines(_ batch: MetricBatch) -> [String] {
+        batch.metrics.flatMap { metric in
+            metric.points.map { point in
+                let name = String(decoding: batch.bytes[metric.name.range], as: UTF8.self)
+                let labels = batch.attributes.list(batch.points[point].attributes, in: batch.bytes)
+                    .map { "\($0.name)=\($0.value.text)" }
+                let value: String
+                switch batch.points[point].value {
+                case .int(let number): value = "\(number)"
+                case .double(let number): value = "\(number)"
+                case .histogram(let place): value = "\(batch.histograms[place].count)"
+                case .none: value = "none"
+                }
+                return ([name] + labels + [value]).joined(separator: " ")
+            }
+        }
+    }
+}
+
+enum FreeTestPort {
+    /// One that nobody listens on.
+    static func find() -> Int {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                _ = bind(descriptor, pointer, length)
+                _ = getsockname(descriptor, pointer, &length)
+            }
+        }
+        return Int(UInt16(bigEndian: address.sin_port))
+    }
+}
