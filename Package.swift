@@ -93,7 +93,7 @@ let binary: [Target] = [
     .executableTarget(
         name: "Vitrine",
         dependencies: [
-            "Catalog", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel", "Ordering", "Payments",
+            "Catalog", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel", "OTLP", "Ordering", "Payments",
             "Persistence", "Resilience", "Telemetry", "Web", arguments, hummingbird, lifecycle, logging, nioCore,
             nioHTTP1, nioPosix, signals,
         ],

@@ -19,7 +19,9 @@ echo "== OpenAPI document"
 venv=.build/venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check \
-    'openapi-spec-validator==0.9.0' 'localstripe==1.15.10' 'prometheus-client==0.23.1' || exit 1
+    'openapi-spec-validator==0.9.0' 'localstripe==1.15.10' 'prometheus-client==0.23.1' 'grpcio==1.85.3' \
+    'opentelemetry-proto==1.45.2' 'opentelemetry-sdk==1.45.2' 'opentelemetry-exporter-otlp-proto-http==1.45.2' \
+    'opentelemetry-exporter-otlp-proto-grpc==1.45.2' || exit 1
 if "$venv/bin/python" -c '
 import json, subprocess
 from openapi_spec_validator import validate

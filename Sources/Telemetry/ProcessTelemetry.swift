@@ -25,6 +25,8 @@ public final class ProcessTelemetry: Service, Sendable {
         public var spansWaitingMax = 65_536
         /// Whoever has one of these attributes is kept whatever becomes of it.
         public var chosenAttributes: [Attribute] = []
+        /// Whether spans are recorded where there is a sink. Default yes.
+        public var recordsSpans = true
 
         public init(service: String, version: String? = nil) {
             self.service = service
@@ -51,7 +53,7 @@ public final class ProcessTelemetry: Service, Sendable {
         logs = LogPipeline(configuration.logs, resource: resource, sink: sink)
         let spans = SpanPipeline(configuration, resource: resource, sink: sink)
         (self.spans, self.sink) = (spans, sink)
-        if sink == nil {
+        if sink == nil || !configuration.recordsSpans {
             tracer = TelemetryTracer(receive: nil)
         } else {
             tracer = TelemetryTracer { spans.take($0) }

@@ -18,6 +18,6 @@ struct VitrineCommand: AsyncParsableCommand {
         version: version,
         subcommands: [
             ServeCommand.self, DemoCommand.self, ImportCommand.self, ReplayCommand.self, MigrateCommand.self,
-            CopyCommand.self, CheckCommand.self, OpenAPICommand.self, SignalsCommand.self,
+            CopyCommand.self, CheckCommand.self, OpenAPICommand.self, SignalsCommand.self, CollectCommand.self,
         ])
 }

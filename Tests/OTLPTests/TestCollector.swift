@@ -10,6 +10,9 @@ import Telemetry
 final class TestCollector: Sendable {
     private struct State {
         var spans: [Int] = []
+        var spanNames: [String: Int] = [:]
+        var spanErrors = 0
+        var services: Set<String> = []
         var logs: [String] = []
         var metrics: [String] = []
         var requests = 0
@@ -21,6 +24,10 @@ final class TestCollector: Sendable {
 
     /// The starts of the spans, which tests number.
     var spans: [Int] { state.withLock { $0.spans } }
+    var spanNames: [String: Int] { state.withLock { $0.spanNames } }
+    var spanErrors: Int { state.withLock { $0.spanErrors } }
+    /// Who sent spans, by `service.name`.
+    var services: Set<String> { state.withLock { $0.services } }
     var logs: [String] { state.withLock { $0.logs } }
     var metrics: [String] { state.withLock { $0.metrics } }
     var requests: Int { state.withLock { $0.requests } }
@@ -61,6 +68,13 @@ final class TestCollector: Sendable {
         }
     }
 
+    /// Runs both receivers for as long as `test` does, which is given the ports of HTTP and gRPC.
+    func runBoth(_ test: (Int, Int) async throws -> Void) async throws {
+        try await run(.http) { http in
+            try await run(.grpc) { grpc in try await test(http, grpc) }
+        }
+    }
+
     private func take(_ batch: SignalBatch) throws -> Intake.Refusal {
         try state.withLock { state in
             state.requests += 1
@@ -69,7 +83,14 @@ final class TestCollector: Sendable {
                 throw Intake.Overload(retryAfter: .zero)
             }
             switch batch {
-            case .spans(let batch): state.spans += batch.starts.map(Int.init)
+            case .spans(let batch):
+                state.spans += batch.starts.map(Int.init)
+                for place in 0..<batch.count {
+                    state.spanNames[
+                        String(decoding: batch.bytes[batch.names[place].range], as: UTF8.self), default: 0] += 1
+                    if batch.statuses[place] == 2 { state.spanErrors += 1 }
+                    if let service = batch.resource(of: place)["service.name"] { state.services.insert(service.text) }
+                }
             case .logs(let batch): state.logs += (0..<batch.count).map { batch.record($0).body }
             case .metrics(let batch): state.metrics += Self.lines(batch)
             }

@@ -18,7 +18,7 @@ import Testing
         let directory = try TestDirectory()
         defer { directory.remove() }
         let (process, address, key) = try await VitrineProcess.serve(
-            directory.path + "/data", environment: ["VITRINE_TRACES": "console"])
+            directory.path + "/data", environment: ["OTEL_TRACES_EXPORTER": "console"])
         let client = ShopClient(address, key: key)
         for _ in 0..<3 {
             _ = try await client.send(.GET, "/v1/products")

@@ -74,7 +74,8 @@ final class GRPCTransport: Transport {
         var headers = HPACKHeaders([
             (":method", "POST"), (":scheme", url?.scheme ?? "http"), (":path", GRPC.path(of: signal)),
             (":authority", url?.port.map { "\(host):\($0)" } ?? host), ("te", "trailers"),
-            ("content-type", "application/grpc"), ("grpc-timeout", "\(settings.timeout / .milliseconds(1))m"),
+            ("content-type", "application/grpc"),
+            ("grpc-timeout", "\(min(99_999_999, Int(settings.timeout / .milliseconds(1))))m"),
             ("user-agent", ExporterSettings.userAgent),
         ])
         if isCompressed { headers.add(name: "grpc-encoding", value: "gzip") }

@@ -94,7 +94,9 @@ public final class LogPipeline: Sendable {
         writer.write(
             configuration.format == .json
                 ? LogLine.json(record, correlation, context?.baggage, resource: resourceJSON) : LogLine.pretty(record))
-        sink?.take(logs: [record], from: resource)
+        guard let sink else { return }
+        let correlated = correlation.map { record.with(Attribute("correlation_id", .string($0))) } ?? record
+        sink.take(logs: [correlated], from: resource)
     }
 
     /// - Returns: `nil` where the place has said enough in this second; else how many lines were held back in the last.

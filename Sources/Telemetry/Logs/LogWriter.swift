@@ -31,6 +31,8 @@ final class LogWriter: Sendable {
     /// Lines that are not written.
     var waiting: Int { state.withLock { $0.lines + $0.linesAtWork } }
 
+    var bytesWaiting: Int { state.withLock { $0.bytes.count } }
+
     /// Takes a line without its end.
     func write(_ line: [UInt8]) {
         let isFirst = state.withLock { state -> Bool? in

@@ -1,27 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Writes kept spans as lines, for people and for whatever reads the process' output. Log lines go there by themselves.
+/// Writes kept spans as lines, for people and for whatever reads the process' output. The process' own log lines go there by
+/// themselves; those of others by ``show(_:)``.
 public final class ConsoleSink: SignalSink {
     private let format: LogPipeline.Configuration.Format
+    private let bytesMax: Int
     private let writer: LogWriter
 
-    /// What may wait to be written.
-    private static let bytesMax = 4 << 20
-
-    public init(_ format: LogPipeline.Configuration.Format, descriptor: Int32 = 1) {
+    /// `bytesMax` is what may wait to be written; what comes beyond is dropped.
+    public init(_ format: LogPipeline.Configuration.Format, descriptor: Int32 = 1, bytesMax: Int = 4 << 20) {
         self.format = format
-        writer = LogWriter(descriptor: descriptor, bytesMax: Self.bytesMax)
+        self.bytesMax = bytesMax
+        writer = LogWriter(descriptor: descriptor, bytesMax: bytesMax)
     }
+
+    /// Whether half of what may wait waits.
+    public var isBehind: Bool { writer.bytesWaiting > bytesMax / 2 }
 
     public func flush() { writer.flush() }
 
     public func take(logs: [LogRecord], from resource: Resource) {}
 
     public func take(spans: [SpanRecord], from resource: Resource) {
-        for span in spans { writer.write(format == .json ? Self.json(span) : Self.pretty(span)) }
+        for span in spans { writer.write(format == .json ? Self.json(span, resource) : Self.pretty(span)) }
     }
 
-    private static func json(_ span: SpanRecord) -> [UInt8] {
+    /// Writes what others sent: a line for each span, log record and metric point.
+    public func show(_ batch: SignalBatch) {
+        switch batch {
+        case .spans(let batch):
+            for place in 0..<batch.count { take(spans: [batch.record(place)], from: batch.resource(of: place)) }
+        case .logs(let batch):
+            for place in 0..<batch.count {
+                let record = batch.record(place)
+                let resource = String(decoding: LogLine.object(batch.resource(of: place).attributes), as: UTF8.self)
+                writer.write(
+                    format == .json ? LogLine.json(record, nil, nil, resource: resource) : LogLine.pretty(record))
+            }
+        case .metrics(let batch):
+            for metric in batch.metrics {
+                for point in metric.points { writer.write(Self.line(point, of: metric, in: batch, format)) }
+            }
+        }
+    }
+
+    private static func line(
+        _ place: Int, of metric: MetricBatch.Metric, in batch: MetricBatch, _ format: LogPipeline.Configuration.Format
+    ) -> [UInt8] {
+        let (name, unit) = (batch.bytes.text(metric.name), batch.bytes.text(metric.unit))
+        let attributes = batch.attributes.list(batch.points[place].attributes, in: batch.bytes)
+        let value = batch.shown(place)
+        let time = Time.text(batch.points[place].time)
+        guard format == .json else {
+            let facts = attributes.map { " \($0.name)=\($0.value.text)" }.joined()
+            return Array("\(time.dropFirst(11).prefix(12)) METRIC \(name) \(value.text) \(unit)\(facts)".utf8)
+        }
+        let resource = batch.origins.resource(ofScope: metric.scope, in: batch.bytes)
+        return LogLine.object([
+            Attribute("timestamp", .string(time)), Attribute("metric", .string(name)),
+            Attribute("unit", .string(unit)), Attribute("value", value), Attribute("attributes", .map(attributes)),
+            Attribute("resource", .map(resource.attributes)),
+        ])
+    }
+
+    private static func json(_ span: SpanRecord, _ resource: Resource) -> [UInt8] {
         var facts = [
             Attribute("timestamp", .string(Time.text(span.start))), Attribute("span", .string(span.name)),
             Attribute("kind", .string("\(span.kind)")), Attribute("trace_id", .string(span.context.traceID.hex)),
@@ -33,6 +75,7 @@ public final class ConsoleSink: SignalSink {
         }
         if span.adjustedCount != 1 { facts.append(Attribute("adjusted_count", .double(span.adjustedCount))) }
         if !span.attributes.isEmpty { facts.append(Attribute("attributes", .map(span.attributes))) }
+        facts.append(Attribute("resource", .map(resource.attributes)))
         return LogLine.object(facts)
     }
 

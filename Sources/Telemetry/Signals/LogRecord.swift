@@ -22,6 +22,12 @@ public struct LogRecord: Sendable {
         self.trace = trace
         self.attributes = attributes
     }
+
+    func with(_ attribute: Attribute) -> LogRecord {
+        LogRecord(
+            time: time, severity: severity, body: body, scope: scope, trace: trace, attributes: attributes + [attribute]
+        )
+    }
 }
 
 /// How grave a log line is, with OpenTelemetry's number.

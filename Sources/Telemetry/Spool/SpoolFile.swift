@@ -26,8 +26,7 @@ struct SpoolFile {
 
     /// The numbers of its files, oldest first.
     func numbers() throws -> [UInt64] {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        return try FileManager.default.contentsOfDirectory(atPath: folder)
+        try FileManager.default.contentsOfDirectory(atPath: folder)
             .compactMap { $0.hasSuffix(".spool") ? UInt64($0.dropLast(6), radix: 16) : nil }.sorted()
     }
 
@@ -35,7 +34,9 @@ struct SpoolFile {
     ///
     /// - Returns: The descriptor of the lock; `nil` where another has it.
     func lock() throws -> Int32? {
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
+            throw Failure(.misconfigured, "The spool \(folder) cannot be made. Choose another folder.", cause: error)
+        }
         let lock = open(folder + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw Self.failure("The spool \(folder) cannot be locked") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {

@@ -28,10 +28,10 @@ struct DemoCommand: AsyncParsableCommand {
 
     func run() async throws {
         var configuration = try location.configuration()
-        let telemetry = Signals.telemetry(configuration)
-        telemetry.bootstrap()
         if location.data == nil { configuration.dataDirectory = Self.freshDirectory() }
         let path = configuration.dataDirectory
+        let signals = try Signals.telemetry(configuration)
+        signals.telemetry.bootstrap()
         defer { if location.data == nil { try? FileManager.default.removeItem(atPath: path) } }
         let shop = try await Shop.open(configuration)
         guard let key = try await shop.identity.administratorKeyAtFirstStart() else {
@@ -43,7 +43,7 @@ struct DemoCommand: AsyncParsableCommand {
         try await SampleShop(shop: shop).fill()
         let tally = Tally()
         do {
-            try await EmbeddedShop.run(shop, telemetry: telemetry, stoppingOn: [.sigint, .sigterm]) { address in
+            try await EmbeddedShop.run(shop, signals: signals, stoppingOn: [.sigint, .sigterm]) { address in
                 try await greet(shop, address, key: key)
                 await withTaskGroup { group in
                     group.addTask { await Shoppers(address: address, key: key, count: shoppers, tally: tally).run() }

@@ -6,7 +6,6 @@ internal import Logging
 internal import Persistence
 internal import ServiceLifecycle
 internal import Synchronization
-internal import Telemetry
 internal import UnixSignals
 internal import Web
 
@@ -14,17 +13,17 @@ internal import Web
 enum EmbeddedShop {
     /// Starts the shop, runs `body` against its address, and stops it again.
     static func run<Result: Sendable>(
-        _ shop: Shop, telemetry: ProcessTelemetry? = nil, stoppingOn signals: [UnixSignal] = [],
+        _ shop: Shop, signals: Signals.Process? = nil, stoppingOn stops: [UnixSignal] = [],
         _ body: @escaping @Sendable (ShopAddress) async throws -> Result
     ) async throws -> Result {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
-        let health = telemetry.map { Signals.health(of: shop, $0) }
-        let reports = telemetry.flatMap { telemetry in health.map { Signals.endpoints(telemetry, $0) } } ?? []
+        let health = signals.map { Signals.health(of: shop, $0.telemetry) }
+        let reports = signals.flatMap { signals in health.map { Signals.endpoints(signals.telemetry, $0) } } ?? []
         let application = shop.makeApplication(beside: reports) { port.yield($0) }
-        let services: [(any Service)?] = [telemetry, application, health]
+        let services: [any Service] = (signals?.services ?? []) + [application] + (health.map { [$0] } ?? [])
         let group = ServiceGroup(
             configuration: .init(
-                services: services.compactMap(\.self), gracefulShutdownSignals: signals,
+                services: services, gracefulShutdownSignals: stops,
                 logger: Logger(label: "vitrine.lifecycle")))
         return try await withThrowingTaskGroup(of: Result?.self) { tasks in
             defer { tasks.cancelAll() }

@@ -24,7 +24,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     func run() async throws {
         let configuration = try location.configuration()
-        let telemetry = Signals.telemetry(configuration)
+        let signals = try Signals.telemetry(configuration)
+        let telemetry = signals.telemetry
         telemetry.bootstrap()
         FileLimit.raise()
         let shop = try await Shop.open(configuration)
@@ -38,7 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
         let group = ServiceGroup(
             configuration: .init(
                 // Ended from the last to the first: not ready, then no more requests, then nothing more to tell.
-                services: [telemetry, application, health], gracefulShutdownSignals: [.sigint, .sigterm],
+                services: signals.services + [application, health], gracefulShutdownSignals: [.sigint, .sigterm],
                 logger: Logger(label: "vitrine.lifecycle")))
         try await group.run()
         await shop.database.close()

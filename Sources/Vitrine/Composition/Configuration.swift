@@ -35,9 +35,8 @@ package struct Configuration: Sendable {
     package var idleSeconds = 60
     /// Least severe log lines that are written. Default `notice`. Environment: `VITRINE_LOG_LEVEL`.
     package var logLevel = Logger.Level.notice
-    /// Whether traces that are kept are written where log lines go. Default no. Environment: `VITRINE_TRACES`, `console`
-    /// or `none`.
-    package var writesTraces = false
+    /// Where traces, metrics and log lines are sent, by OpenTelemetry's variables; see `TelemetrySettings`.
+    package var telemetry: TelemetrySettings
     /// The secret key of a Stripe account, which then takes the payments; the sandbox does without. Environment:
     /// `VITRINE_STRIPE_KEY`, and beside it `VITRINE_STRIPE_SIGNING_SECRET` for notifications to
     /// `/v1/payments/notifications/stripe`, `VITRINE_STRIPE_RETURN_URL` where customers come back to from their bank's page,
@@ -64,7 +63,7 @@ package struct Configuration: Sendable {
         VITRINE_STRIPE_RETURN_URL      where customers come back to from their bank's page
         VITRINE_STRIPE_ADDRESS         where Stripe's API is (https://api.stripe.com)
         VITRINE_LOG_LEVEL        trace, debug, info, notice, warning, error or critical (notice)
-        VITRINE_TRACES           console to write traces where log lines go, or none (none)
+        \(TelemetrySettings.help)
         """
 
     /// - Throws: `Failure` with `misconfigured`, naming the variable and what it takes.
@@ -79,6 +78,7 @@ package struct Configuration: Sendable {
             }
             return value
         }
+        telemetry = try TelemetrySettings(environment: environment)
         dataDirectory = text("VITRINE_DATA") ?? dataDirectory
         databaseURL = text("VITRINE_DATABASE")
         replicaURLs = text("VITRINE_REPLICAS").map { $0.split(separator: " ").map(String.init) } ?? []
@@ -97,11 +97,6 @@ package struct Configuration: Sendable {
                 address: text("VITRINE_STRIPE_ADDRESS") ?? "https://api.stripe.com",
                 returnURL: text("VITRINE_STRIPE_RETURN_URL"))
         }
-        switch text("VITRINE_TRACES") {
-        case nil, "none": writesTraces = false
-        case "console": writesTraces = true
-        case let other?: throw Failure(.misconfigured, "VITRINE_TRACES takes console or none, not “\(other)”.")
-        }
         if let name = text("VITRINE_LOG_LEVEL") {
             guard let level = Logger.Level(rawValue: name) else {
                 throw Failure(
@@ -114,6 +109,11 @@ package struct Configuration: Sendable {
     /// The key with which commands call a shop that runs elsewhere. Environment: `VITRINE_API_KEY`.
     static func apiKey(environment: [String: String] = ProcessInfo.processInfo.environment) -> String? {
         environment["VITRINE_API_KEY"].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// Where signals wait for a collector that is away; `nil` for memory, because beside a server there is no directory.
+    var spoolFolder: String? {
+        telemetry.spoolFolder ?? (databaseURL == nil ? dataDirectory + "/spool" : nil)
     }
 
     package var databasePath: String { dataDirectory + "/shop.sqlite" }

@@ -3,7 +3,9 @@
 internal import Foundation
 internal import Kernel
 internal import Logging
+internal import OTLP
 internal import Persistence
+internal import ServiceLifecycle
 package import Telemetry
 internal import Web
 
@@ -18,7 +20,7 @@ package enum Signals {
                     "http.request.method", "http.route", "http.response.status_code", "error.type", "url.scheme",
                 ],
                 "How long requests took, by route; answers from the ready lane included.")
-        ] + trade + Health.descriptions
+        ] + trade + Health.descriptions + OTLPExporter.descriptions
 
     /// By currency, never by person. Each is counted once its transaction is durable.
     private static let trade = [
@@ -51,24 +53,41 @@ package enum Signals {
     /// Every metric of the process.
     package static let allMetrics = metrics + ProcessTelemetry.ownDescriptions
 
+    /// Everything that tells about the process. Run its services before all others, so that they end after them.
+    struct Process {
+        let telemetry: ProcessTelemetry
+        let services: [any Service]
+    }
+
     /// One for the process. Lines go to standard output as JSON, or to a person's terminal as text.
-    static func telemetry(_ configuration: Configuration) -> ProcessTelemetry {
-        var settings = ProcessTelemetry.Configuration(service: "vitrine", version: VitrineCommand.version)
-        settings.attributes = [
-            Attribute("service.instance.id", .string("\(ProcessInfo.processInfo.hostName):\(getpid())"))
-        ]
+    static func telemetry(_ configuration: Configuration) throws -> Process {
+        var settings = ProcessTelemetry.Configuration(
+            service: configuration.telemetry.service, version: VitrineCommand.version)
+        settings.attributes =
+            [Attribute("service.instance.id", .string("\(ProcessInfo.processInfo.hostName):\(getpid())"))]
+            + configuration.telemetry.resource
         settings.metrics.descriptions = metrics
         // What is at hand for late errors; a trace of an order weighs some 10 KiB.
         settings.sampling.bytesMax = 8 << 20
+        settings.sampling.share = configuration.telemetry.share
         settings.spansWaitingMax = 16_384
         settings.logs.level = configuration.logLevel
         let isTerminal = isatty(STDERR_FILENO) == 1
         settings.logs.format = isTerminal ? .pretty : .json
         settings.logs.descriptor = isTerminal ? STDERR_FILENO : STDOUT_FILENO
-        let sink =
-            configuration.writesTraces
-            ? ConsoleSink(settings.logs.format, descriptor: settings.logs.descriptor) : nil
-        return ProcessTelemetry(settings, sink: sink)
+        var export = configuration.telemetry.exporter
+        export.spoolFolder = configuration.spoolFolder
+        let exporter = export.signals.isEmpty ? nil : try OTLPExporter(export)
+        var sinks: [any SignalSink] = exporter.map { [$0] } ?? []
+        if configuration.telemetry.traces == .console {
+            sinks.append(ConsoleSink(settings.logs.format, descriptor: settings.logs.descriptor))
+        }
+        settings.recordsSpans = configuration.telemetry.traces != .none
+        let telemetry = ProcessTelemetry(settings, sink: sinks.count > 1 ? SignalSinks(sinks) : sinks.first)
+        guard let exporter else { return Process(telemetry: telemetry, services: [telemetry]) }
+        exporter.install(in: telemetry.metrics)
+        let reader = MetricReader(telemetry, to: exporter, every: export.metricsInterval)
+        return Process(telemetry: telemetry, services: [exporter, reader, telemetry])
     }
 
     static func health(of shop: Shop, _ telemetry: ProcessTelemetry) -> Health {

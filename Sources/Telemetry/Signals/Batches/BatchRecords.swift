@@ -57,6 +57,21 @@ extension LogBatch {
     public func resource(of place: Int) -> Resource { origins.resource(ofScope: Int(scopes[place]), in: bytes) }
 }
 
+extension MetricBatch {
+    /// A point's number; of a distribution its count and sum.
+    func shown(_ point: Int) -> AttributeValue {
+        switch points[point].value {
+        case .int(let value): .int(value)
+        case .double(let value): .double(value)
+        case .histogram(let place):
+            .map(
+                [Attribute("count", .int(Int64(clamping: histograms[place].count)))]
+                    + (histograms[place].sum.map { [Attribute("sum", .double($0))] } ?? []))
+        case .none: .string("none")
+        }
+    }
+}
+
 extension BatchOrigins {
     /// The sender of what a scope recorded.
     public func resource(ofScope scope: Int, in bytes: [UInt8]) -> Resource {
@@ -121,5 +136,5 @@ extension Severity {
 
 extension [UInt8] {
     /// What is no UTF-8 is repaired.
-    fileprivate func text(_ range: TextRange) -> String { String(decoding: self[range.range], as: UTF8.self) }
+    func text(_ range: TextRange) -> String { String(decoding: self[range.range], as: UTF8.self) }
 }
