@@ -77,12 +77,13 @@ let ground: [Target] = [
 let shop: [Target] = [
     room("Identity", ["Jobs", "Kernel", "Persistence", "Web", crypto]),
     room("Catalog", ["Jobs", "Kernel", "Persistence", "Web"]),
-    room("Inventory", ["Jobs", "Kernel", "Persistence", "Web"]),
+    room("Inventory", ["Jobs", "Kernel", "Persistence", "Web", metrics]),
     room("Customers", ["Jobs", "Kernel", "Persistence", "Web"]),
     room(
         "Payments",
         [
-            "Jobs", "Kernel", "Persistence", "Resilience", "Web", asyncHTTPClient, crypto, logging, nioCore, nioHTTP1,
+            "Jobs", "Kernel", "Persistence", "Resilience", "Web", asyncHTTPClient, crypto, instrumentation, logging,
+            nioCore, nioHTTP1, serviceContext, tracing,
         ]),
     room(
         "Ordering",

@@ -121,6 +121,7 @@ package struct Relay: Service {
             "messaging.operation.name": "process", "messaging.destination.name": .string(event.type),
             "messaging.message.id": .string(event.id.rawValue),
             "messaging.consumer.group.name": .string(subscription.consumer),
+            "vitrine.event.subject": .string(event.subject),
         ]
         return span
     }

@@ -50,14 +50,14 @@ package struct Database: Sendable {
     private func counting<Some: Connection, Result: Sendable>(
         _ observation: DatabaseObservation?, _ body: @escaping @Sendable (Some) throws -> Result
     ) -> @Sendable (Some) throws -> Result {
-        let cost = RequestCost.current
-        guard cost != nil || observation != nil else { return body }
+        let facts = RequestFacts.current
+        guard facts != nil || observation != nil else { return body }
         return { connection in
             let before = connection.statements
             connection.observe(observation != nil)
             (connection as? Transaction)?.trace = observation?.trace
             defer {
-                cost?.add(statements: connection.statements - before)
+                facts?.add(statements: connection.statements - before)
                 observation?.ran(connection.observed, statements: connection.statements - before)
                 connection.observe(false)
             }

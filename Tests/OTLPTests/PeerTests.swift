@@ -242,9 +242,14 @@ final class PythonCollector {
         process.standardInput = input
         process.standardOutput = output
         try process.run()
-        let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+        var line = ""
+        while !line.hasSuffix("\n") {
+            let bytes = output.fileHandleForReading.availableData
+            if bytes.isEmpty { break }
+            line += String(decoding: bytes, as: UTF8.self)
+        }
         let ports = line.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
-        guard ports.count == 2 else { throw Failure(.unavailable, "The collector did not start.") }
+        guard ports.count == 2 else { throw Failure(.unavailable, "The collector did not start; it said “\(line)”.") }
         (httpPort, grpcPort) = (ports[0], ports[1])
     }
 

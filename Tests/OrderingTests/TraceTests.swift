@@ -44,6 +44,16 @@ private final class SpanShelf: SignalSink {
         #expect(server.name == "POST /v1/orders")
         #expect(server.context.spanID != 0x00f0_67aa_0ba9_02b7 && server.parentID == 0x00f0_67aa_0ba9_02b7)
         #expect(spans.contains { $0.kind == .client && $0.name.hasPrefix("write") })
+        let useCase = try #require(spans.first { $0.name == "order.place" })
+        #expect(useCase.parentID == server.context.spanID)
+        let asked = try #require(spans.first { $0.name == "payment.authorize" })
+        #expect(asked.parentID == useCase.context.spanID && asked.kind == .client)
+        #expect(asked.attributes.contains(Attribute("vitrine.payment.provider", .string("sandbox"))))
+        #expect(asked.attributes.contains(Attribute("vitrine.payment.attempt", .int(1))))
+        #expect(asked.attributes.contains(Attribute("vitrine.payment.outcome", .string("captured"))))
+        for name in ["vitrine.order.id", "vitrine.client.id"] {
+            #expect(server.attributes.contains { $0.name == name }, "\(server.attributes)")
+        }
         let consumers = spans.filter { $0.kind == .consumer }
         #expect(consumers.contains { $0.name == "process order.placed" }, "\(spans.map(\.name))")
         #expect(consumers.allSatisfy { !$0.links.isEmpty })
@@ -73,6 +83,32 @@ private final class SpanShelf: SignalSink {
         let revenue = text.firstMatch(of: #/vitrine_revenue_total\{currency="GBP"\} (\S+)/#).flatMap { Double($0.1) }
         let value = text.firstMatch(of: #/vitrine_order_value_sum\{currency="GBP"\} (\S+)/#).flatMap { Double($0.1) }
         #expect(revenue == value && (revenue ?? 0) > 20)
+    }
+
+    @Test func `what sells out and how far carts come is counted`() async throws {
+        let telemetry = ProcessTelemetry(.init(service: "test"))
+        try await withMetricsFactory(telemetry.metrics) {
+            try await TestShop.run { shop in
+                _ = try await shop.stocked("A1", 2)
+                #expect(try await shop.placeOrder(TestShop.order([("A1", 1)])).status == 201)
+                let before = String(decoding: telemetry.metrics.exposition(.prometheusText), as: UTF8.self)
+                #expect(!before.contains("vitrine_inventory_stock_outs_total 1"))
+                let cart = try await shop.post("/v1/carts", ["currency": "GBP"])
+                #expect(cart.status == 201, "\(cart.text)")
+                let id = cart.json["id"]?.string ?? ""
+                let line = try await shop.post("/v1/carts/\(id)/lines", ["sku": "A1", "quantity": 1])
+                #expect(line.status < 300, "\(line.text)")
+                let order = try await shop.placeOrder([
+                    "cart_id": .string(id), "payment": ["card": "sandbox_approve"],
+                ])
+                #expect(order.status == 201, "\(order.text)")
+            }
+        }
+        let text = String(decoding: telemetry.metrics.exposition(.prometheusText), as: UTF8.self)
+        #expect(text.contains("vitrine_inventory_stock_outs_total 1\n"), "\(text)")
+        for step in ["filled", "ordered"] {
+            #expect(text.contains("vitrine_carts_steps_total{currency=\"GBP\",step=\"\(step)\"} 1\n"))
+        }
     }
 
     @Test func `what a client does wrong is no error of a trace`() async throws {

@@ -2,6 +2,7 @@
 
 internal import Jobs
 internal import Kernel
+internal import Metrics
 internal import Persistence
 
 /// The only writer of stock: movements change what is on hand, reservations what of it is spoken for.
@@ -139,6 +140,8 @@ struct StockLedger {
         try outbox.publish(
             "stock.availability_changed", subject: variant.rawValue, actor: actor, ["in_stock": .bool(isInStock)],
             in: transaction)
+        if isInStock { return }
+        transaction.afterCommit { Counter(label: "vitrine.inventory.stock_outs").increment() }
     }
 
     private func inStock(_ variants: Set<VariantID>) throws -> Set<VariantID> {

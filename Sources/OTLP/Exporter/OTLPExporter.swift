@@ -155,14 +155,18 @@ package final class OTLPExporter: SignalSink, Service {
     // MARK: Sending
 
     package func run() async throws {
-        await cancelWhenGracefulShutdown { await self.send() }
+        await withGracefulShutdownHandler {
+            await self.send()
+        } onGracefulShutdown: {
+            for lane in self.lanes.values { lane.end() }
+        }
         encode()
         // What a collector takes at once it gets; the rest stays on disk.
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await Task.sleep(for: Self.farewell) }
             group.addTask {
                 await withTaskGroup(of: Void.self) { lanes in
-                    for lane in self.lanes.values { lanes.addTask { _ = await lane.deliver() } }
+                    for lane in self.lanes.values { lanes.addTask { await lane.deliverTheRest() } }
                 }
             }
             await group.next()

@@ -21,6 +21,7 @@ final class SignalLane: Sendable {
         var backoff: Backoff
         /// Whether the last request found the collector away.
         var isAway = false
+        var isEnding = false
     }
 
     /// Fast, because it is done for every batch; a higher level gains a tenth.
@@ -56,22 +57,40 @@ final class SignalLane: Sendable {
     /// Leaves what waits to the next process.
     func close() { spool.close() }
 
-    /// Sends what waits until the task is cancelled.
+    /// Sends what waits until ``end()``. A request that is on its way is answered first, so that it is not sent twice.
     func run() async {
         var wakes = wakes.makeAsyncIterator()
-        while !Task.isCancelled {
-            if let wait = await deliver() {
-                try? await Task.sleep(for: wait)
-            } else {
-                _ = await wakes.next()
-            }
+        while !isEnding {
+            if let wait = await deliver() { await pause(wait) } else { _ = await wakes.next() }
         }
+    }
+
+    /// Has ``run()`` return.
+    func end() {
+        state.withLock { $0.isEnding = true }
+        wake.yield()
+    }
+
+    private var isEnding: Bool { Task.isCancelled || state.withLock { $0.isEnding } }
+
+    /// In steps, so that an end need not be waited for.
+    private func pause(_ length: Duration) async {
+        let end = ContinuousClock.now + length
+        while !isEnding, ContinuousClock.now < end {
+            try? await Task.sleep(for: min(.milliseconds(100), end - ContinuousClock.now))
+        }
+    }
+
+    /// What is left once ``run()`` has returned.
+    func deliverTheRest() async {
+        state.withLock { $0.isEnding = false }
+        _ = await deliver()
     }
 
     /// Sends what waits, in order.
     ///
     /// - Returns: How long to wait before the next try; `nil` once nothing waits.
-    func deliver() async -> Duration? {
+    private func deliver() async -> Duration? {
         while true {
             let (batch, losses) = spool.first(now: UnixTime.now())
             account.count(losses)
@@ -90,7 +109,7 @@ final class SignalLane: Sendable {
                 if spool.remove(batch) { account.refused.increment(by: Int64(batch.items)) }
             case .unavailable(let advice, let reason): return away(reason, advice)
             }
-            if Task.isCancelled { return .zero }
+            if isEnding { return .zero }
         }
     }
 
@@ -100,7 +119,7 @@ final class SignalLane: Sendable {
             defer { state.isAway = true }
             return (state.backoff.failed(advice: advice, draw: .random(in: 0...1)), !state.isAway)
         }
-        if isNew && !Task.isCancelled { warn("The collector is away; signals wait", reason) }
+        if isNew && !isEnding { warn("The collector is away; signals wait", reason) }
         return wait
     }
 

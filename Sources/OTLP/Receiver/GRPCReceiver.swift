@@ -47,10 +47,14 @@ package final class GRPCReceiver: Service {
             .bind(host: host, port: port) { channel in Self.configure(channel, timeout) }
         await started(server.channel.localAddress?.port ?? port)
         try await cancelWhenGracefulShutdown {
-            try await withThrowingDiscardingTaskGroup { group in
-                try await server.executeThenClose { inbound in
-                    for try await connection in inbound { group.addTask { await self.serve(connection) } }
+            do {
+                try await withThrowingDiscardingTaskGroup { group in
+                    try await server.executeThenClose { inbound in
+                        for try await connection in inbound { group.addTask { await self.serve(connection) } }
+                    }
                 }
+            } catch is CancellationError {
+                // Asked to end, and has.
             }
         }
     }

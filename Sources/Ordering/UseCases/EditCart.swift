@@ -29,6 +29,7 @@ struct EditCart: Sendable {
         try CartStore.insert(cart, in: transaction)
         try publish("cart.created", cart.id, by: actor, in: transaction)
         OrderingMetrics.cartCreated(currency, in: transaction)
+        if !cart.lines.isEmpty { OrderingMetrics.cartMoved(to: "filled", currency, in: transaction) }
         return cart
     }
 
@@ -38,7 +39,9 @@ struct EditCart: Sendable {
         _ edit: (inout Cart) throws -> Void
     ) throws -> Cart {
         var cart = try open(id, if: precondition, in: transaction)
+        let wasEmpty = cart.lines.isEmpty
         try edit(&cart)
+        if wasEmpty, !cart.lines.isEmpty { OrderingMetrics.cartMoved(to: "filled", cart.currency, in: transaction) }
         cart.version += 1
         cart.expiresAt = clock.now().advanced(by: timeToLive)
         try CartStore.update(cart, in: transaction)
@@ -81,9 +84,10 @@ struct EditCart: Sendable {
     }
 
     /// The cart has become an order.
-    func convert(_ id: CartID, by actor: String, in transaction: Transaction) throws {
-        try CartStore.setState(.converted, of: id, in: transaction)
-        try publish("cart.converted", id, by: actor, in: transaction)
+    func convert(_ cart: Cart, by actor: String, in transaction: Transaction) throws {
+        try CartStore.setState(.converted, of: cart.id, in: transaction)
+        OrderingMetrics.cartMoved(to: "ordered", cart.currency, in: transaction)
+        try publish("cart.converted", cart.id, by: actor, in: transaction)
     }
 
     /// The order came to nothing; its cart can be ordered again.

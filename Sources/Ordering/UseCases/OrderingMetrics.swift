@@ -38,6 +38,12 @@ enum OrderingMetrics {
         transaction.afterCommit { Counter(label: "vitrine.carts.created", dimensions: labels).increment() }
     }
 
+    /// The steps of a checkout after the cart was begun: `filled` with its first line, `ordered`; then its order is placed.
+    static func cartMoved(to step: String, _ currency: Currency, in transaction: Transaction) {
+        let labels = [("currency", currency.code), ("step", step)]
+        transaction.afterCommit { Counter(label: "vitrine.carts.steps", dimensions: labels).increment() }
+    }
+
     /// A refusal is counted where it is made: nothing is committed that could tell of it.
     static func outOfStock() {
         Counter(label: "vitrine.orders.refused", dimensions: [("reason", "out_of_stock")]).increment()

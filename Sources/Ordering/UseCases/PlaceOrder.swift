@@ -83,7 +83,7 @@ package struct PlaceOrder: Sendable {
         try OrderStore.insert(&order, in: transaction)
         try publishCreation(of: order, by: command.actor, in: transaction)
         OrderingMetrics.created(order, in: transaction)
-        if let cart { try carts.convert(cart.id, by: command.actor, in: transaction) }
+        if let cart { try carts.convert(cart, by: command.actor, in: transaction) }
         // Nothing to pay, or paid already: the outcome is known, so the order is settled here and now.
         if payment == nil || payment?.status == .captured {
             try advance(&order, .paymentCaptured, by: command.actor, in: transaction)

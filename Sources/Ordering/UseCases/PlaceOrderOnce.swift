@@ -40,6 +40,8 @@ struct PlaceOrderOnce: Sendable {
         switch step {
         case .done(let answer): return answer
         case .pay(let order, let payment, let isResumed):
+            RequestFacts.current?.note("vitrine.order.id", order.id.rawValue)
+            if let customer = order.customer { RequestFacts.current?.note("user.id", customer.rawValue) }
             let outcome = try await placing.askForMoney(payment, isResumed: isResumed)
             return try await settle(call, describe) { transaction in
                 try placing.settle(order, payment, outcome, by: call.actor, in: transaction)

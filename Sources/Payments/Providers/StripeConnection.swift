@@ -4,6 +4,7 @@ internal import AsyncHTTPClient
 internal import Kernel
 internal import NIOCore
 internal import NIOHTTP1
+internal import Tracing
 
 /// Forms out, JSON in.
 struct StripeConnection {
@@ -52,9 +53,22 @@ struct StripeConnection {
             request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
             request.body = .bytes(Self.encoded(form))
         }
+        return try await withSpan(method.rawValue, ofKind: .client) { span in
+            span.attributes["http.request.method"] = method.rawValue
+            span.attributes["url.full"] = request.url
+            span.attributes["server.address"] = address
+            let answer = try await Self.exchange(request)
+            span.attributes["http.response.status_code"] = answer.status
+            // A client's span counts every refusal as an error (semantic conventions, HTTP spans, status).
+            if answer.status >= 400 { span.setStatus(.init(code: .error)) }
+            return answer
+        }
+    }
+
+    private static func exchange(_ request: HTTPClientRequest) async throws -> Answer {
         do {
-            let response = try await HTTPClient.shared.execute(request, timeout: Self.timeMax)
-            let bytes = try await response.body.collect(upTo: Self.bodyBytesMax)
+            let response = try await HTTPClient.shared.execute(request, timeout: timeMax)
+            let bytes = try await response.body.collect(upTo: bodyBytesMax)
             let json = try? JSON.parse(Array(bytes.readableBytesView), depthMax: 32)
             return Answer(status: Int(response.status.code), body: json ?? .null)
         } catch {

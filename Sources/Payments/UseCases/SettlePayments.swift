@@ -72,9 +72,13 @@ struct SettlePayments: Sendable {
         let provider = try providers.provider(payment.provider)
         do {
             if intended == .captured {
-                try await provider.capture(reference: reference, amount: payment.amount)
+                try await ProviderSpan.run("payment.capture", at: provider) {
+                    try await provider.capture(reference: reference, amount: payment.amount)
+                }
             } else {
-                try await provider.void(reference: reference)
+                try await ProviderSpan.run("payment.void", at: provider) {
+                    try await provider.void(reference: reference)
+                }
             }
             return intended
         } catch ProviderFault.refused(let reason) {
@@ -121,7 +125,7 @@ struct SettlePayments: Sendable {
         guard let attempts else { return }
         var status = RefundStatus.succeeded
         do {
-            try await pay(refund, isRepeated: attempts > 1)
+            try await pay(refund, attempt: attempts)
         } catch ProviderFault.refused(let reason) {
             logger.error("A refund was refused", metadata: ["refund": "\(refund.id)", "reason": "\(reason)"])
             status = .failed
@@ -135,11 +139,14 @@ struct SettlePayments: Sendable {
         }
     }
 
-    private func pay(_ refund: Refund, isRepeated: Bool) async throws {
+    private func pay(_ refund: Refund, attempt: Int) async throws {
         guard let payment = try await database.read({ try PaymentStore.find(refund.payment, in: $0) }) else { return }
         // What was paid outside is given back outside.
         guard case .card = payment.method, let reference = payment.providerReference else { return }
-        try await providers.provider(payment.provider).refund(
-            reference: reference, amount: refund.amount, key: refund.id.rawValue, isRepeated: isRepeated)
+        let provider = try providers.provider(payment.provider)
+        try await ProviderSpan.run("payment.refund", at: provider, attempt: attempt) {
+            try await provider.refund(
+                reference: reference, amount: refund.amount, key: refund.id.rawValue, isRepeated: attempt > 1)
+        }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import Kernel
 public import Logging
 internal import ServiceContextModule
 internal import Synchronization
@@ -81,6 +82,7 @@ public final class LogPipeline: Sendable {
         let time = UnixTime.now()
         guard let before = admit(event, time) else { return heldBack.increment(by: 1) }
         var attributes = Self.attributes(metadata)
+        for (name, value) in RequestFacts.current?.subjects ?? [] { attributes.append(Attribute(name, .string(value))) }
         if before > 0 { attributes.append(Attribute("log.held_back", .int(Int64(before)))) }
         if let error = event.error {
             attributes.append(Attribute("exception.type", .string(String(reflecting: type(of: error)))))

@@ -198,6 +198,8 @@ public struct TailSampler<Span: Sendable>: Sendable {
     /// Decides everything at once, as before the process ends.
     public mutating func finish(now: Duration) -> [Action] {
         var actions: [Action] = []
+        // In the order in which they would have been decided.
+        while let id = due.next() ?? waiting.next() { decide(id, now, &actions) }
         for id in Array(traces.keys) { decide(id, now, &actions) }
         for id in Array(traces.keys) { forget(id, &actions) }
         return actions

@@ -27,6 +27,12 @@ package enum Signals {
         MetricDescription(
             "vitrine.carts.created", .counter, unit: "{cart}", labels: ["currency"], "Carts that were begun."),
         MetricDescription(
+            "vitrine.carts.steps", .counter, unit: "{cart}", labels: ["currency", "step"],
+            "Carts that got their first line (filled) or became an order (ordered)."),
+        MetricDescription(
+            "vitrine.inventory.stock_outs", .counter, unit: "{variant}",
+            "Times that the last unit of a variant was spoken for."),
+        MetricDescription(
             "vitrine.orders.created", .counter, unit: "{order}", labels: ["currency"],
             "Orders that were taken, whatever became of them."),
         MetricDescription(
@@ -69,7 +75,9 @@ package enum Signals {
         settings.metrics.descriptions = metrics
         // What is at hand for late errors; a trace of an order weighs some 10 KiB.
         settings.sampling.bytesMax = 8 << 20
-        settings.sampling.share = configuration.telemetry.share
+        if let share = configuration.telemetry.share {
+            (settings.sampling.share, settings.sampling.perSecondMax) = (share, .infinity)
+        }
         settings.spansWaitingMax = 16_384
         settings.logs.level = configuration.logLevel
         let isTerminal = isatty(STDERR_FILENO) == 1

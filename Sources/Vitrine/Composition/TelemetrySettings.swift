@@ -26,10 +26,11 @@ package struct TelemetrySettings: Sendable {
     package var service = "vitrine"
     /// `OTEL_RESOURCE_ATTRIBUTES`: `name=value,name=value`, with values percent-encoded.
     package var resource: [Attribute] = []
-    /// The share of traces that is kept beside those with errors, the slowest and the rare, 0 to 1. `OTEL_TRACES_SAMPLER`:
-    /// `always_on` (the default), `always_off`, or `traceidratio` with the share in `OTEL_TRACES_SAMPLER_ARG`; each also with
-    /// `parentbased_` before it, which changes nothing, because it is decided when a trace is over.
-    package var share = 1.0
+    /// The share of traces that is kept beside those with errors, the slowest and the rare, 0 to 1; by default all, up to ten
+    /// a second. `OTEL_TRACES_SAMPLER`: `always_on` for all of them, `always_off`, or `traceidratio` with the share in
+    /// `OTEL_TRACES_SAMPLER_ARG`; each also with `parentbased_` before it, which changes nothing, because it is decided when a
+    /// trace is over.
+    package var share: Double?
 
     static let help = """
         VITRINE_SPOOL            directory where signals wait while a collector is away (DATA/spool; memory on Postgres)
@@ -39,7 +40,7 @@ package struct TelemetrySettings: Sendable {
         OTEL_METRICS_EXPORTER    otlp or none (the same); metrics are at /metrics in any case
         OTEL_LOGS_EXPORTER       otlp or none (the same); lines go to standard output in any case
         OTEL_TRACES_SAMPLER      always_on, always_off or traceidratio with OTEL_TRACES_SAMPLER_ARG, for what is neither
-                                 in error nor slow nor rare (always_on)
+                                 in error nor slow nor rare (all, up to ten a second)
         OTEL_SERVICE_NAME        name of the process in its signals (vitrine); OTEL_RESOURCE_ATTRIBUTES for more
         """
 
@@ -83,9 +84,10 @@ package struct TelemetrySettings: Sendable {
         return Attribute(parts[0], .string(value))
     }
 
-    private static func share(_ sampler: String?, _ argument: String?) throws -> Double {
+    private static func share(_ sampler: String?, _ argument: String?) throws -> Double? {
         switch sampler?.replacing("parentbased_", with: "") {
-        case nil, "always_on": return 1
+        case nil: return nil
+        case "always_on": return 1
         case "always_off": return 0
         case "traceidratio":
             guard let share = Double(argument ?? "1"), (0...1).contains(share) else {

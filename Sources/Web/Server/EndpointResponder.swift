@@ -15,11 +15,16 @@ struct EndpointResponder: HTTPResponder {
     private let tables: [TableVersions.Table]
     /// The types that the answer may have, without parameters.
     private let offers: [String]
+    private let useCase: UseCaseSpan
+    /// Parameters of the address, and what they are called in traces.
+    private let subjectNames: [(parameter: String, name: String)]
 
     init(endpoint: Endpoint, services: CallServices, signals: EndpointSignals) {
         self.endpoint = endpoint
         self.services = services
         self.signals = signals
+        useCase = UseCaseSpan(operationID: endpoint.operationID)
+        subjectNames = Self.subjectNames(endpoint.path)
         offers = ([endpoint.answerContentType] + endpoint.otherContentTypes).map { String($0.prefix { $0 != ";" }) }
         tables = services.ready.tables(endpoint.tables.isEmpty ? [] : endpoint.tables + services.accessTables)
     }
@@ -30,7 +35,9 @@ struct EndpointResponder: HTTPResponder {
     private static let compressedBytesMin = 1_024
 
     func respond(to request: Request, context: APIContext) async throws -> Response {
-        context.signals.principal = context.principal?.id
+        let facts = context.signals.facts
+        if let principal = context.principal { facts.note("vitrine.client.id", principal.id) }
+        for (name, value) in subjects(context) { facts.note(name, value) }
         try negotiate(request.headers)
         let reader = try RequestReader(
             endpoint: endpoint, path: request.uri.path, query: request.uri.query, headers: request.headers,
@@ -40,9 +47,8 @@ struct EndpointResponder: HTTPResponder {
         let call = try reader.call(
             principal: context.principal, requestID: context.requestID, services: services, body: body,
             method: endpoint.method)
-        let cost = RequestCost()
         var response = try await Deadline.$current.withValue(.after(endpoint.timeMax)) {
-            try await RequestCost.$current.withValue(cost) { try await answer(call, input) }
+            try await RequestFacts.$current.withValue(facts) { try await answer(call, input) }
         }
         conclude(&response, for: request)
         if !tables.isEmpty {
@@ -50,7 +56,7 @@ struct EndpointResponder: HTTPResponder {
                 response, for: ReadyAnswers.Key(request), made: context.moment, of: tables, signals: signals)
         }
         answerUnchanged(&response, for: request)
-        response.headers.append(HeaderField("Server-Timing", "db;desc=\"\(cost.statements) statements\""))
+        response.headers.append(HeaderField("Server-Timing", "db;desc=\"\(facts.statements) statements\""))
         return Response(response, requestID: context.requestID, method: request.method)
     }
 
@@ -60,7 +66,24 @@ struct EndpointResponder: HTTPResponder {
             let beginning = try await call.database.read { try call.begin(in: $0) }
             if case .answered(let response) = beginning { return response }
         }
-        return try await endpoint.respond(call, input)
+        guard endpoint.method.changes else { return try await endpoint.respond(call, input) }
+        return try await useCase.run { try await endpoint.respond(call, input) }
+    }
+
+    /// What the address names: `vitrine.order.id` for `/v1/orders/{id}`.
+    private func subjects(_ context: APIContext) -> [(String, String)] {
+        subjectNames.compactMap { parameter, name in
+            context.parameters.get(parameter).map { (name, String($0.prefix(100))) }
+        }
+    }
+
+    private static func subjectNames(_ path: String) -> [(parameter: String, name: String)] {
+        let parts = path.split(separator: "/")
+        return zip(parts, parts.dropFirst()).compactMap { resource, parameter in
+            guard parameter.hasPrefix("{"), parameter.hasSuffix("}") else { return nil }
+            let kind = resource.hasSuffix("ies") ? resource.dropLast(3) + "y" : resource.dropLast(1)
+            return (String(parameter.dropFirst().dropLast()), "vitrine.\(kind.replacing("-", with: "_")).id")
+        }
     }
 
     private func pathParameters(_ context: APIContext) throws -> [(name: String, value: String)] {

@@ -11,18 +11,13 @@ internal import Tracing
 
 /// What is learnt of a request behind the router, for the middleware that stands before it.
 final class RequestSignals: Sendable {
-    private let state = Mutex<(endpoint: EndpointSignals?, principal: String?)>((nil, nil))
+    private let known = Mutex<EndpointSignals?>(nil)
+    let facts = RequestFacts()
 
     /// The endpoint that answers; `nil` for an address that is none.
     var endpoint: EndpointSignals? {
-        get { state.withLock { $0.endpoint } }
-        set { state.withLock { $0.endpoint = newValue } }
-    }
-
-    /// The key that was sent.
-    var principal: String? {
-        get { state.withLock { $0.principal } }
-        set { state.withLock { $0.principal = newValue } }
+        get { known.withLock { $0 } }
+        set { known.withLock { $0 = newValue } }
     }
 }
 
@@ -107,7 +102,7 @@ package struct SignalsMiddleware: RouterMiddleware {
             "vitrine.request.id": .string(context.requestID),
         ]
         if let route = endpoint.route { attributes["http.route"] = route }
-        if let principal = context.signals.principal { attributes["vitrine.client.id"] = principal }
+        for (name, value) in context.signals.facts.subjects { attributes[name] = value }
         span.attributes = attributes
         // What the client did wrong is no error of the server (semantic conventions, HTTP spans, status).
         if status >= 500 { span.setStatus(.init(code: .error)) }
