@@ -108,7 +108,7 @@ let benchmarks: [Target] = [
         name: "BareServer", dependencies: [hummingbird, logging], path: "Benchmarks/BareServer",
         swiftSettings: testSettings),
     .executableTarget(
-        name: "TelemetryCosts", dependencies: ["Telemetry", coreMetrics, logging, serviceContext, tracing],
+        name: "TelemetryCosts", dependencies: ["OTLP", "Telemetry", coreMetrics, logging, serviceContext, tracing],
         path: "Benchmarks/TelemetryCosts", swiftSettings: testSettings),
 ]
 
@@ -123,10 +123,19 @@ let support: [Target] = [
         swiftSettings: testSettings)
 ]
 
+// A library to the suite, and a program to libFuzzer (Scripts/fuzz.sh), which brings the main function.
+let fuzzRooms: [Target.Dependency] = ["Kernel", "OTLP", "Telemetry"]
+let fuzz: Target =
+    Context.environment["VITRINE_FUZZ"] == nil
+    ? .target(
+        name: "DecoderFuzz", dependencies: fuzzRooms, path: "Tests/DecoderFuzz", swiftSettings: testSettings)
+    : .executableTarget(
+        name: "DecoderFuzz", dependencies: fuzzRooms, path: "Tests/DecoderFuzz", swiftSettings: testSettings)
+
 let suites: [Target] = [
     tests("KernelTests", ["Kernel"]),
     tests("TelemetryTests", ["Telemetry", coreMetrics, lifecycle, logging, metrics, serviceContext, tracing]),
-    tests("OTLPTests", ["Kernel", "OTLP", "Telemetry", "TestSupport"]),
+    tests("OTLPTests", ["DecoderFuzz", "Kernel", "OTLP", "Telemetry", "TestSupport"]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
     tests("WebTests", ["Kernel", "Persistence", "TestSupport", "Vitrine", "Web"], resources: [.copy("Golden")]),
@@ -168,5 +177,5 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-service-context.git", from: "1.5.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
-    targets: ground + shop + binary + benchmarks + support + suites
+    targets: ground + shop + binary + benchmarks + support + [fuzz] + suites
 )

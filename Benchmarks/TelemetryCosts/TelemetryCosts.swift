@@ -14,9 +14,11 @@ private struct Nowhere: SignalSink {
     func take(logs: [LogRecord], from resource: Resource) {}
 }
 
-/// What a counter, a timer, a span and a log line cost the thread that makes them, in nanoseconds of its CPU time.
+/// What a counter, a timer, a span and a log line cost the thread that makes them, in nanoseconds of its CPU time; then what
+/// spans cost on the wire. With `receive` as its argument it receives OTLP and forgets it.
 @main enum TelemetryCosts {
-    static func main() throws {
+    static func main() async throws {
+        if CommandLine.arguments.dropFirst().first == "receive" { return try await WireCosts.receive() }
         var configuration = ProcessTelemetry.Configuration(service: "costs")
         configuration.logs.descriptor = open("/dev/null", O_WRONLY)
         configuration.logs.perSecondMax = .max
@@ -39,6 +41,7 @@ private struct Nowhere: SignalSink {
             logger.info("An order was placed", metadata: ["order": "ord_01m86y3wnftxr5ps1jv2kxafb0", "n": "\(number)"])
         }
         measure("log line below its level", 5_000_000) { _ in logger.debug("nothing") }
+        try WireCosts.measure()
     }
 
     private static func measure(_ name: String, _ count: Int, _ body: () -> Void) {
@@ -48,18 +51,12 @@ private struct Nowhere: SignalSink {
     /// The best of five, because other processes only add.
     private static func measure(_ name: String, _ count: Int, after: () -> Void = {}, _ body: (Int) -> Void) {
         let costs = (0..<5).map { _ in
-            let start = threadTime()
+            let start = WireCosts.threadTime()
             for number in 0..<(count / 5) { body(number) }
-            let used = threadTime() - start
+            let used = WireCosts.threadTime() - start
             after()
             return Double(used) / Double(count / 5)
         }
         print("\(name): \(Int((costs.min() ?? 0).rounded())) ns")
-    }
-
-    private static func threadTime() -> Int64 {
-        var time = timespec()
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 }

@@ -130,6 +130,17 @@ struct DecodeTests {
         #expect(Array(batch.numbers[histograms[summary].values]) == [2, 3])
     }
 
+    @Test func `bytes that come to nothing are no bytes`() throws {
+        let json = #"""
+            {"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10",
+            "spanId":"00000000000000a1","name":"\u0061","attributes":[{"key":"k","value":{"arrayValue":{"values":[
+            {"bytesValue":""}]}}}]}]}]}]}
+            """#
+        guard case .spans(let batch) = try Self.decode(json, .traces).batch else { return }
+        #expect(batch.record(0).name == "a")
+        #expect(batch.record(0).attributes == [Attribute("k", .array([.string("")]))])
+    }
+
     @Test func `a span whose ids name nothing is refused, and the others stay`() throws {
         let json = """
             {"resourceSpans":[{"scopeSpans":[{"spans":[

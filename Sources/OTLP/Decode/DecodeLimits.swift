@@ -2,11 +2,16 @@
 
 /// What one request may become in memory. A body of a few bytes can stand for many empty messages, each of which costs more
 /// in columns than on the wire.
-struct DecodeLimits: Sendable {
+package struct DecodeLimits: Sendable {
     /// Spans, points or records.
-    var itemsMax = 1_000_000
+    package var itemsMax = 1_000_000
     /// Attributes, events, links, exemplars, bounds and counts, and origins.
-    var partsMax = 8_000_000
+    package var partsMax = 8_000_000
+
+    package init(itemsMax: Int = 1_000_000, partsMax: Int = 8_000_000) {
+        self.itemsMax = itemsMax
+        self.partsMax = partsMax
+    }
 
     func check(items: Int) throws(WireError) {
         if items > itemsMax { throw .tooLarge("More than \(itemsMax) items in one request; send smaller batches.") }

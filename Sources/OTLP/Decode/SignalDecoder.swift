@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Telemetry
+package import Telemetry
 
 /// How a request's body is written.
-enum WireFormat: Sendable {
+package enum WireFormat: Sendable {
     case protobuf
     case json
 }
 
 /// Export requests of all signals, in both formats, into columns.
-enum SignalDecoder {
-    struct Result {
-        var batch: SignalBatch
+package enum SignalDecoder {
+    package struct Result {
+        package var batch: SignalBatch
         /// Spans, points or records that could not be taken, and why the first.
-        var rejected: Int
-        var reason: String
+        package var rejected: Int
+        package var reason: String
     }
 
     /// The batch keeps the body; nothing of it is copied but what JSON escapes, and arrays and maps.
-    static func decode(
+    package static func decode(
         _ body: [UInt8], _ signal: Signal, _ format: WireFormat, limits: DecodeLimits = DecodeLimits()
     ) throws(WireError) -> Result {
         switch signal {

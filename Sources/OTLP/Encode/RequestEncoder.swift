@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Telemetry
+package import Telemetry
 
 /// This process's signals as export requests in protobuf (opentelemetry-proto v1).
-enum RequestEncoder {
+package enum RequestEncoder {
     /// The name under which all is recorded that names no library.
     private static let scope = "vitrine"
 
     /// `ExportTraceServiceRequest`.
-    static func spans(_ spans: [SpanRecord], from resource: Resource) -> [UInt8] {
+    package static func spans(_ spans: [SpanRecord], from resource: Resource) -> [UInt8] {
         request(from: resource, scope: scope) { writer in
             for span in spans { writer.message(2) { Self.span(span, &$0) } }
         }
     }
 
     /// `ExportLogsServiceRequest`, with a scope for each logger.
-    static func logs(_ logs: [LogRecord], from resource: Resource) -> [UInt8] {
+    package static func logs(_ logs: [LogRecord], from resource: Resource) -> [UInt8] {
         var writer = ProtobufWriter()
         writer.message(1) { writer in
             Self.resource(resource, &writer)
@@ -30,7 +30,7 @@ enum RequestEncoder {
     }
 
     /// `ExportMetricsServiceRequest`; sums and histograms are cumulative from `start`. Times in nanoseconds since 1970.
-    static func metrics(
+    package static func metrics(
         _ families: [MetricFamily], from resource: Resource, start: UInt64, time: UInt64
     ) -> [UInt8] {
         request(from: resource, scope: scope) { writer in

@@ -3,7 +3,7 @@
 internal import Telemetry
 
 /// What became of a request to a collector.
-enum Delivery: Sendable {
+package enum Delivery: Sendable {
     /// Taken, but for so many items.
     case delivered(rejected: Int, reason: String)
     /// May succeed later, and not before the advice.
@@ -20,14 +20,14 @@ protocol Transport: Sendable {
 }
 
 /// `Export*ServiceResponse`, alike for all signals.
-enum ExportResponse {
+package enum ExportResponse {
     private static let response = Fields(["partialSuccess": 1])
     private static let partial = Fields([
         "rejectedSpans": 1, "rejectedDataPoints": 1, "rejectedLogRecords": 1, "errorMessage": 2,
     ])
 
     /// What a collector did not take. A body that cannot be read says nothing.
-    static func read(_ body: [UInt8]) -> Delivery {
+    package static func read(_ body: [UInt8]) -> Delivery {
         var (rejected, reason) = (UInt64(0), "")
         try? body.withUnsafeBufferPointer { buffer throws(WireError) in
             var reader = ProtobufReader(UnsafeRawBufferPointer(buffer))
@@ -48,7 +48,7 @@ enum ExportResponse {
 }
 
 /// `google.rpc.Status`, which says why a request was not taken.
-enum RPCStatus {
+package enum RPCStatus {
     private static let status = Fields(["code": 1, "message": 2, "details": 3])
     private static let detail = Fields(["typeUrl": 1, "value": 2])
     private static let retryInfo = Fields(["retryDelay": 1])
@@ -71,7 +71,7 @@ enum RPCStatus {
     }
 
     /// The message, and when to come back if that is said.
-    static func read(_ body: [UInt8]) -> (message: String, retryAfter: Duration?) {
+    package static func read(_ body: [UInt8]) -> (message: String, retryAfter: Duration?) {
         var (message, retryAfter): (String, Duration?) = ("", nil)
         try? body.withUnsafeBufferPointer { buffer throws(WireError) in
             var reader = ProtobufReader(UnsafeRawBufferPointer(buffer))

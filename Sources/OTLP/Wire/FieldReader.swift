@@ -3,7 +3,7 @@
 internal import Telemetry
 
 /// Why a body is not what it says to be.
-enum WireError: Error, Equatable {
+package enum WireError: Error, Equatable {
     /// At a byte of the body.
     case malformed(String, offset: Int)
     /// More than one request may hold.

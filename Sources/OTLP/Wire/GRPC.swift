@@ -4,7 +4,7 @@ internal import Foundation
 internal import Telemetry
 
 /// What gRPC adds to HTTP/2 (gRPC over HTTP/2), as far as unary calls of OTLP need it.
-enum GRPC {
+package enum GRPC {
     /// Status codes that OTLP speaks of (OTLP specification, OTLP/gRPC response).
     enum Code: Int {
         case ok = 0
@@ -47,7 +47,7 @@ enum GRPC {
     /// The only message of a call.
     ///
     /// - Returns: `nil` where there is none, more than one, or one that is cut off.
-    static func message(in bytes: [UInt8]) -> (bytes: [UInt8], isCompressed: Bool)? {
+    package static func message(in bytes: [UInt8]) -> (bytes: [UInt8], isCompressed: Bool)? {
         guard bytes.count >= prefixCount, bytes[0] <= 1 else { return nil }
         let count = bytes[1..<prefixCount].reduce(0) { $0 << 8 | Int($1) }
         guard bytes.count == prefixCount + count else { return nil }

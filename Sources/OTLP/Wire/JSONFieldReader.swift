@@ -160,7 +160,9 @@ struct JSONFieldReader: FieldReader {
 
     func bytes(of range: TextRange) -> ArraySlice<UInt8> {
         let (start, end) = (range.range.lowerBound, range.range.upperBound)
-        if start >= body.count, range.count > 0 { return extra[(start - body.count)..<(end - body.count)] }
+        // Bytes in base64 may come to nothing, and then stand behind the end of everything.
+        if start == end { return [] }
+        if start >= body.count { return extra[(start - body.count)..<(end - body.count)] }
         return ArraySlice(body[range.range])
     }
 
