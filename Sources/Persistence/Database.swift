@@ -72,7 +72,8 @@ package struct Database: Sendable {
         guard ServiceContext.current != nil else { return try await body(nil) }
         let outcome = await withSpan(operation, ofKind: .client) { span -> Swift.Result<Result, any Error> in
             let observation = span.isRecording ? DatabaseObservation(dialect: dialect, operation: operation) : nil
-            observation?.note(span.context)
+            // Only what is written is read later by others.
+            if operation == "write" { observation?.note(span.context) }
             defer { observation?.describe(span) }
             do {
                 return .success(try await body(observation))

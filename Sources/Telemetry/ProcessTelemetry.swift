@@ -20,7 +20,7 @@ public final class ProcessTelemetry: Service, Sendable {
         public var attributes: [Attribute] = []
         public var metrics = MetricRegistry.Configuration()
         public var logs = LogPipeline.Configuration()
-        public var sampling = TailSampler<SpanRecord>.Configuration()
+        public var sampling = TailSampler<LiveSpan>.Configuration()
         /// Spans that may wait for the sampler; more are dropped and counted. Default 65,536.
         public var spansWaitingMax = 65_536
         /// Whoever has one of these attributes is kept whatever becomes of it.
@@ -101,8 +101,8 @@ public final class ProcessTelemetry: Service, Sendable {
 
 /// From spans that end to spans that are kept.
 final class SpanPipeline: Sendable {
-    private let waiting = Mutex<[SpanRecord]>([])
-    private let sampler: Mutex<TailSampler<SpanRecord>>
+    private let waiting = Mutex<[LiveSpan]>([])
+    private let sampler: Mutex<TailSampler<LiveSpan>>
     private let resource: Resource
     private let sink: (any SignalSink)?
     private let waitingMax: Int
@@ -123,7 +123,7 @@ final class SpanPipeline: Sendable {
     /// Produced = delivered + sampled out + dropped + overflown + in flight.
     var inFlight: Int { sampler.withLock { sampler in sampler.spans + waiting.withLock { $0.count } } }
 
-    func take(_ span: SpanRecord) {
+    func take(_ span: LiveSpan) {
         produced.increment(by: 1)
         let isTaken = waiting.withLock { waiting in
             guard waiting.count < waitingMax else { return false }
@@ -140,7 +140,7 @@ final class SpanPipeline: Sendable {
                 defer { waiting = [] }
                 return waiting
             }
-            for span in spans { perform(sampler.add(span, facts(of: span), now: now)) }
+            for span in spans { perform(sampler.add(span, span.facts(chosen: chosen), now: now)) }
             perform(sampler.tick(now: now))
         }
     }
@@ -150,43 +150,16 @@ final class SpanPipeline: Sendable {
         sampler.withLock { perform($0.finish(now: ContinuousClock.now - start)) }
     }
 
-    private func facts(of span: SpanRecord) -> TailSampler<SpanRecord>.Facts {
-        let isChosen = !chosen.isEmpty && span.attributes.contains { chosen.contains($0) }
-        return .init(
-            traceID: span.context.traceID, isRoot: span.parentID == 0 || span.hasRemoteParent, isError: span.isError,
-            isChosen: isChosen, route: span.name, duration: .nanoseconds(span.duration), bytes: span.weight)
-    }
-
-    private func perform(_ actions: [TailSampler<SpanRecord>.Action]) {
+    private func perform(_ actions: [TailSampler<LiveSpan>.Action]) {
         for action in actions {
             switch action {
-            case .keep(_, var spans, let adjustedCount, _):
-                for place in spans.indices {
-                    spans[place].adjustedCount = adjustedCount
-                    spans[place].showExemplars()
-                }
+            case .keep(_, let spans, let adjustedCount, _):
+                for span in spans { span.showExemplars() }
                 delivered.increment(by: Int64(spans.count))
-                sink?.take(spans: spans, from: resource)
+                sink?.take(spans: spans.map { $0.record(adjustedCount: adjustedCount) }, from: resource)
             case .sampledOut(let spans): sampledOut.increment(by: Int64(spans))
             case .dropped(let spans): dropped.increment(by: Int64(spans))
             }
-        }
-    }
-}
-
-extension SpanRecord {
-    /// What it takes in memory, about.
-    fileprivate var weight: Int {
-        let facts = attributes.count + events.reduce(0) { $0 + 1 + $1.attributes.count } + links.count * 2
-        return 300 + facts * 80
-    }
-
-    /// Shows this trace beside what was measured in it.
-    fileprivate func showExemplars() {
-        for measured in exemplars {
-            measured.series.attach(
-                Exemplar(
-                    value: measured.value, traceID: context.traceID, spanID: context.spanID, time: end))
         }
     }
 }

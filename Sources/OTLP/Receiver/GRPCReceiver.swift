@@ -113,22 +113,24 @@ package final class GRPCReceiver: Service {
     private func reply(to inbound: NIOAsyncChannelInboundStream<HTTP2Frame.FramePayload>) async throws -> Reply {
         var arrival = intake.begin()
         var headers: HPACKHeaders?
+        // Known before all has arrived. The rest is read all the same, because a client that is still sending may see the
+        // stream's end and not the reason.
+        var refusal: Intake.Answer?
         receiving: for try await payload in inbound {
             switch payload {
             case .headers(let block):
                 if headers == nil { headers = block.headers }
                 if block.endStream { break receiving }
             case .data(let frame):
-                if case .byteBuffer(let buffer) = frame.data,
-                    let refusal = arrival.append(buffer.readableBytesView)
-                {
-                    return Self.reply(refusal, .traces)
+                if refusal == nil, case .byteBuffer(let buffer) = frame.data {
+                    refusal = arrival.append(buffer.readableBytesView)
                 }
                 if frame.endStream { break receiving }
             default: break
             }
         }
         guard let headers else { throw ChannelError.inputClosed }
+        if let refusal { return Self.reply(refusal, .traces) }
         guard let signal = Signal.allCases.first(where: { GRPC.path(of: $0) == headers.first(name: ":path") }) else {
             return Reply(
                 code: .unimplemented, message: "The methods are Export of the trace, metrics and logs services.")

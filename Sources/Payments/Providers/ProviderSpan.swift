@@ -8,8 +8,9 @@ enum ProviderSpan {
         _ name: String, at provider: any PaymentProvider, attempt: Int = 1, _ ask: () async throws -> Result
     ) async throws -> Result {
         try await withSpan(name, ofKind: .client) { span in
-            span.attributes["vitrine.payment.provider"] = provider.name
-            span.attributes["vitrine.payment.attempt"] = attempt
+            span.attributes = [
+                "vitrine.payment.provider": .string(provider.name), "vitrine.payment.attempt": .int64(Int64(attempt)),
+            ]
             let result = try await ask()
             if let outcome = result as? PaymentOutcome { span.attributes["vitrine.payment.outcome"] = outcome.word }
             return result

@@ -54,9 +54,10 @@ struct StripeConnection {
             request.body = .bytes(Self.encoded(form))
         }
         return try await withSpan(method.rawValue, ofKind: .client) { span in
-            span.attributes["http.request.method"] = method.rawValue
-            span.attributes["url.full"] = request.url
-            span.attributes["server.address"] = address
+            span.attributes = [
+                "http.request.method": .string(method.rawValue), "url.full": .string(request.url),
+                "server.address": .string(address),
+            ]
             let answer = try await Self.exchange(request)
             span.attributes["http.response.status_code"] = answer.status
             // A client's span counts every refusal as an error (semantic conventions, HTTP spans, status).

@@ -54,8 +54,6 @@ public struct SpanRecord: Sendable {
     public var adjustedCount = 1.0
 
     /// What was measured in its course.
-    var exemplars: [Measured] = []
-
     struct Measured: Sendable {
         let value: Double
         let series: HistogramSeries
