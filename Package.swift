@@ -57,7 +57,9 @@ let ground: [Target] = [
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     room("Telemetry", ["Kernel", coreMetrics, instrumentation, lifecycle, logging, serviceContext, tracing]),
-    room("Persistence", ["CLibpq", "CSQLite", "Kernel", crypto, instrumentation, logging, serviceContext, tracing]),
+    room(
+        "Persistence",
+        ["CLibpq", "CSQLite", "Kernel", coreMetrics, crypto, instrumentation, logging, serviceContext, tracing]),
     room(
         "OTLP",
         [
@@ -70,7 +72,8 @@ let ground: [Target] = [
         "Web",
         [
             "Kernel", "Persistence", "Resilience", coreMetrics, crypto, httpTypes, hummingbird,
-            hummingbirdCore, instrumentation, logging, nioCore, nioHTTP1, nioHTTPTypes, serviceContext, tracing,
+            hummingbirdCore, instrumentation, logging, metrics, nioCore, nioHTTP1, nioHTTPTypes, serviceContext,
+            tracing,
         ]),
 ]
 
@@ -82,8 +85,9 @@ let shop: [Target] = [
     room(
         "Payments",
         [
-            "Jobs", "Kernel", "Persistence", "Resilience", "Web", asyncHTTPClient, crypto, instrumentation, logging,
-            nioCore, nioHTTP1, serviceContext, tracing,
+            "Jobs", "Kernel", "Persistence", "Resilience", "Web", asyncHTTPClient, crypto, logging,
+            metrics,
+            nioCore, nioHTTP1, tracing,
         ]),
     room(
         "Ordering",
@@ -95,7 +99,8 @@ let binary: [Target] = [
         name: "Vitrine",
         dependencies: [
             "Catalog", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel", "OTLP", "Ordering", "Payments",
-            "Persistence", "Resilience", "Telemetry", "Web", arguments, hummingbird, lifecycle, logging, nioCore,
+            "Persistence", "Resilience", "Telemetry", "Web", arguments, coreMetrics, hummingbird, lifecycle, logging,
+            nioCore,
             nioHTTP1, nioPosix, signals,
         ],
         exclude: ["README.md"],

@@ -9,6 +9,6 @@ corpus=.build/fuzz-corpus
 VITRINE_FUZZ_CORPUS="$PWD/$corpus" swift test --no-parallel --filter 'FuzzTests' > /dev/null
 mkdir -p "$corpus"
 VITRINE_FUZZ=1 swift build -c release --product DecoderFuzz --scratch-path .build/fuzz \
-    -Xswiftc -sanitize=fuzzer -Xswiftc -parse-as-library 2>&1 | tail -2
+    -Xswiftc -sanitize=fuzzer -Xswiftc -parse-as-library -Xswiftc -DFUZZING 2>&1 | tail -2
 .build/fuzz/release/DecoderFuzz "$corpus" -runs="$inputs" -max_len=4096 -rss_limit_mb=512 -timeout=10 \
     -print_final_stats=1 2>&1 | grep -vE '^#[0-9]+.(NEW|REDUCE)' | tail -25

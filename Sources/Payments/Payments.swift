@@ -37,6 +37,9 @@ package struct PaymentsModule: Sendable {
             database: database, providers: providers, outbox: jobs.outbox, clock: clock, logger: logger)
     }
 
+    /// Whether the provider answers.
+    package var providerHealth: ProviderHealth { providers.health }
+
     package static let migrations = PaymentsMigrations.all
 
     package var schedules: [Schedule] {

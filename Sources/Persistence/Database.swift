@@ -13,7 +13,12 @@ package struct Database: Sendable {
     /// When each table was last changed.
     package var versions: TableVersions { engine.versions }
 
-    package init(engine: any SQLEngine) { self.engine = engine }
+    private let metrics: DatabaseMetrics
+
+    package init(engine: any SQLEngine) {
+        self.engine = engine
+        metrics = DatabaseMetrics(engine.dialect)
+    }
 
     /// Runs `body` on one consistent snapshot.
     ///
@@ -21,14 +26,14 @@ package struct Database: Sendable {
     package func read<Result: Sendable>(
         _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result {
-        try await observed("read") { try await engine.read(.current, counting($0, body)) }
+        try await observed(metrics.read) { try await engine.read(.current, counting($0, body)) }
     }
 
     /// The same, for reads that may miss the last moments' changes: they go to a replica where there is one.
     package func readLagging<Result: Sendable>(
         _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result {
-        try await observed("read") { try await engine.read(.lagging, counting($0, body)) }
+        try await observed(metrics.read) { try await engine.read(.lagging, counting($0, body)) }
     }
 
     /// Runs `body` in a transaction and returns once it is durable.
@@ -39,7 +44,7 @@ package struct Database: Sendable {
     package func write<Result: Sendable>(
         _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {
-        let (result, news) = try await observed("write") { observation in
+        let (result, news) = try await observed(metrics.write) { observation in
             try await engine.write(counting(observation) { try $0.whole(body) })
         }
         for work in news { work() }
@@ -48,11 +53,13 @@ package struct Database: Sendable {
 
     /// `body`, with its statements on the account of the request at hand.
     private func counting<Some: Connection, Result: Sendable>(
-        _ observation: DatabaseObservation?, _ body: @escaping @Sendable (Some) throws -> Result
+        _ observed: Observed, _ body: @escaping @Sendable (Some) throws -> Result
     ) -> @Sendable (Some) throws -> Result {
         let facts = RequestFacts.current
-        guard facts != nil || observation != nil else { return body }
+        let observation = observed.observation
         return { connection in
+            observed.operation.waited(since: observed.start)
+            guard facts != nil || observation != nil else { return try body(connection) }
             let before = connection.statements
             connection.observe(observation != nil)
             (connection as? Transaction)?.trace = observation?.trace
@@ -65,18 +72,30 @@ package struct Database: Sendable {
         }
     }
 
+    /// A body on its way through the engine.
+    private struct Observed {
+        let operation: DatabaseMetrics.Operation
+        let start: ContinuousClock.Instant
+        let observation: DatabaseObservation?
+    }
+
     /// Measures and, within a trace, traces what `body` has the engine do, from the queue to the answer.
     private func observed<Result: Sendable>(
-        _ operation: String, _ body: (DatabaseObservation?) async throws -> Result
+        _ operation: DatabaseMetrics.Operation, _ body: (Observed) async throws -> Result
     ) async throws -> Result {
-        guard ServiceContext.current != nil else { return try await body(nil) }
-        let outcome = await withSpan(operation, ofKind: .client) { span -> Swift.Result<Result, any Error> in
-            let observation = span.isRecording ? DatabaseObservation(dialect: dialect, operation: operation) : nil
+        let start = operation.begins()
+        defer { operation.ended(since: start) }
+        func observed(_ observation: DatabaseObservation?) -> Observed {
+            Observed(operation: operation, start: start, observation: observation)
+        }
+        guard ServiceContext.current != nil else { return try await body(observed(nil)) }
+        let outcome = await withSpan(operation.name, ofKind: .client) { span -> Swift.Result<Result, any Error> in
+            let observation = span.isRecording ? DatabaseObservation(dialect: dialect, operation: operation.name) : nil
             // Only what is written is read later by others.
-            if operation == "write" { observation?.note(span.context) }
+            if operation.name == "write" { observation?.note(span.context) }
             defer { observation?.describe(span) }
             do {
-                return .success(try await body(observation))
+                return .success(try await body(observed(observation)))
             } catch {
                 // What a body refuses, such as an unknown identifier, is no fault of the database.
                 if error is DatabaseError {

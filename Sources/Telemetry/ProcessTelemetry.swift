@@ -95,6 +95,19 @@ public final class ProcessTelemetry: Service, Sendable {
         logs.flush()
     }
 
+    /// What does not add up: for each signal, what was produced is delivered, sampled out, rejected, dropped or in flight.
+    /// Empty where all is accounted for. Exact while nothing is being recorded.
+    public var imbalances: [String] {
+        let ends = [spans.delivered, spans.sampledOut, spans.dropped, spans.overflown].reduce(0) { $0 + $1.total }
+        let (logs, lines) = (logs.account, "log lines")
+        let lineEnds = logs.written + logs.heldBack + logs.dropped + Int64(logs.waiting)
+        return [
+            ("spans", spans.produced.total, ends + Int64(spans.inFlight)), (lines, logs.produced, lineEnds),
+        ].compactMap { name, produced, found in
+            produced == found ? nil : "\(produced) \(name) produced, \(found) accounted for"
+        }
+    }
+
     /// Decides what is due now, without waiting for ``run()``.
     public func work() { spans.work() }
 }

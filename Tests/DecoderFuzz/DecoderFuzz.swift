@@ -59,3 +59,21 @@ enum Decoders {
         }
     }
 }
+
+#if FUZZING
+    /// libFuzzer's main function by another name; SwiftPM has a program's main under the name of its module.
+    @_silgen_name("LLVMFuzzerRunDriver")
+    private func runDriver(
+        _ count: UnsafeMutablePointer<CInt>,
+        _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
+        _ decode: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
+    ) -> CInt
+
+    @_cdecl("DecoderFuzz_main")
+    public func runFuzzer(
+        _ count: CInt, _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+    ) -> CInt {
+        var (count, arguments) = (count, arguments)
+        return runDriver(&count, &arguments, decodeOneInput)
+    }
+#endif

@@ -80,7 +80,7 @@ struct HouseRulesTests {
         ("GRPC", #"^OTLP/"#), ("SwiftProtobuf", #"^OTLP/"#), ("Configuration", #"^Vitrine/Composition/"#),
         ("AsyncHTTPClient", #"^(Payments/Providers|Webhooks/Delivery|OTLP/Exporter|Alerting/Notifiers)/"#),
         ("ArgumentParser", #"^Vitrine/(Vitrine\.swift|Commands/)"#),
-        ("NIOPosix", #"^(Vitrine/Client|OTLP/(Receiver|Exporter))/"#),
+        ("NIOPosix", #"^(Vitrine/(Client|Composition)|OTLP/(Receiver|Exporter))/"#),
     ])
     func `packages have owners`(package: String, owner: String) throws {
         let owner = try Regex(owner)

@@ -37,6 +37,7 @@ private final class SpanShelf: SignalSink {
             }
         }
         telemetry.finish()
+        #expect(telemetry.imbalances == [])
         let spans = shelf.spans.withLock { $0 }.filter { $0.context.traceID.hex == Self.trace }
         let ids = Dictionary(grouping: spans, by: \.context.spanID).mapValues { $0[0] }
         #expect(ids.count == spans.count)
@@ -122,6 +123,7 @@ private final class SpanShelf: SignalSink {
             }
         }
         telemetry.finish()
+        #expect(telemetry.imbalances == [])
         let spans = shelf.spans.withLock { $0 }
         #expect(spans.count > 5)
         #expect(spans.filter(\.isError).map(\.name) == [])

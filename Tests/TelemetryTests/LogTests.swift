@@ -22,6 +22,7 @@ import Tracing
         let telemetry = ProcessTelemetry(configuration)
         try body(telemetry)
         telemetry.finish()
+        #expect(telemetry.imbalances == [])
         let account = telemetry.logs.account
         #expect(
             account.produced == account.written + account.heldBack + account.dropped + Int64(account.waiting),

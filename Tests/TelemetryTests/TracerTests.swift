@@ -37,6 +37,7 @@ final class MemorySink: SignalSink {
             }
         }
         telemetry.finish()
+        #expect(telemetry.imbalances == [])
         let spans = sink.spans.withLock { $0 }
         #expect(spans.map(\.name) == ["inner", "outer"])
         let (inner, outer) = (try #require(spans.first), try #require(spans.last))
@@ -64,6 +65,7 @@ final class MemorySink: SignalSink {
             }
         }
         telemetry.finish()
+        #expect(telemetry.imbalances == [])
         let kept = Set(sink.spans.withLock { $0 }.map(\.context.traceID.hex))
         #expect(kept.count == 10)
         let text = String(decoding: telemetry.metrics.exposition(.openMetrics), as: UTF8.self)

@@ -184,6 +184,11 @@ package final class OTLPExporter: SignalSink, Service {
         }
     }
 
+    /// Why a collector is away; `nil` while all answer.
+    package var lastFault: String? {
+        lanes.values.compactMap { lane in lane.fault.map { "\(lane.signal): \($0)" } }.min()
+    }
+
     // MARK: Accounts
 
     /// The accounts as metrics. Their descriptions are ``descriptions``.

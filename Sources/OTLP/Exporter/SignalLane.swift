@@ -20,7 +20,8 @@ final class SignalLane: Sendable {
     private struct State {
         var backoff: Backoff
         /// Whether the last request found the collector away.
-        var isAway = false
+        /// Why the last request found the collector away.
+        var fault: String?
         var isEnding = false
     }
 
@@ -39,6 +40,9 @@ final class SignalLane: Sendable {
         state = Mutex(State(backoff: settings.backoff))
         (wakes, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
+
+    /// Why the collector is away; `nil` while it answers.
+    var fault: String? { state.withLock { $0.fault } }
 
     /// Items and bytes that wait to be delivered.
     var waiting: (items: Int, bytes: Int) { (spool.items, spool.bytes) }
@@ -116,8 +120,8 @@ final class SignalLane: Sendable {
     /// Said once each way, however long it lasts.
     private func away(_ reason: String, _ advice: Duration?) -> Duration {
         let (wait, isNew) = state.withLock { state in
-            defer { state.isAway = true }
-            return (state.backoff.failed(advice: advice, draw: .random(in: 0...1)), !state.isAway)
+            defer { state.fault = reason }
+            return (state.backoff.failed(advice: advice, draw: .random(in: 0...1)), state.fault == nil)
         }
         if isNew && !isEnding { warn("The collector is away; signals wait", reason) }
         return wait
@@ -125,9 +129,9 @@ final class SignalLane: Sendable {
 
     private func returned() {
         let wasAway = state.withLock { state in
-            defer { state.isAway = false }
+            defer { state.fault = nil }
             state.backoff.succeeded()
-            return state.isAway
+            return state.fault != nil
         }
         if wasAway {
             log.notice("The collector is back", metadata: ["signal": "\(signal)", "waiting": "\(spool.items)"])

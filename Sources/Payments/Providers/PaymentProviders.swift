@@ -6,6 +6,7 @@ struct PaymentProviders: Sendable {
     let current: any PaymentProvider
     /// Those that took payments before.
     let others: [any PaymentProvider]
+    let health = ProviderHealth()
 
     /// - Throws: ``PaymentsError/unknownProvider(_:)`` where the settings no longer name it.
     func provider(_ name: String) throws(PaymentsError) -> any PaymentProvider {

@@ -1,11 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Metrics
 internal import Tracing
 
-/// The span of one attempt to get an answer out of a payment provider.
-enum ProviderSpan {
-    static func run<Result: Sendable>(
+/// One attempt to get an answer out of a payment provider: its span, how long it took, and whether the provider is well.
+struct ProviderSpan {
+    let health: ProviderHealth
+
+    func run<Result: Sendable>(
         _ name: String, at provider: any PaymentProvider, attempt: Int = 1, _ ask: () async throws -> Result
+    ) async throws -> Result {
+        let start = ContinuousClock.now
+        func note(_ outcome: String) {
+            Timer(
+                label: "vitrine.payments.request.duration",
+                dimensions: [("provider", provider.name), ("operation", name), ("outcome", outcome)]
+            ).recordNanoseconds(Int64((ContinuousClock.now - start) / .nanoseconds(1)))
+        }
+        do {
+            let result = try await traced(name, at: provider, attempt, ask)
+            health.answered()
+            note("answered")
+            return result
+        } catch ProviderFault.refused(let reason) {
+            // An answer, too.
+            health.answered()
+            note("refused")
+            throw ProviderFault.refused(reason)
+        } catch {
+            health.failed(error)
+            note("failed")
+            throw error
+        }
+    }
+
+    private func traced<Result: Sendable>(
+        _ name: String, at provider: any PaymentProvider, _ attempt: Int, _ ask: () async throws -> Result
     ) async throws -> Result {
         try await withSpan(name, ofKind: .client) { span in
             span.attributes = [

@@ -25,7 +25,7 @@ struct AuthorizePayment: Sendable {
             key: payment.idempotencyKey, amount: payment.amount, token: token, capture: payment.capture)
         return await outcome(of: payment) { provider in
             let reference = try await reference(of: payment, request, at: provider)
-            return try await Self.attempts("payment.authorize", at: provider) {
+            return try await attempts("payment.authorize", at: provider) {
                 try await provider.authorize(request, reference: reference)
             }
         }
@@ -36,7 +36,7 @@ struct AuthorizePayment: Sendable {
         // Money is asked for only under a reference that is on disk.
         guard let reference = payment.providerReference else { return .notFound }
         return await outcome(of: payment) { provider in
-            try await Self.attempts("payment.find", at: provider) { try await provider.find(reference: reference) }
+            try await attempts("payment.find", at: provider) { try await provider.find(reference: reference) }
         }
     }
 
@@ -45,7 +45,7 @@ struct AuthorizePayment: Sendable {
         of payment: Payment, _ request: AuthorizationRequest, at provider: any PaymentProvider
     ) async throws -> String {
         if let known = payment.providerReference { return known }
-        let opened = try await Self.attempts("payment.open", at: provider) { try await provider.open(request) }
+        let opened = try await attempts("payment.open", at: provider) { try await provider.open(request) }
         // Another attempt may have opened one meanwhile; then that is the one to pay by.
         return try await database.write { transaction in
             try PaymentStore.setReference(opened, of: payment.id, in: transaction)
@@ -54,12 +54,12 @@ struct AuthorizePayment: Sendable {
     }
 
     /// Only what says "try again" is tried again here: after silence, asking what happened is better.
-    private static func attempts<Result: Sendable>(
+    private func attempts<Result: Sendable>(
         _ name: String, at provider: any PaymentProvider, _ ask: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
-        try await retry.run(isWorthRetrying: { $0 as? ProviderFault == .temporary }) { attempt in
-            try await ProviderSpan.run(name, at: provider, attempt: attempt) {
-                try await withDeadline(deadline) { try await ask() }
+        try await Self.retry.run(isWorthRetrying: { $0 as? ProviderFault == .temporary }) { attempt in
+            try await ProviderSpan(health: providers.health).run(name, at: provider, attempt: attempt) {
+                try await withDeadline(Self.deadline) { try await ask() }
             }
         }
     }

@@ -17,7 +17,7 @@ enum EmbeddedShop {
         _ body: @escaping @Sendable (ShopAddress) async throws -> Result
     ) async throws -> Result {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
-        let health = signals.map { Signals.health(of: shop, $0.telemetry) }
+        let health = signals.map { Signals.health(of: shop, $0) }
         let reports = signals.flatMap { signals in health.map { Signals.endpoints(signals.telemetry, $0) } } ?? []
         let application = shop.makeApplication(beside: reports) { port.yield($0) }
         let services: [any Service] = (signals?.services ?? []) + [application] + (health.map { [$0] } ?? [])

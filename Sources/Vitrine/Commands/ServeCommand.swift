@@ -32,7 +32,7 @@ struct ServeCommand: AsyncParsableCommand {
         if let secret = try await shop.identity.administratorKeyAtFirstStart() {
             Terminal.say("The administrator's API key, shown only now: \(secret)")
         }
-        let health = Signals.health(of: shop, telemetry)
+        let health = Signals.health(of: shop, signals)
         let application = shop.makeApplication(beside: Signals.endpoints(telemetry, health)) { port in
             Terminal.say("Vitrine listens on http://\(configuration.host):\(port)")
         }

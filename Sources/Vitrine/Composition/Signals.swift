@@ -4,6 +4,7 @@ internal import Foundation
 internal import Kernel
 internal import Logging
 internal import OTLP
+internal import Payments
 internal import Persistence
 internal import ServiceLifecycle
 package import Telemetry
@@ -20,7 +21,7 @@ package enum Signals {
                     "http.request.method", "http.route", "http.response.status_code", "error.type", "url.scheme",
                 ],
                 "How long requests took, by route; answers from the ready lane included.")
-        ] + trade + Health.descriptions + OTLPExporter.descriptions
+        ] + trade + inside + Health.descriptions + OTLPExporter.descriptions
 
     /// By currency, never by person. Each is counted once its transaction is durable.
     private static let trade = [
@@ -56,12 +57,41 @@ package enum Signals {
             "Payments that a provider declined."),
     ]
 
+    /// What a request waits for inside the process.
+    private static let inside = [
+        MetricDescription(
+            "db.client.operation.duration", .histogram, unit: "s", labels: ["db.system.name", "db.operation.name"],
+            buckets: .databaseSeconds,
+            "How long reads and transactions took, from the queue to the answer. One may run many statements."),
+        MetricDescription(
+            "db.client.connection.wait_time", .histogram, unit: "s", labels: ["db.system.name", "db.operation.name"],
+            buckets: .databaseSeconds, "How long they waited for a connection."),
+        MetricDescription(
+            "vitrine.database.requests.in_flight", .gauge, unit: "{request}",
+            labels: ["db.system.name", "db.operation.name"], "Reads and transactions that wait or run."),
+        MetricDescription(
+            "vitrine.payments.request.duration", .histogram, unit: "s", labels: ["provider", "operation", "outcome"],
+            buckets: .requestSeconds, "How long a payment provider took for an attempt."),
+        MetricDescription(
+            "vitrine.ready_answers.served", .counter, unit: "{answer}", "Answers given from the ready lane."),
+        MetricDescription(
+            "vitrine.ready_answers.kept", .counter, unit: "{answer}", "Answers put into the ready lane."),
+        MetricDescription("vitrine.ready_answers.size", .gauge, unit: "By", "What the ready lane holds."),
+        MetricDescription(
+            "vitrine.runtime.event_loop.delay", .histogram, unit: "s", buckets: .databaseSeconds,
+            "How late an event loop came to work that was due."),
+        MetricDescription(
+            "vitrine.runtime.task.delay", .histogram, unit: "s", buckets: .databaseSeconds,
+            "How late a task went on that was due."),
+    ]
+
     /// Every metric of the process.
     package static let allMetrics = metrics + ProcessTelemetry.ownDescriptions
 
     /// Everything that tells about the process. Run its services before all others, so that they end after them.
     struct Process {
         let telemetry: ProcessTelemetry
+        let exporter: OTLPExporter?
         let services: [any Service]
     }
 
@@ -92,22 +122,35 @@ package enum Signals {
         }
         settings.recordsSpans = configuration.telemetry.traces != .none
         let telemetry = ProcessTelemetry(settings, sink: sinks.count > 1 ? SignalSinks(sinks) : sinks.first)
-        guard let exporter else { return Process(telemetry: telemetry, services: [telemetry]) }
+        guard let exporter else {
+            return Process(telemetry: telemetry, exporter: nil, services: [telemetry, RuntimeDelays()])
+        }
         exporter.install(in: telemetry.metrics)
         let reader = MetricReader(telemetry, to: exporter, every: export.metricsInterval)
-        return Process(telemetry: telemetry, services: [exporter, reader, telemetry])
+        return Process(
+            telemetry: telemetry, exporter: exporter, services: [exporter, reader, telemetry, RuntimeDelays()])
     }
 
-    static func health(of shop: Shop, _ telemetry: ProcessTelemetry) -> Health {
-        let database = shop.database
-        return Health(
-            [
-                Health.Dependency("database", isRequired: true) {
-                    try await Deadline.$current.withValue(.after(.seconds(1))) {
-                        _ = try await database.read { try $0.exists("SELECT 1") }
-                    }
+    /// Nothing but the database is required: a shop without its payment provider still shows what it has.
+    static func health(of shop: Shop, _ process: Process) -> Health {
+        let (database, provider) = (shop.database, shop.payments.providerHealth)
+        var dependencies = [
+            Health.Dependency("database", isRequired: true) {
+                try await Deadline.$current.withValue(.after(.seconds(1))) {
+                    _ = try await database.read { try $0.exists("SELECT 1") }
                 }
-            ], metrics: telemetry.metrics)
+            },
+            Health.Dependency("payment_provider", isRequired: false) {
+                if let fault = provider.lastFault { throw Failure(.unavailable, fault) }
+            },
+        ]
+        if let exporter = process.exporter {
+            dependencies.append(
+                Health.Dependency("collector", isRequired: false) {
+                    if let reason = exporter.lastFault { throw Failure(.unavailable, reason) }
+                })
+        }
+        return Health(dependencies, metrics: process.telemetry.metrics)
     }
 
     /// Where probes and scrapers ask.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
+internal import Metrics
 internal import NIOCore
 package import Persistence
 internal import Synchronization
@@ -53,8 +54,10 @@ package final class ReadyAnswers: Sendable {
 
     private let state = Mutex(State())
     private let versions: TableVersions
-    /// Answers that were given from here, ever.
-    let hits = Atomic(0)
+    /// Answers that were given from here, and those that were put here.
+    private let served = Counter(label: "vitrine.ready_answers.served")
+    private let kept = Counter(label: "vitrine.ready_answers.kept")
+    private let size = Meter(label: "vitrine.ready_answers.size")
 
     package init(versions: TableVersions) { self.versions = versions }
 
@@ -75,7 +78,7 @@ package final class ReadyAnswers: Sendable {
                 state.answers[hash] = nil
                 return nil
             }
-            hits.add(1, ordering: .relaxed)
+            served.increment()
             return found.answer
         }
     }
@@ -100,7 +103,9 @@ package final class ReadyAnswers: Sendable {
             if state.size + answer.size > Self.sizeMax { Self.makeRoom(&state) }
             state.answers[hash] = (key, answer)
             state.size += answer.size
+            size.set(state.size)
         }
+        kept.increment()
     }
 
     /// Drops what is out of date, and everything where that is not enough.

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CoreMetrics
+
+/// How busy the database is, as its callers feel it. Handlers are held, so that recording looks nothing up.
+struct DatabaseMetrics: Sendable {
+    /// Reads or writes.
+    struct Operation: Sendable {
+        let name: String
+        private let duration: any TimerHandler
+        private let waiting: any TimerHandler
+        private let inFlight: any MeterHandler
+
+        fileprivate init(_ name: String, _ dialect: Dialect) {
+            self.name = name
+            let labels = [
+                ("db.system.name", dialect == .sqlite ? "sqlite" : "postgresql"), ("db.operation.name", name),
+            ]
+            let factory = MetricsSystem.factory
+            duration = factory.makeTimer(label: "db.client.operation.duration", dimensions: labels)
+            waiting = factory.makeTimer(label: "db.client.connection.wait_time", dimensions: labels)
+            inFlight = factory.makeMeter(label: "vitrine.database.requests.in_flight", dimensions: labels)
+        }
+
+        func begins() -> ContinuousClock.Instant {
+            inFlight.increment(by: 1)
+            return .now
+        }
+
+        /// A connection has it.
+        func waited(since start: ContinuousClock.Instant) {
+            waiting.recordNanoseconds((ContinuousClock.now - start).nanoseconds)
+        }
+
+        func ended(since start: ContinuousClock.Instant) {
+            inFlight.decrement(by: 1)
+            duration.recordNanoseconds((ContinuousClock.now - start).nanoseconds)
+        }
+    }
+
+    let read: Operation
+    let write: Operation
+
+    init(_ dialect: Dialect) {
+        read = Operation("read", dialect)
+        write = Operation("write", dialect)
+    }
+}
+
+extension Duration {
+    fileprivate var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
+}
