@@ -34,7 +34,10 @@ enum Decoders {
         }
     }
 
+    private static let console = ConsoleSink(.json, descriptor: -1, bytesMax: 1 << 20)
+
     private static func read(_ batch: SignalBatch?) {
+        if let batch { _ = console.show(batch) }
         switch batch {
         case .spans(let batch): for place in 0..<batch.count { _ = (batch.record(place), batch.resource(of: place)) }
         case .logs(let batch): for place in 0..<batch.count { _ = (batch.record(place), batch.resource(of: place)) }

@@ -125,15 +125,67 @@ struct SpoolTests {
         #expect(FileManager.default.fileExists(atPath: folder + "-2"))
     }
 
-    @Test func `a disk that takes nothing costs the batch, not the process`() throws {
+    @Test func `a disk that takes nothing costs nothing as long as memory lasts`() throws {
         let folder = Self.folder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let spool = try Spool(folder: folder, bytesMax: 10_000, ageMax: .seconds(60))
+        let spool = try Spool(folder: folder, bytesMax: 16_000, ageMax: .seconds(60))
+        _ = spool.append(Self.batch(1))
         try FileManager.default.removeItem(atPath: folder)
-        let losses = spool.append(Self.batch(1))
-        #expect(losses.count == 1 && losses[0] == (.failed, 1))
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        #expect(spool.append(Self.batch(2)).isEmpty)
-        #expect(Self.drain(spool) == [2])
+        try Data().write(to: URL(filePath: folder))
+        for number in 2...4 { #expect(spool.append(Self.batch(number, bytes: 300)).isEmpty) }
+        let losses = spool.append(Self.batch(5, bytes: 300))
+        #expect(losses.count == 1 && losses[0] == (.failed, 5))
+        try FileManager.default.removeItem(atPath: folder)
+        #expect(spool.append(Self.batch(6)).isEmpty, "the folder is made again")
+        // The first was at hand, and not only on disk.
+        #expect(Self.drain(spool) == [1, 2, 3, 4, 6])
+        #expect(spool.items == 0 && spool.bytes == 0)
+    }
+
+    @Test func `a run in which nothing came does not cost the next its signals`() throws {
+        let folder = Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        func spool() throws -> Spool { try Spool(folder: folder, bytesMax: 1 << 20, ageMax: .seconds(60)) }
+        do {
+            let first = try spool()
+            for number in 1...3 { _ = first.append(Self.batch(number)) }
+            #expect(Self.drain(first) == [1, 2, 3])
+        }
+        _ = try spool()
+        do { _ = try spool().append(Self.batch(4)) }
+        let last = try spool()
+        #expect(last.recovered == 4)
+        #expect(Self.drain(last) == [4])
+    }
+
+    @Test func `a damaged header costs its own entry`() throws {
+        let folder = Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        do {
+            let spool = try Spool(folder: folder, bytesMax: 1 << 20, ageMax: .seconds(60))
+            for number in 1...4 { _ = spool.append(Self.batch(number, bytes: 1_000)) }
+        }
+        let path = folder + "/0000000000000001.spool"
+        var bytes = try Data(contentsOf: URL(filePath: path))
+        bytes[1_032 + 5] ^= 1
+        try bytes.write(to: URL(filePath: path))
+        let spool = try Spool(folder: folder, bytesMax: 1 << 20, ageMax: .seconds(60))
+        #expect(Self.drain(spool) == [1, 3, 4])
+    }
+
+    @Test func `what a process beside left is taken over`() throws {
+        let folder = Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        do {
+            let first = try Spool(folder: folder, bytesMax: 1 << 20, ageMax: .seconds(60))
+            let second = try Spool(folder: folder, bytesMax: 1 << 20, ageMax: .seconds(60))
+            _ = first.append(Self.batch(1))
+            for number in 2...4 { _ = second.append(Self.batch(number)) }
+            _ = second.first(now: 0).batch.map(second.remove)
+        }
+        let spool = try Spool(folder: folder, bytesMax: 1 << 20, ageMax: .seconds(60))
+        #expect(spool.recovered == 1 + 3 + 4)
+        #expect(Self.drain(spool) == [1, 3, 4])
+        #expect(!FileManager.default.fileExists(atPath: folder + "-2"))
     }
 }

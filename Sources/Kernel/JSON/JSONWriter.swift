@@ -22,6 +22,16 @@ package struct JSONWriter: Sendable {
         needsComma = false
     }
 
+    /// The same for a name that is known to need no escape; it is not looked through.
+    package mutating func name(plain name: StaticString) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        name.withUTF8Buffer { bytes.append(contentsOf: $0) }
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
     package mutating func string(_ value: String) {
         separate()
         quoted(value)

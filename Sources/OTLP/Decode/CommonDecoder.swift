@@ -22,9 +22,11 @@ enum CommonDecoder {
         _ reader: inout Reader, into origins: inout BatchOrigins
     ) throws(WireError) {
         let frame = try reader.enter()
+        let start = origins.resourceAttributes.count
         var dropped: UInt32 = 0
-        while let field = try reader.next(resource) {
-            if field == 1 { try attribute(&reader, into: &origins.resourceAttributes, count: 0, &dropped) }
+        while try reader.next(resource) != nil {
+            let count = origins.resourceAttributes.count - start
+            try attribute(&reader, into: &origins.resourceAttributes, count: count, &dropped)
         }
         origins.endResource()
         try reader.leave(frame)
@@ -104,16 +106,20 @@ enum CommonDecoder {
         json.beginObject()
         while try reader.next(list) != nil {
             let pair = try reader.enter()
-            var name: TextRange?
+            // The value may come before its name.
+            var (name, value) = ("", "null")
             while let field = try reader.next(keyValue) {
                 if field == 1 {
-                    name = try reader.text()
+                    name = String(decoding: try reader.characters(), as: UTF8.self)
                 } else {
-                    json.name(name.map { String(decoding: reader.bytes(of: $0), as: UTF8.self) } ?? "")
-                    try element(&reader, &json)
+                    var own = JSONWriter(reservingCapacity: 32)
+                    try element(&reader, &own)
+                    value = String(decoding: own.bytes, as: UTF8.self)
                 }
             }
             try reader.leave(pair)
+            json.name(name)
+            json.raw(value)
         }
         json.endObject()
         try reader.leave(frame)

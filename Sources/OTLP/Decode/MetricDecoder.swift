@@ -40,7 +40,7 @@ struct MetricDecoder<Reader: FieldReader>: RequestDecoder {
         }
         try reader.leave(frame)
         metric.points = start..<decoded.batch.points.count
-        guard metric.name != .empty else {
+        guard metric.name.count > 0 else {
             for _ in metric.points { decoded.reject("A metric has no name.") }
             return decoded.batch.points.removeLast(metric.points.count)
         }
@@ -112,8 +112,12 @@ struct MetricDecoder<Reader: FieldReader>: RequestDecoder {
             case 3: point.time = try reader.fixed64()
             case 4: histogram.count = try reader.fixed64()
             case 5: histogram.sum = try reader.double()
-            case 6: try reader.fixed64s(into: &decoded.batch.counts)
-            case 7: try reader.doubles(into: &decoded.batch.numbers)
+            case 6:
+                try reader.fixed64s(into: &decoded.batch.counts)
+                try limits.check(parts: decoded.batch.parts)
+            case 7:
+                try reader.doubles(into: &decoded.batch.numbers)
+                try limits.check(parts: decoded.batch.parts)
             case 8: try exemplar(&reader)
             case 9: try attribute(&reader, attributes)
             case 10: point.flags = UInt32(truncatingIfNeeded: try reader.integer())
@@ -171,6 +175,7 @@ struct MetricDecoder<Reader: FieldReader>: RequestDecoder {
                 try reader.leave(frame)
                 quantiles.append(quantile)
                 values.append(value)
+                try limits.check(parts: quantiles.count * 2)
             case 7: try attribute(&reader, attributes)
             default: point.flags = UInt32(truncatingIfNeeded: try reader.integer())
             }
@@ -196,6 +201,7 @@ struct MetricDecoder<Reader: FieldReader>: RequestDecoder {
                 offset = Int32(clamping: try reader.signed())
             } else {
                 try reader.integers(into: &decoded.batch.counts)
+                try limits.check(parts: decoded.batch.parts)
             }
         }
         try reader.leave(frame)
@@ -229,6 +235,7 @@ struct MetricDecoder<Reader: FieldReader>: RequestDecoder {
         try reader.leave(frame)
         exemplar.attributes = start..<decoded.batch.exemplarAttributes.count
         decoded.batch.exemplars.append(exemplar)
+        try limits.check(parts: decoded.batch.parts)
     }
 }
 

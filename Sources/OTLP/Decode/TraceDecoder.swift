@@ -84,7 +84,7 @@ struct TraceDecoder<Reader: FieldReader>: RequestDecoder {
         }
         try reader.leave(frame)
         decoded.batch.events.append(time: time, name: name)
-        try limits.check(parts: decoded.batch.events.count)
+        try limits.check(parts: decoded.batch.parts)
     }
 
     private mutating func link(_ reader: inout Reader, _ row: inout SpanBatch.Row) throws(WireError) {
@@ -104,7 +104,7 @@ struct TraceDecoder<Reader: FieldReader>: RequestDecoder {
         }
         try reader.leave(frame)
         decoded.batch.links.append(traceHigh: trace.high, traceLow: trace.low, spanID: span, state: state)
-        try limits.check(parts: decoded.batch.links.count)
+        try limits.check(parts: decoded.batch.parts)
     }
 
     private mutating func status(_ reader: inout Reader, _ row: inout SpanBatch.Row) throws(WireError) {

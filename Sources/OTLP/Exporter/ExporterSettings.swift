@@ -79,6 +79,7 @@ package struct ExporterSettings: Sendable {
             variables.text("OTEL_EXPORTER_OTLP_ENDPOINT")
             ?? (wireProtocol == .grpc ? "http://localhost:4317" : "http://localhost:4318")
         self.init(endpoint: endpoint, wireProtocol: wireProtocol ?? .http)
+        try variables.refuseSingleSignals()
         traces = try variables.target(.traces, traces)
         metrics = try variables.target(.metrics, metrics)
         logs = try variables.target(.logs, logs)
@@ -131,6 +132,19 @@ private struct Variables {
                 "\(name) takes \(values.map(\.key).joined(separator: " or ")), not “\(text)”.")
         }
         return value
+    }
+
+    /// What is set for all signals together here.
+    func refuseSingleSignals() throws {
+        for signal in Signal.allCases {
+            for what in ["PROTOCOL", "TIMEOUT", "COMPRESSION"] {
+                let (name, general) = (
+                    "OTEL_EXPORTER_OTLP_\(signal.rawValue.uppercased())_\(what)", "OTEL_EXPORTER_OTLP_\(what)"
+                )
+                guard let own = text(name), own != text(general) else { continue }
+                throw Failure(.misconfigured, "\(name) is not taken; set \(general) for all signals.")
+            }
+        }
     }
 
     func target(_ signal: Signal, _ standard: ExporterSettings.Target) throws -> ExporterSettings.Target {

@@ -16,6 +16,8 @@ final class GRPCTransport: Transport {
     private struct Connection: Sendable {
         let channel: any Channel
         let streams: NIOHTTP2Handler.AsyncStreamMultiplexer<Void>
+        /// Calls in a row that were not answered in time.
+        var latenesses = 0
     }
 
     private struct Away: Error { let reason: String }
@@ -24,26 +26,32 @@ final class GRPCTransport: Transport {
     private let connections = Mutex<[String: Connection]>([:])
 
     private static let responseBytesMax = 4 << 20
+    private static let latenessesMax = 3
 
     init(_ settings: ExporterSettings) { self.settings = settings }
 
     func send(_ body: [UInt8], _ signal: Signal, isCompressed: Bool) async -> Delivery {
         let target = settings[signal]
         do {
-            return try await withThrowingTaskGroup(of: Delivery.self) { group in
-                group.addTask { try await self.call(body, signal, target, isCompressed) }
-                group.addTask { [timeout = settings.timeout] in
-                    try await Task.sleep(for: timeout)
-                    throw Away(reason: "no answer within \(timeout)")
-                }
-                defer { group.cancelAll() }
-                return try await group.next() ?? .unavailable(after: nil, reason: "cancelled")
+            return try await withTimeout(settings.timeout) {
+                try await self.call(body, signal, target, isCompressed)
             }
         } catch {
-            // Whatever it was, the next try begins with a connection of its own.
-            let lost = connections.withLock { $0.removeValue(forKey: target.url) }
-            lost?.channel.close(promise: nil)
+            lose(connectionTo: target.url, isLate: error is NoAnswer)
             return .unavailable(after: nil, reason: (error as? Away)?.reason ?? "\(error)")
+        }
+    }
+
+    /// A connection that is gone is made anew. One that is late is left to the other signals, unless it is late again and
+    /// again: then nobody is at its other end.
+    private func lose(connectionTo address: String, isLate: Bool) {
+        connections.withLock { connections in
+            guard let known = connections[address] else { return }
+            let isGone = !known.channel.isActive
+            connections[address]?.latenesses += isLate ? 1 : 0
+            guard isGone || known.latenesses + 1 >= Self.latenessesMax && isLate else { return }
+            connections[address] = nil
+            known.channel.close(promise: nil)
         }
     }
 
@@ -62,7 +70,9 @@ final class GRPCTransport: Transport {
         return try await stream.executeThenClose { inbound, outbound in
             try await outbound.write(.headers(.init(headers: headers)))
             try await outbound.write(.data(.init(data: .byteBuffer(message), endStream: true)))
-            return try await Self.answer(from: inbound)
+            let answer = try await Self.answer(from: inbound)
+            self.connections.withLock { $0[target.url]?.latenesses = 0 }
+            return answer
         }
     }
 
@@ -79,7 +89,7 @@ final class GRPCTransport: Transport {
             ("user-agent", ExporterSettings.userAgent),
         ])
         if isCompressed { headers.add(name: "grpc-encoding", value: "gzip") }
-        for (name, value) in target.headers { headers.add(name: name.lowercased(), value: value) }
+        for (name, value) in target.headers { headers.replaceOrAdd(name: name.lowercased(), value: value) }
         return headers
     }
 

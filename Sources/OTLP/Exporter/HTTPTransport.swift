@@ -19,6 +19,8 @@ final class HTTPTransport: Transport {
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = .seconds(5)
         configuration.redirectConfiguration = .disallow
+        // What sends spans makes none of its own.
+        configuration.tracing.tracer = nil
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
@@ -34,12 +36,19 @@ final class HTTPTransport: Transport {
         if isCompressed { request.headers.add(name: "Content-Encoding", value: "gzip") }
         request.body = .bytes(ByteBuffer(bytes: body))
         do {
-            let response = try await client.execute(request, timeout: .init(settings.timeout))
-            let answer = try await response.body.collect(upTo: Self.responseBytesMax)
-            return Self.delivery(response.status.code, response.headers, Array(answer.readableBytesView))
+            return try await withTimeout(settings.timeout) { [request] in try await self.exchange(request) }
         } catch {
             return .unavailable(after: nil, reason: "\(error)")
         }
+    }
+
+    private func exchange(_ request: HTTPClientRequest) async throws -> Delivery {
+        let response = try await client.execute(request, timeout: .init(settings.timeout))
+        var body: [UInt8] = []
+        for try await part in response.body where body.count < Self.responseBytesMax {
+            body += part.readableBytesView
+        }
+        return Self.delivery(response.status.code, response.headers, body)
     }
 
     /// What the specification says about each status.

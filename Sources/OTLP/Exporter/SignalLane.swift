@@ -32,7 +32,7 @@ final class SignalLane: Sendable {
         self.signal = signal
         self.transport = transport
         isCompressed = settings.isCompressed
-        let bytesMax = settings.spoolFolder == nil ? settings.spoolBytesMax / 16 : settings.spoolBytesMax
+        let bytesMax = settings.spoolFolder == nil ? settings.spoolBytesMax / Spool.memoryShare : settings.spoolBytesMax
         spool = try Spool(
             folder: settings.spoolFolder.map { "\($0)/\(signal.rawValue)" }, bytesMax: bytesMax,
             ageMax: settings.spoolAgeMax)

@@ -34,15 +34,16 @@ package struct HTTPReceiver: Service {
         for signal in Signal.allCases {
             router.post("/v1/\(signal.rawValue)") { request, _ in await answer(request, signal) }
         }
-        var application = Application(
+        var logger = Logger(label: "vitrine.otlp.http")
+        logger.logLevel = .warning
+        let application = Application(
             router: router,
-            server: .http1(
-                configuration: .init(
-                    idleTimeout: .seconds(60))),
-            configuration: .init(address: .hostname(host, port: port), serverName: nil),
+            server: .http1(configuration: .init(idleTimeout: .seconds(60))),
+            configuration: .init(
+                address: .hostname(host, port: port), serverName: nil,
+                availableConnectionsDelegate: .maximum(intake.limits.connectionsMax, logger: logger)),
             onServerRunning: { channel in await started(channel.localAddress?.port ?? port) },
-            logger: Logger(label: "vitrine.otlp.http"))
-        application.logger.logLevel = .warning
+            logger: logger)
         try await application.run()
     }
 
@@ -59,11 +60,22 @@ package struct HTTPReceiver: Service {
                 .unsupportedMediaType, format,
                 ExportAnswers.status(.invalidArgument, "Content-Encoding takes gzip or identity.", format))
         }
-        var arrival = intake.begin()
+        let arrival = intake.begin()
         do {
-            for try await buffer in request.body {
-                if let refusal = arrival.append(buffer.readableBytesView) { return response(refusal, signal, format) }
+            let body = request.body
+            let refusal = try await withTimeout(intake.limits.requestTimeout) { () async throws -> Intake.Answer? in
+                for try await buffer in body {
+                    if let refusal = arrival.append(buffer.readableBytesView) { return refusal }
+                }
+                return nil
             }
+            if let refusal { return response(refusal, signal, format) }
+        } catch is NoAnswer {
+            var late = Self.response(
+                .requestTimeout, format, ExportAnswers.status(.deadlineExceeded, "The body arrived too slowly.", format)
+            )
+            late.headers[.connection] = "close"
+            return late
         } catch {
             return response(.malformed("The body was cut off."), signal, format)
         }

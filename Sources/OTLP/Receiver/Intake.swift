@@ -65,37 +65,43 @@ package final class Intake: Sendable {
     /// The body of one request as it arrives. Its bytes count until it is done.
     func begin() -> Arrival { Arrival(intake: self) }
 
-    /// The only way to hold bytes of a request.
-    struct Arrival: ~Copyable {
+    /// The only way to hold bytes of a request. They count as long as this lives.
+    final class Arrival: Sendable {
         private let intake: Intake
-        private(set) var body: [UInt8] = []
-        private var reserved = 0
+        private let state = Mutex<(body: [UInt8], reserved: Int)>(([], 0))
 
         fileprivate init(intake: Intake) { self.intake = intake }
 
-        deinit { intake.release(reserved) }
+        deinit { intake.release(state.withLock { $0.reserved }) }
 
         /// - Returns: `nil` if they were taken; else what to answer.
-        mutating func append(_ bytes: some Collection<UInt8>) -> Answer? {
-            guard body.count + bytes.count <= intake.limits.bodyBytesMax else { return intake.tooLarge }
-            guard reserve(bytes.count) else { return .busy(retryAfter: intake.limits.retryAfter) }
-            body += bytes
-            return nil
+        func append(_ bytes: some Collection<UInt8>) -> Answer? {
+            state.withLock { state in
+                guard state.body.count + bytes.count <= intake.limits.bodyBytesMax else { return intake.tooLarge }
+                guard intake.reserve(bytes.count) else { return .busy(retryAfter: intake.limits.retryAfter) }
+                state.reserved += bytes.count
+                state.body += bytes
+                return nil
+            }
         }
 
         /// Takes gRPC's prefix off the only message.
         ///
         /// - Returns: Whether the message is compressed; `nil` where it is not one whole message.
-        mutating func unframe() -> Bool? {
-            guard let message = GRPC.message(in: body) else { return nil }
-            body = message.bytes
-            return message.isCompressed
+        func unframe() -> Bool? {
+            state.withLock { state in
+                guard let message = GRPC.message(in: state.body) else { return nil }
+                state.body = message.bytes
+                return message.isCompressed
+            }
         }
 
-        /// Takes it apart and hands it on.
-        consuming func finish(_ signal: Signal, _ format: WireFormat, isCompressed: Bool) async -> Answer {
-            var bytes = body
-            body = []
+        /// Takes it apart and hands it on. Called once.
+        func finish(_ signal: Signal, _ format: WireFormat, isCompressed: Bool) async -> Answer {
+            var bytes = state.withLock { state in
+                defer { state.body = [] }
+                return state.body
+            }
             if isCompressed {
                 do throws(Gzip.Failure) {
                     bytes = try Gzip.decompress(bytes, bytesMax: intake.limits.bodyBytesMax)
@@ -105,15 +111,10 @@ package final class Intake: Sendable {
                     case .notGzip: return intake.malformed("The body is not gzip, as its headers say.", signal)
                     }
                 }
-                guard reserve(bytes.count) else { return .busy(retryAfter: intake.limits.retryAfter) }
+                guard intake.reserve(bytes.count) else { return .busy(retryAfter: intake.limits.retryAfter) }
+                state.withLock { $0.reserved += bytes.count }
             }
             return await intake.take(bytes, signal, format)
-        }
-
-        private mutating func reserve(_ count: Int) -> Bool {
-            guard intake.reserve(count) else { return false }
-            reserved += count
-            return true
         }
     }
 
@@ -151,6 +152,9 @@ package final class Intake: Sendable {
         account.malformed[signal]?.increment(by: 1)
         return .malformed(reason)
     }
+
+    /// Whether requests are arriving or being worked on.
+    var isAtWork: Bool { bytesInFlight.withLock { $0 > 0 } }
 
     private func reserve(_ count: Int) -> Bool {
         bytesInFlight.withLock { bytes in

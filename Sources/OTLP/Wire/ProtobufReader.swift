@@ -115,6 +115,7 @@ struct ProtobufReader: FieldReader {
     mutating func integers(into list: inout [UInt64]) throws(WireError) {
         if wireType == .varint { return list.append(try varint()) }
         let frame = try enter()
+        try checkLength(end - index)
         while index < end { list.append(try varint()) }
         try leave(frame)
     }
@@ -122,8 +123,16 @@ struct ProtobufReader: FieldReader {
     private mutating func words(_ take: (UInt64) -> Void) throws(WireError) {
         if wireType == .fixed64 { return take(try word()) }
         let frame = try enter()
+        try checkLength((end - index) / 8)
         while index < end { take(try word()) }
         try leave(frame)
+    }
+
+    /// A packed list comes at once, before its owner can count.
+    private static let listMax = 1_000_000
+
+    private func checkLength(_ count: Int) throws(WireError) {
+        guard count <= Self.listMax else { throw .tooLarge("A list has at most \(Self.listMax) numbers.") }
     }
 
     mutating func keep(_ text: [UInt8]) throws(WireError) -> TextRange {

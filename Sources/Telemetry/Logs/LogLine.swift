@@ -13,7 +13,7 @@ enum LogLine {
         json.beginObject()
         json.member("timestamp", Time.text(record.time))
         json.member("severity_text", record.severity.text)
-        json.name("severity_number")
+        json.name(plain: "severity_number")
         json.integer(Int64(record.severity.rawValue))
         json.member("body", record.body)
         json.member("scope", record.scope)
@@ -24,7 +24,7 @@ enum LogLine {
         }
         if let correlationID { json.member("correlation_id", correlationID) }
         if let baggage, !baggage.members.isEmpty {
-            json.name("baggage")
+            json.name(plain: "baggage")
             json.object(
                 baggage.members.map { member in
                     let isConfidential = Redaction.isConfidential(name: member.key)
@@ -33,10 +33,10 @@ enum LogLine {
                 })
         }
         if !record.attributes.isEmpty {
-            json.name("attributes")
+            json.name(plain: "attributes")
             json.object(record.attributes)
         }
-        json.name("resource")
+        json.name(plain: "resource")
         json.raw(resource)
         json.endObject()
         return json.bytes
@@ -61,8 +61,8 @@ enum LogLine {
 }
 
 extension JSONWriter {
-    fileprivate mutating func member(_ name: String, _ value: String) {
-        self.name(name)
+    fileprivate mutating func member(_ name: StaticString, _ value: String) {
+        self.name(plain: name)
         string(value)
     }
 

@@ -43,6 +43,9 @@ public final class LogPipeline: Sendable {
     private struct Place: Hashable {
         let file: String
         let line: UInt
+
+        /// The line alone tells most places apart, and is hashed at once.
+        func hash(into hasher: inout Hasher) { hasher.combine(line) }
     }
 
     private struct Limit {
@@ -82,7 +85,9 @@ public final class LogPipeline: Sendable {
         let time = UnixTime.now()
         guard let before = admit(event, time) else { return heldBack.increment(by: 1) }
         var attributes = Self.attributes(metadata)
-        for (name, value) in RequestFacts.current?.subjects ?? [] { attributes.append(Attribute(name, .string(value))) }
+        for (name, value) in RequestFacts.current?.subjects ?? [] {
+            attributes.append(Attribute(name, .string(Self.clean(value))))
+        }
         if before > 0 { attributes.append(Attribute("log.held_back", .int(Int64(before)))) }
         if let error = event.error {
             attributes.append(Attribute("exception.type", .string(String(reflecting: type(of: error)))))

@@ -26,26 +26,58 @@ public final class ConsoleSink: SignalSink {
     }
 
     /// Writes what others sent: a line for each span, log record and metric point.
-    public func show(_ batch: SignalBatch) {
+    ///
+    /// - Returns: How many of them were not written, because whoever reads the lines does not keep up.
+    public func show(_ batch: SignalBatch) -> Int {
         switch batch {
         case .spans(let batch):
-            for place in 0..<batch.count { take(spans: [batch.record(place)], from: batch.resource(of: place)) }
+            show(batch.count, scope: { Int(batch.scopes[$0]) }, batch.origins, batch.bytes) { place, resource in
+                format == .json ? Self.json(batch.record(place), resource) : Self.pretty(batch.record(place))
+            }
         case .logs(let batch):
-            for place in 0..<batch.count {
+            show(batch.count, scope: { Int(batch.scopes[$0]) }, batch.origins, batch.bytes) { place, resource in
                 let record = batch.record(place)
-                let resource = String(decoding: LogLine.object(batch.resource(of: place).attributes), as: UTF8.self)
-                writer.write(
-                    format == .json ? LogLine.json(record, nil, nil, resource: resource) : LogLine.pretty(record))
+                guard format == .json else { return LogLine.pretty(record) }
+                let sender = String(decoding: LogLine.object(resource.attributes), as: UTF8.self)
+                return LogLine.json(record, nil, nil, resource: sender)
             }
-        case .metrics(let batch):
-            for metric in batch.metrics {
-                for point in metric.points { writer.write(Self.line(point, of: metric, in: batch, format)) }
-            }
+        case .metrics(let batch): show(batch)
         }
     }
 
+    private func show(_ batch: MetricBatch) -> Int {
+        var left = batch.count
+        for metric in batch.metrics {
+            let resource = batch.origins.resource(ofScope: metric.scope, in: batch.bytes)
+            for point in metric.points {
+                if isBehind { return left }
+                writer.write(Self.line(point, of: metric, from: resource, in: batch, format))
+                left -= 1
+            }
+        }
+        return 0
+    }
+
+    /// Looks up the sender once for all rows of a scope.
+    private func show(
+        _ count: Int, scope: (Int) -> Int, _ origins: BatchOrigins, _ bytes: [UInt8],
+        _ line: (Int, Resource) -> [UInt8]
+    ) -> Int {
+        var (known, resource) = (-1, Resource([]))
+        for place in 0..<count {
+            if isBehind { return count - place }
+            if scope(place) != known {
+                known = scope(place)
+                resource = origins.resource(ofScope: known, in: bytes)
+            }
+            writer.write(line(place, resource))
+        }
+        return 0
+    }
+
     private static func line(
-        _ place: Int, of metric: MetricBatch.Metric, in batch: MetricBatch, _ format: LogPipeline.Configuration.Format
+        _ place: Int, of metric: MetricBatch.Metric, from resource: Resource, in batch: MetricBatch,
+        _ format: LogPipeline.Configuration.Format
     ) -> [UInt8] {
         let (name, unit) = (batch.bytes.text(metric.name), batch.bytes.text(metric.unit))
         let attributes = batch.attributes.list(batch.points[place].attributes, in: batch.bytes)
@@ -55,7 +87,6 @@ public final class ConsoleSink: SignalSink {
             let facts = attributes.map { " \($0.name)=\($0.value.text)" }.joined()
             return Array("\(time.dropFirst(11).prefix(12)) METRIC \(name) \(value.text) \(unit)\(facts)".utf8)
         }
-        let resource = batch.origins.resource(ofScope: metric.scope, in: batch.bytes)
         return LogLine.object([
             Attribute("timestamp", .string(time)), Attribute("metric", .string(name)),
             Attribute("unit", .string(unit)), Attribute("value", value), Attribute("attributes", .map(attributes)),
@@ -67,7 +98,8 @@ public final class ConsoleSink: SignalSink {
         var facts = [
             Attribute("timestamp", .string(Time.text(span.start))), Attribute("span", .string(span.name)),
             Attribute("kind", .string("\(span.kind)")), Attribute("trace_id", .string(span.context.traceID.hex)),
-            Attribute("span_id", .string(span.context.spanHex)), Attribute("duration_ns", .int(Int64(span.duration))),
+            Attribute("span_id", .string(span.context.spanHex)),
+            Attribute("duration_ns", .int(Int64(clamping: span.duration))),
         ]
         if span.parentID != 0 { facts.append(Attribute("parent_span_id", .string(Hex.text(span.parentID)))) }
         if case .error(let message) = span.status {

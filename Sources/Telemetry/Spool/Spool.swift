@@ -48,6 +48,8 @@ package final class Spool: Sendable {
         /// All of them without a folder; else that of the newest while nothing else waits, so that a collector that keeps up
         /// costs no reading.
         var payload: [UInt8]?
+        /// The disk did not take it.
+        var isUnwritten = false
 
         var bytes: Int { SpoolFile.headerCount + header.count }
     }
@@ -63,6 +65,15 @@ package final class Spool: Sendable {
         var number: UInt64 = 1
         var offset = 0
 
+        /// Bytes that the disk did not take.
+        var unwritten = 0
+
+        mutating func add(_ entry: Entry) {
+            entries.append(entry)
+            bytes += entry.bytes
+            items += entry.header.items
+        }
+
         var first: Entry? { gone < entries.count ? entries[gone] : nil }
     }
 
@@ -72,9 +83,13 @@ package final class Spool: Sendable {
     private let state = Mutex(State())
     /// Held, not read: closing it frees the folder for others.
     private let lock: Mutex<Int32?>
-    /// Items that an earlier process left.
-    package let recovered: Int
+    private let adopted = Mutex(0)
+    private let left: Int
+    /// Items that earlier processes left.
+    package var recovered: Int { left + adopted.withLock { $0 } }
 
+    /// What memory may hold, as a part of the budget, where the disk takes nothing.
+    package static let memoryShare = 16
     /// A file is deleted as a whole, once all in it is delivered.
     private static let fileBytesMax = 4 << 20
 
@@ -94,9 +109,10 @@ package final class Spool: Sendable {
         }
         files = place?.files
         lock = Mutex(place?.lock)
-        recovered = state.items
+        left = state.items
         let found = state
         self.state.withLock { $0 = found }
+        if let folder { adopt(besides: folder) }
     }
 
     deinit { close() }
@@ -127,20 +143,30 @@ package final class Spool: Sendable {
             if let files {
                 header.checksum = Checksum.crc32(batch.payload)
                 if state.offset >= Self.fileBytesMax { (state.number, state.offset) = (state.number + 1, 0) }
-                do { try files.append(header, batch.payload, to: state.number, at: state.offset) } catch {
-                    return losses + [(.failed, batch.items)]
+                if (try? files.append(header, batch.payload, to: state.number, at: state.offset)) == nil {
+                    return losses + appendToMemory(batch, header, &state)
                 }
             }
             let isAtHand = files == nil || state.first == nil
-            state.entries.append(
+            state.add(
                 Entry(
                     number: state.number, offset: state.offset, header: header,
                     payload: isAtHand ? batch.payload : nil))
             state.offset += bytes
-            state.bytes += bytes
-            state.items += batch.items
             return losses
         }
+    }
+
+    /// A disk that is full does not keep signals from a collector that is there.
+    private func appendToMemory(_ batch: Batch, _ header: SpoolFile.Header, _ state: inout State) -> Losses {
+        guard state.unwritten + batch.payload.count <= bytesMax / Self.memoryShare else {
+            return [(.failed, batch.items)]
+        }
+        var entry = Entry(number: state.number, offset: state.offset, header: header, payload: batch.payload)
+        entry.isUnwritten = true
+        state.unwritten += batch.payload.count
+        state.add(entry)
+        return []
     }
 
     /// The oldest batch, and what had to go to get at it.
@@ -181,6 +207,7 @@ package final class Spool: Sendable {
         state.removed += 1
         state.bytes -= entry.bytes
         state.items -= entry.header.items
+        if entry.isUnwritten { state.unwritten -= entry.header.count }
         let next = state.first
         if let files {
             files.setHead(next?.number ?? state.number, next?.offset ?? state.offset)
@@ -209,9 +236,33 @@ package final class Spool: Sendable {
         throw Failure(.misconfigured, "\(namesMax) processes use the spool \(folder) already. Choose another folder.")
     }
 
+    /// Takes over what processes beside earlier ones left in folders of their own.
+    private func adopt(besides folder: String) {
+        for number in 1...Self.namesMax {
+            let other = SpoolFile(folder: number == 1 ? folder : "\(folder)-\(number)")
+            guard other.folder != files?.folder, other.exists, let lock = try? other.lock() else { continue }
+            defer { Foundation.close(lock) }
+            var waiting = State()
+            guard (try? Self.recover(other, into: &waiting)) != nil else { continue }
+            for entry in waiting.entries {
+                guard let payload = other.payload(of: entry.header, in: entry.number, at: entry.offset) else {
+                    continue
+                }
+                let batch = Batch(
+                    payload: payload, items: entry.header.items, isCompressed: entry.header.isCompressed,
+                    time: entry.header.time)
+                let lost = append(batch).reduce(0) { $0 + $1.items }
+                adopted.withLock { $0 += batch.items - lost }
+            }
+            other.removeAll()
+        }
+    }
+
     /// Takes up what an earlier process left. What comes is written to a file of its own, so that a torn end stays behind.
     private static func recover(_ files: SpoolFile, into state: inout State) throws {
         let head = files.head()
+        // Beyond it, too, whose file may be gone: what is written must not come to lie before the head.
+        state.number = max(state.number, (head?.number ?? 0) + 1)
         for number in try files.numbers() {
             state.number = max(state.number, number + 1)
             if let head, number < head.number {
@@ -221,10 +272,7 @@ package final class Spool: Sendable {
             let found = files.headers(in: number, from: head?.number == number ? head?.offset ?? 0 : 0)
             if found.isEmpty { files.remove(number) }
             for (offset, header) in found {
-                let entry = Entry(number: number, offset: offset, header: header)
-                state.entries.append(entry)
-                state.bytes += entry.bytes
-                state.items += header.items
+                state.add(Entry(number: number, offset: offset, header: header))
             }
         }
     }

@@ -50,7 +50,12 @@ struct SpoolFile {
 
     /// Writes an entry at the end of a file.
     func append(_ header: Header, _ payload: [UInt8], to number: UInt64, at offset: Int) throws {
-        let file = open(path(number), O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        var file = open(path(number), O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        if file < 0, errno == ENOENT {
+            // Somebody has cleared the folder away.
+            try? FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            file = open(path(number), O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        }
         guard file >= 0 else { throw Self.failure("The spool \(folder) takes no more") }
         defer { close(file) }
         let bytes = Self.bytes(of: header) + payload
@@ -81,21 +86,30 @@ struct SpoolFile {
         return bytes
     }
 
-    /// The entries of a file from a place on, as far as their headers are sound.
+    /// The entries of a file from a place on. A damaged header costs its own entry: the next sound one is looked for.
     func headers(in number: UInt64, from start: Int) -> [(offset: Int, header: Header)] {
+        guard let bytes = read(number, from: 0, count: size(of: number)) else { return [] }
         var found: [(Int, Header)] = []
         var offset = start
-        let size = size(of: number)
-        while let bytes = read(number, from: offset, count: Self.headerCount), let header = Self.header(of: bytes),
-            offset + Self.headerCount + header.count <= size
-        {
-            found.append((offset, header))
-            offset += Self.headerCount + header.count
+        while offset + Self.headerCount <= bytes.count {
+            if let header = Self.header(of: Array(bytes[offset..<(offset + Self.headerCount)])),
+                offset + Self.headerCount + header.count <= bytes.count
+            {
+                found.append((offset, header))
+                offset += Self.headerCount + header.count
+            } else {
+                offset += 1
+                while offset < bytes.count, bytes[offset] != Self.mark[0] { offset += 1 }
+            }
         }
         return found
     }
 
     func remove(_ number: UInt64) { unlink(path(number)) }
+
+    var exists: Bool { FileManager.default.fileExists(atPath: folder) }
+
+    func removeAll() { try? FileManager.default.removeItem(atPath: folder) }
 
     // MARK: The head
 

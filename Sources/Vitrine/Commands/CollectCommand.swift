@@ -25,15 +25,15 @@ struct CollectCommand: AsyncParsableCommand {
     @Option(help: "The port for OTLP over gRPC; 0 takes a free one.")
     var grpcPort = 4_317
 
-    /// What may wait for a slow reader of the output. No batch becomes longer than half of it.
+    /// What may wait for a slow reader of the output.
     private static let bytesMax = 256 << 20
 
     func run() async throws {
         let console = ConsoleSink(isatty(STDOUT_FILENO) == 1 ? .pretty : .json, bytesMax: Self.bytesMax)
         let intake = Intake { batch in
             if console.isBehind { throw Intake.Overload(retryAfter: .seconds(1)) }
-            console.show(batch)
-            return .none
+            let left = console.show(batch)
+            return left == 0 ? .none : Intake.Refusal(items: left, reason: "The output is not read fast enough.")
         }
         let host = host
         let http = HTTPReceiver(intake, host: host, port: httpPort) { port in

@@ -21,7 +21,7 @@ struct SignalsCommand: ParsableCommand {
         - Standard output: one JSON object a line, or text at a terminal. `VITRINE_LOG_LEVEL` says how much.
         - Any collector: `OTEL_EXPORTER_OTLP_ENDPOINT` has traces, metrics and log lines sent by OTLP, over HTTP or gRPC. While
           the collector is away they wait on disk, 256 MiB and 24 hours of each, and are sent in order after, also by the next
-          process. `vitrine serve --help` lists the other variables.
+          process; on Postgres in memory, 16 MiB of each, unless `VITRINE_SPOOL` names a directory. `vitrine serve --help` lists the other variables.
         - `vitrine collect` receives OTLP on ports 4317 and 4318 and prints it, whatever service sends it.
 
         ## Metrics

@@ -35,7 +35,7 @@ package struct TelemetrySettings: Sendable {
     static let help = """
         VITRINE_SPOOL            directory where signals wait while a collector is away (DATA/spool; memory on Postgres)
         OTEL_EXPORTER_OTLP_ENDPOINT    where signals are sent by OTLP (none); with it its like for headers, protocol, timeout
-                                       and compression, and for each signal alone
+                                       and compression, and address and headers of each signal alone
         OTEL_TRACES_EXPORTER     otlp, console or none (otlp with an endpoint, else none)
         OTEL_METRICS_EXPORTER    otlp or none (the same); metrics are at /metrics in any case
         OTEL_LOGS_EXPORTER       otlp or none (the same); lines go to standard output in any case
