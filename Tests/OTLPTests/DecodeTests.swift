@@ -130,6 +130,18 @@ struct DecodeTests {
         #expect(Array(batch.numbers[histograms[summary].values]) == [2, 3])
     }
 
+    @Test func `a member's value may come before its name, and a metric without one is refused`() throws {
+        let json = """
+            {"resourceLogs":[{"scopeLogs":[{"logRecords":[{"attributes":[{"key":"m","value":{"kvlistValue":{"values":[
+            {"value":{"intValue":1},"key":"x"}]}}}]}]}]}]}
+            """
+        guard case .logs(let batch) = try Self.decode(json, .logs).batch else { return }
+        #expect(batch.record(0).attributes == [Attribute("m", .map([Attribute("x", .int(1))]))])
+        let nameless =
+            #"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"","gauge":{"dataPoints":[{}]}}]}]}]}"#
+        #expect(try Self.decode(nameless, .metrics).rejected == 1)
+    }
+
     @Test func `bytes that come to nothing are no bytes`() throws {
         let json = #"""
             {"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10",
