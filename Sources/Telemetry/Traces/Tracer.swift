@@ -72,11 +72,11 @@ public final class LiveSpan: Tracing.Span {
         var links: [SpanLink] = []
         var exemplars: [SpanRecord.Measured] = []
         var hasEnded = false
+        var parent: ServiceContext
     }
 
     private let state: Mutex<State>
     private let receive: (@Sendable (LiveSpan) -> Void)?
-    private let parent: ServiceContext
     private let trace: TraceContext
     private let kind: SpanRecord.Kind
     private let start: UInt64
@@ -85,7 +85,7 @@ public final class LiveSpan: Tracing.Span {
 
     /// Made when asked for, so that the span and its context do not hold each other.
     public var context: ServiceContext {
-        var context = parent
+        var context = state.withLock { $0.parent }
         context.position = TracePosition(trace: trace, live: self)
         return context
     }
@@ -104,8 +104,8 @@ public final class LiveSpan: Tracing.Span {
         trace = TraceContext(
             traceID: above?.traceID ?? .random(), spanID: IdentifierSource.next() | 1, isSampled: true,
             isRandom: above?.isRandom ?? true, state: above?.state ?? "")
-        state = Mutex(State(name: name, end: start, hasEnded: receive == nil))
-        (self.receive, self.parent, self.kind, self.start) = (receive, parent, kind, start)
+        state = Mutex(State(name: name, end: start, hasEnded: receive == nil, parent: parent))
+        (self.receive, self.kind, self.start) = (receive, kind, start)
         parentID = above?.spanID ?? 0
         hasRemoteParent = above != nil && position?.live == nil
     }
@@ -193,6 +193,10 @@ public final class LiveSpan: Tracing.Span {
             guard !state.hasEnded else { return false }
             state.hasEnded = true
             state.end = max(time, start)
+            // What is held until the sampler has decided should be little, and in few pieces.
+            state.ownAttributes = Self.list(state)
+            state.attributes = [:]
+            state.parent.position = nil
             return true
         }
         if isOver { receive?(self) }
