@@ -194,9 +194,11 @@ public final class LiveSpan: Tracing.Span {
             state.hasEnded = true
             state.end = max(time, start)
             // What is held until the sampler has decided should be little, and in few pieces.
-            state.ownAttributes = Self.list(state)
-            state.attributes = [:]
-            state.parent.position = nil
+            if !state.attributes.isEmpty {
+                state.ownAttributes = Self.list(state)
+                state.attributes = [:]
+            }
+            if parentID != 0 { state.parent.position = nil }
             return true
         }
         if isOver { receive?(self) }
