@@ -186,6 +186,8 @@ struct SpoolTests {
         let spool = try Spool(folder: folder, bytesMax: 1 << 20, ageMax: .seconds(60))
         #expect(spool.recovered == 1 + 3 + 4)
         #expect(Self.drain(spool) == [1, 3, 4])
-        #expect(!FileManager.default.fileExists(atPath: folder + "-2"))
+        let left = try FileManager.default.contentsOfDirectory(atPath: folder + "-2")
+        #expect(left == ["lock"])
+        try FileManager.default.removeItem(atPath: folder + "-2")
     }
 }

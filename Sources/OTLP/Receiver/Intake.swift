@@ -38,7 +38,7 @@ package final class Intake: Sendable {
         package var retryAfter = Duration.seconds(1)
         /// How long a request may take to arrive.
         package var requestTimeout = Duration.seconds(30)
-        /// Connections at a time of each receiver; further ones are closed.
+        /// Connections at a time of each receiver; further ones are closed, or wait where they are HTTP.
         package var connectionsMax = 1_000
 
         package init() {}

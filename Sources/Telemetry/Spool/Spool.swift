@@ -83,10 +83,12 @@ package final class Spool: Sendable {
     private let state = Mutex(State())
     /// Held, not read: closing it frees the folder for others.
     private let lock: Mutex<Int32?>
-    private let adopted = Mutex(0)
+    private let adopted = Mutex<(items: Int, losses: Losses)>((0, []))
     private let left: Int
     /// Items that earlier processes left.
-    package var recovered: Int { left + adopted.withLock { $0 } }
+    package var recovered: Int { left + adopted.withLock { $0.items } }
+    /// What of it had to go at once.
+    package var lossesAtStart: Losses { adopted.withLock { $0.losses } }
 
     /// What memory may hold, as a part of the budget, where the disk takes nothing.
     package static let memoryShare = 16
@@ -251,10 +253,13 @@ package final class Spool: Sendable {
                 let batch = Batch(
                     payload: payload, items: entry.header.items, isCompressed: entry.header.isCompressed,
                     time: entry.header.time)
-                let lost = append(batch).reduce(0) { $0 + $1.items }
-                adopted.withLock { $0 += batch.items - lost }
+                let losses = append(batch)
+                adopted.withLock { adopted in
+                    adopted.items += batch.items
+                    adopted.losses += losses
+                }
             }
-            other.removeAll()
+            other.clear()
         }
     }
 

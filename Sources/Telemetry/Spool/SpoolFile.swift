@@ -109,7 +109,11 @@ struct SpoolFile {
 
     var exists: Bool { FileManager.default.fileExists(atPath: folder) }
 
-    func removeAll() { try? FileManager.default.removeItem(atPath: folder) }
+    /// Leaves nothing but the lock, which others may be waiting for.
+    func clear() {
+        for number in (try? numbers()) ?? [] { remove(number) }
+        unlink(folder + "/head")
+    }
 
     // MARK: The head
 
