@@ -15,7 +15,8 @@ final class SignalLane: Sendable {
     private let wakes: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
     private let state: Mutex<State>
-    private let log = Logger(label: "vitrine.otlp")
+    /// Made when something is said, because an exporter stands before there is a logging system.
+    private var log: Logger { Logger(label: "vitrine.otlp") }
 
     private struct State {
         var backoff: Backoff

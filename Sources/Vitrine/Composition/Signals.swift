@@ -99,9 +99,9 @@ package enum Signals {
     static func telemetry(_ configuration: Configuration) throws -> Process {
         var settings = ProcessTelemetry.Configuration(
             service: configuration.telemetry.service, version: VitrineCommand.version)
-        settings.attributes =
-            [Attribute("service.instance.id", .string("\(ProcessInfo.processInfo.hostName):\(getpid())"))]
-            + configuration.telemetry.resource
+        let instance = Attribute("service.instance.id", .string("\(ProcessInfo.processInfo.hostName):\(getpid())"))
+        let given = configuration.telemetry.resource
+        settings.attributes = (given.contains { $0.name == instance.name } ? [] : [instance]) + given
         settings.metrics.descriptions = metrics
         // What is at hand for late errors; a trace of an order weighs some 10 KiB.
         settings.sampling.bytesMax = 8 << 20

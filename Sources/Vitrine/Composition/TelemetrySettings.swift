@@ -69,8 +69,11 @@ package struct TelemetrySettings: Sendable {
         logs = try destination(.logs, [.otlp, .none])
         exporter.signals = Set(
             [(Signal.traces, traces), (.metrics, metrics), (.logs, logs)].filter { $0.1 == .otlp }.map(\.0))
-        service = text("OTEL_SERVICE_NAME") ?? service
-        resource = try (text("OTEL_RESOURCE_ATTRIBUTES") ?? "").split(separator: ",").map(Self.attribute)
+        let named = try (text("OTEL_RESOURCE_ATTRIBUTES") ?? "").split(separator: ",").map(Self.attribute)
+        // The name's own variable wins over the list (OpenTelemetry, SDK environment variables).
+        service =
+            text("OTEL_SERVICE_NAME") ?? named.first { $0.name == "service.name" }?.value.text ?? service
+        resource = named.filter { $0.name != "service.name" }
         share = try Self.share(text("OTEL_TRACES_SAMPLER"), text("OTEL_TRACES_SAMPLER_ARG"))
     }
 
