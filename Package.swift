@@ -140,7 +140,7 @@ let fuzz: Target =
 let suites: [Target] = [
     tests("KernelTests", ["Kernel"]),
     tests("TelemetryTests", ["Telemetry", coreMetrics, lifecycle, logging, metrics, serviceContext, tracing]),
-    tests("OTLPTests", ["DecoderFuzz", "Kernel", "OTLP", "Telemetry", "TestSupport"]),
+    tests("OTLPTests", ["DecoderFuzz", "Kernel", "OTLP", "Telemetry", "TestSupport", "Vitrine"]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
     tests("WebTests", ["Kernel", "Persistence", "TestSupport", "Vitrine", "Web"], resources: [.copy("Golden")]),

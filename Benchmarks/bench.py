@@ -57,7 +57,10 @@ def family(pid):
 def cpu_seconds(pid):
     ticks = 0
     for one in family(pid):
-        fields = pathlib.Path("/proc/%d/stat" % one).read_text().rsplit(")", 1)[1].split()
+        try:
+            fields = pathlib.Path("/proc/%d/stat" % one).read_text().rsplit(")", 1)[1].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # It has ended since it was listed; its time is not known.
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
 
@@ -65,7 +68,10 @@ def cpu_seconds(pid):
 def memory_mb(pid):
     total = 0
     for one in family(pid):
-        text = pathlib.Path("/proc/%d/smaps_rollup" % one).read_text()
+        try:
+            text = pathlib.Path("/proc/%d/smaps_rollup" % one).read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # It has ended since it was listed.
         total += int(re.search(r"^Pss:\s+(\d+)", text, re.M).group(1))
     return total / 1024
 

@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(libpq-dev libsqlite3-dev zlib1g-dev libzstd-dev pkg-config curl)
 case "${1:-}" in
-    test) packages+=(python3-venv postgresql prometheus gcc) ;;
+    test) packages+=(python3-venv postgresql prometheus gcc openssl) ;;
     bench) packages+=(wrk nginx-light postgresql python3-venv) ;;
 esac
 

@@ -21,6 +21,11 @@ package struct Timestamp: Hashable, Comparable, Sendable {
 }
 
 extension Duration {
+    /// This duration in nanoseconds, rounded towards zero; up to 292 years.
+    package var wholeNanoseconds: Int64 {
+        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
+    }
+
     /// This duration in milliseconds, rounded towards zero.
     package var wholeMilliseconds: Int64 {
         components.seconds * 1_000 + components.attoseconds / 1_000_000_000_000_000

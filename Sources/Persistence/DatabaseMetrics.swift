@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CoreMetrics
+internal import Kernel
 
 /// How busy the database is, as its callers feel it. Handlers are held, so that recording looks nothing up.
 struct DatabaseMetrics: Sendable {
@@ -29,12 +30,12 @@ struct DatabaseMetrics: Sendable {
 
         /// A connection has it.
         func waited(since start: ContinuousClock.Instant) {
-            waiting.recordNanoseconds((ContinuousClock.now - start).nanoseconds)
+            waiting.recordNanoseconds((ContinuousClock.now - start).wholeNanoseconds)
         }
 
         func ended(since start: ContinuousClock.Instant) {
             inFlight.decrement(by: 1)
-            duration.recordNanoseconds((ContinuousClock.now - start).nanoseconds)
+            duration.recordNanoseconds((ContinuousClock.now - start).wholeNanoseconds)
         }
     }
 
@@ -45,8 +46,4 @@ struct DatabaseMetrics: Sendable {
         read = Operation("read", dialect)
         write = Operation("write", dialect)
     }
-}
-
-extension Duration {
-    fileprivate var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
 }

@@ -38,7 +38,7 @@ struct DecodeTests {
 
     @Test func `spans come out of protobuf as they went in`() throws {
         let body = RequestEncoder.spans(Self.spans, from: Self.resource)
-        guard case .spans(let batch) = try SignalDecoder.decode(body, .traces, .protobuf).batch else { return }
+        let batch = try #require(try SignalDecoder.decode(body, .traces, .protobuf).batch.spans)
         #expect(batch.count == 2)
         for (place, span) in Self.spans.enumerated() { #expect(batch.record(place).shown == span.shown) }
         #expect(batch.resource(of: 1) == Self.resource)
@@ -53,7 +53,7 @@ struct DecodeTests {
             LogRecord(time: 2, severity: .fatal, body: "", scope: "orders"),
         ]
         let body = RequestEncoder.logs(records, from: Self.resource)
-        guard case .logs(let batch) = try SignalDecoder.decode(body, .logs, .protobuf).batch else { return }
+        let batch = try #require(try SignalDecoder.decode(body, .logs, .protobuf).batch.logs)
         #expect(batch.count == 2)
         for (place, record) in records.enumerated() { #expect("\(batch.record(place))" == "\(record)") }
     }
@@ -81,7 +81,7 @@ struct DecodeTests {
               "links": [{"traceId": "00000000000000000000000000000003", "spanId": "0000000000000004",
                "traceState": "b=2", "attributes": [{"key": "kind", "value": {"stringValue": "batch"}}]}]}]}]}]}
             """
-        guard case .spans(let batch) = try Self.decode(json, .traces).batch else { return }
+        let batch = try #require(try Self.decode(json, .traces).batch.spans)
         #expect(batch.count == 1)
         var expected = Self.spans[0]
         expected.context.isRandom = false
@@ -105,7 +105,7 @@ struct DecodeTests {
              {"name": "q", "summary": {"dataPoints": [{"count": 3, "sum": 6, "quantileValues": [
                {"quantile": 0.5, "value": 2}, {"quantile": 0.99, "value": 3}]}]}}]}]}]}
             """
-        guard case .metrics(let batch) = try Self.decode(json, .metrics).batch else { return }
+        let batch = try #require(try Self.decode(json, .metrics).batch.metrics)
         #expect(batch.count == 6)
         #expect(batch.metrics.map(\.kind) == [.gauge, .sum, .histogram, .exponentialHistogram, .summary])
         #expect(batch.metrics.map(\.temporality) == [.unspecified, .delta, .cumulative, .cumulative, .unspecified])
@@ -135,7 +135,7 @@ struct DecodeTests {
             {"resourceLogs":[{"scopeLogs":[{"logRecords":[{"attributes":[{"key":"m","value":{"kvlistValue":{"values":[
             {"value":{"intValue":1},"key":"x"}]}}}]}]}]}]}
             """
-        guard case .logs(let batch) = try Self.decode(json, .logs).batch else { return }
+        let batch = try #require(try Self.decode(json, .logs).batch.logs)
         #expect(batch.record(0).attributes == [Attribute("m", .map([Attribute("x", .int(1))]))])
         let nameless =
             #"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"","gauge":{"dataPoints":[{}]}}]}]}]}"#
@@ -148,7 +148,7 @@ struct DecodeTests {
             "spanId":"00000000000000a1","name":"\u0061","attributes":[{"key":"k","value":{"arrayValue":{"values":[
             {"bytesValue":""}]}}}]}]}]}]}
             """#
-        guard case .spans(let batch) = try Self.decode(json, .traces).batch else { return }
+        let batch = try #require(try Self.decode(json, .traces).batch.spans)
         #expect(batch.record(0).name == "a")
         #expect(batch.record(0).attributes == [Attribute("k", .array([.string("")]))])
     }

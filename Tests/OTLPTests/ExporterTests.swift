@@ -6,6 +6,7 @@ import Telemetry
 import Testing
 
 @testable import OTLP
+@testable import Vitrine
 
 struct ExporterTests {
     private static let resource = Resource([Attribute("service.name", .string("till"))])
@@ -148,7 +149,7 @@ struct ExporterTests {
     ) async throws {
         let folder = Self.folder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let port = FreeTestPort.find()
+        let port = FreePort.find()
         var settings = Self.settings(port, wireProtocol)
         settings.spoolFolder = folder
         do {
@@ -177,7 +178,7 @@ struct ExporterTests {
     }
 
     @Test func `beyond the queue and the spool signals go, and are counted by reason`() async throws {
-        var settings = Self.settings(FreeTestPort.find(), .http)
+        var settings = Self.settings(FreePort.find(), .http)
         settings.spansQueueMax = 100
         settings.spansDelay = .seconds(60)
         settings.logsDelay = .seconds(60)

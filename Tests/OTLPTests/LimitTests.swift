@@ -5,6 +5,7 @@ import Telemetry
 import Testing
 
 @testable import OTLP
+@testable import Vitrine
 
 /// What senders and collectors may not do to us.
 struct LimitTests {
@@ -52,7 +53,7 @@ struct LimitTests {
             context: TraceContext(traceID: TraceID(high: 0, low: 1), spanID: 1), parentID: 0, hasRemoteParent: false,
             name: "s", kind: .server, start: 0, end: 0)
         let body = RequestEncoder.spans([span], from: many)
-        guard case .spans(let batch) = try SignalDecoder.decode(body, .traces, .protobuf).batch else { return }
+        let batch = try #require(try SignalDecoder.decode(body, .traces, .protobuf).batch.spans)
         #expect(batch.resource(of: 0).attributes.count == 128)
     }
 
@@ -129,7 +130,7 @@ private enum Wire {
     /// Answers every request with a head and half a body.
     static func stallingServer() throws -> (descriptor: Int32, port: Int) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        let port = FreeTestPort.find()
+        let port = FreePort.find()
         var address = loopback(port)
         let result = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {

@@ -85,7 +85,7 @@ struct PeerTests {
     func `opentelemetry-proto decodes what is exported, and totals match`(
         wireProtocol: ExporterSettings.WireProtocol, isCompressed: Bool
     ) async throws {
-        let collector = try PythonCollector(isStrict: true)
+        let collector = try PythonCollector(["strict"])
         let port = wireProtocol == .http ? collector.httpPort : collector.grpcPort
         var settings = ExporterSettings(endpoint: "http://127.0.0.1:\(port)", wireProtocol: wireProtocol)
         settings.isCompressed = isCompressed
@@ -107,6 +107,46 @@ struct PeerTests {
         #expect(exporter.account(.traces)?.rejected.total == 1)
         #expect(exporter.account(.traces)?.delivered.total == 599)
         try Self.expect(try collector.finish())
+    }
+
+    @Test(arguments: [ExporterSettings.WireProtocol.http, .grpc])
+    func `over TLS signals go to whom the certificate vouches for, and to nobody else`(
+        wireProtocol: ExporterSettings.WireProtocol
+    ) async throws {
+        let folder = FileManager.default.temporaryDirectory.appending(path: "tls-\(UUID().uuidString)").path
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (certificate, key) = (folder + "/certificate.pem", folder + "/key.pem")
+        let openssl = Process()
+        openssl.executableURL = URL(filePath: "/usr/bin/openssl")
+        openssl.arguments =
+            "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+            .split(separator: " ").map(String.init) + ["-keyout", key, "-out", certificate]
+        openssl.standardError = Pipe()
+        try openssl.run()
+        openssl.waitUntilExit()
+        try #require(openssl.terminationStatus == 0)
+        let collector = try PythonCollector(["tls", certificate, key])
+        let port = wireProtocol == .http ? collector.httpPort : collector.grpcPort
+        for trusted in [nil, certificate] {
+            var settings = ExporterSettings(endpoint: "https://localhost:\(port)", wireProtocol: wireProtocol)
+            settings.certificate = trusted
+            settings.logsDelay = .milliseconds(20)
+            settings.backoff.first = .milliseconds(10)
+            let exporter = try OTLPExporter(settings)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await exporter.run() }
+                exporter.take(logs: [Self.logs[trusted == nil ? 0 : 1]], from: Self.resource)
+                let end = ContinuousClock.now + .seconds(30)
+                while exporter.lastFault == nil, exporter.inFlight(.logs) > 0, ContinuousClock.now < end {
+                    try await Task.sleep(for: .milliseconds(5))
+                }
+                group.cancelAll()
+            }
+            #expect(exporter.account(.logs)?.delivered.total == (trusted == nil ? 0 : 1))
+        }
+        let logs = Self.items(try collector.finish(), "logs", "resourceLogs", "scopeLogs", "logRecords")
+        #expect(logs.compactMap { $0["body"]?["stringValue"]?.string } == ["line 1"])
     }
 
     private static func untilDelivered(_ exporter: OTLPExporter) async throws {
@@ -196,39 +236,6 @@ struct PeerTests {
     }
 }
 
-/// Python with what the test command fetched from PyPI.
-enum Python {
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-    private static let program = root.appending(path: ".build/venv/bin/python").path
-
-    static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: program) }
-
-    static func process(_ script: String, _ arguments: [String]) -> Process {
-        let process = Process()
-        process.executableURL = URL(filePath: program)
-        process.arguments = [root.appending(path: "Tests/Peers/\(script)").path] + arguments
-        return process
-    }
-
-    /// Runs a script of `Tests/Peers` to its end.
-    static func run(_ script: String, _ arguments: [String]) async throws -> (
-        status: Int32, output: String, errors: String
-    ) {
-        let process = process(script, arguments)
-        let (output, errors) = (Pipe(), Pipe())
-        process.standardOutput = output
-        process.standardError = errors
-        try process.run()
-        // Read on threads of their own, so that neither pipe fills while the other is read, and no task waits in a read.
-        async let written = output.fileHandleForReading.allText()
-        async let complaints = errors.fileHandleForReading.allText()
-        let (text, errorText) = await (written, complaints)
-        process.waitUntilExit()
-        return (process.terminationStatus, text, errorText)
-    }
-}
-
 /// `Tests/Peers/otlp_collector.py`, in a process of its own.
 final class PythonCollector {
     let httpPort: Int
@@ -237,8 +244,8 @@ final class PythonCollector {
     private let input = Pipe()
     private let output = Pipe()
 
-    init(isStrict: Bool) throws {
-        process = Python.process("otlp_collector.py", isStrict ? ["strict"] : [])
+    init(_ arguments: [String]) throws {
+        process = Python.process("otlp_collector.py", arguments)
         process.standardInput = input
         process.standardOutput = output
         try process.run()
@@ -259,15 +266,5 @@ final class PythonCollector {
         let text = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         return try JSON.parse(Array(text))
-    }
-}
-
-extension FileHandle {
-    fileprivate func allText() async -> String {
-        await withCheckedContinuation { continuation in
-            let handle = self
-            Thread { continuation.resume(returning: String(decoding: handle.readDataToEndOfFile(), as: UTF8.self)) }
-                .start()
-        }
     }
 }

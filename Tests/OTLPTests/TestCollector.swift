@@ -118,21 +118,8 @@ final class TestCollector: Sendable {
     }
 }
 
-enum FreeTestPort {
-    /// One that nobody listens on.
-    static func find() -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                _ = bind(descriptor, pointer, length)
-                _ = getsockname(descriptor, pointer, &length)
-            }
-        }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
+extension SignalBatch {
+    var spans: SpanBatch? { if case .spans(let batch) = self { batch } else { nil } }
+    var metrics: MetricBatch? { if case .metrics(let batch) = self { batch } else { nil } }
+    var logs: LogBatch? { if case .logs(let batch) = self { batch } else { nil } }
 }

@@ -4,10 +4,12 @@
 
 Prints its HTTP and gRPC ports on a line, and once its input is closed a JSON object of all it received. With `strict` as an
 argument the first three calls of each protocol are answered with "come back", and the fourth takes its items but for one.
+With `tls CERTIFICATE KEY` both speak TLS.
 """
 import gzip
 import http.server
 import json
+import ssl
 import sys
 import threading
 from concurrent import futures
@@ -79,6 +81,11 @@ def servicer(signal, base):
 
 
 web = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+certificate = sys.argv[sys.argv.index("tls") + 1:] if "tls" in sys.argv else None
+if certificate:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    web.socket = context.wrap_socket(web.socket, server_side=True)
 threading.Thread(target=web.serve_forever, daemon=True).start()
 server = grpc.server(futures.ThreadPoolExecutor(4))
 trace_service_pb2_grpc.add_TraceServiceServicer_to_server(
@@ -87,7 +94,11 @@ metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(
     servicer("metrics", metrics_service_pb2_grpc.MetricsServiceServicer), server)
 logs_service_pb2_grpc.add_LogsServiceServicer_to_server(
     servicer("logs", logs_service_pb2_grpc.LogsServiceServicer), server)
-port = server.add_insecure_port("127.0.0.1:0")
+if certificate:
+    chain, key = (open(name, "rb").read() for name in certificate)
+    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(key, chain)]))
+else:
+    port = server.add_insecure_port("127.0.0.1:0")
 server.start()
 print(web.server_address[1], port, flush=True)
 sys.stdin.read()

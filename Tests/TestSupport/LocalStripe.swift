@@ -10,22 +10,15 @@ import Synchronization
 /// localstripe (PyPI), which speaks Stripe's API and ignores idempotency keys, in a process of its own.
 package final class LocalStripe: Sendable {
     /// Whether this machine has it; CI always has.
-    package static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: python) }
+    package static var isInstalled: Bool { Python.isInstalled }
 
     package let port: Int
     private let process: Mutex<Process>
 
-    /// The environment that the test command fills from PyPI.
-    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent()
-    private static let python = root.appending(path: ".build/venv/bin/python").path
-
     package static let notificationSecret = "whsec_of_the_tests"
 
     package init() async throws {
-        let child = Process()
-        child.executableURL = URL(filePath: Self.python)
-        child.arguments = [Self.root.appending(path: "Tests/Peers/lossy_stripe.py").path]
+        let child = Python.process("lossy_stripe.py")
         child.standardInput = Pipe()
         let output = Pipe()
         child.standardOutput = output

@@ -52,8 +52,6 @@ import Testing
         FileManager.default.isExecutableFile(atPath: "/usr/bin/\(program)")
     }
 
-    private static let python = root + "/.build/venv/bin/python"
-
     private func metrics(_ client: ShopClient, _ accept: String) async throws -> String {
         let reply = try await client.send(.GET, "/metrics", headers: [("Accept", accept)])
         #expect(reply.status == 200)
@@ -88,7 +86,7 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: FileManager.default.fileExists(atPath: python), "make test installs prometheus-client"))
+    @Test(.enabled(if: Python.isInstalled, "make test installs prometheus-client"))
     func `both parsers of prometheus-client read the same`() async throws {
         try await withShop { client, _, _, _ in
             let directory = try TestDirectory()
@@ -110,7 +108,7 @@ import Testing
                 assert set(a) <= set(b), sorted(set(a) - set(b))
                 print(len(a))
                 """
-            let (status, output) = try run(Self.python, ["-c", script, directory.path])
+            let (status, output) = try run(Python.program, ["-c", script, directory.path])
             #expect(status == 0, "\(output)")
             #expect((Int(output.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0) > 50)
         }

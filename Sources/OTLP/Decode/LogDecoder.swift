@@ -5,23 +5,12 @@ internal import Telemetry
 /// `ExportLogsServiceRequest` into columns (opentelemetry/proto/logs/v1).
 struct LogDecoder<Reader: FieldReader>: RequestDecoder {
     let limits: DecodeLimits
-    private var decoded = Decoded(batch: LogBatch())
+    var decoded = Decoded(batch: LogBatch())
 
-    static func read(_ reader: inout Reader, _ limits: DecodeLimits) throws(WireError) -> Decoded<LogBatch> {
-        var decoder = LogDecoder(limits: limits)
-        try decoder.request(&reader)
-        return decoder.decoded
-    }
-
-    private init(limits: DecodeLimits) { self.limits = limits }
+    init(limits: DecodeLimits) { self.limits = limits }
 
     static var fields: (request: Fields, resource: Fields, scope: Fields) {
         (LogFields.request, LogFields.resourceLogs, LogFields.scopeLogs)
-    }
-
-    var origins: BatchOrigins {
-        get { decoded.batch.origins }
-        _modify { yield &decoded.batch.origins }
     }
 
     mutating func item(_ reader: inout Reader, scope: Int) throws(WireError) {

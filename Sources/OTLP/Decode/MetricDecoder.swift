@@ -5,23 +5,12 @@ internal import Telemetry
 /// `ExportMetricsServiceRequest` into columns (opentelemetry/proto/metrics/v1).
 struct MetricDecoder<Reader: FieldReader>: RequestDecoder {
     let limits: DecodeLimits
-    private var decoded = Decoded(batch: MetricBatch())
+    var decoded = Decoded(batch: MetricBatch())
 
-    static func read(_ reader: inout Reader, _ limits: DecodeLimits) throws(WireError) -> Decoded<MetricBatch> {
-        var decoder = MetricDecoder(limits: limits)
-        try decoder.request(&reader)
-        return decoder.decoded
-    }
-
-    private init(limits: DecodeLimits) { self.limits = limits }
+    init(limits: DecodeLimits) { self.limits = limits }
 
     static var fields: (request: Fields, resource: Fields, scope: Fields) {
         (MetricFields.request, MetricFields.resourceMetrics, MetricFields.scopeMetrics)
-    }
-
-    var origins: BatchOrigins {
-        get { decoded.batch.origins }
-        _modify { yield &decoded.batch.origins }
     }
 
     mutating func item(_ reader: inout Reader, scope: Int) throws(WireError) {

@@ -23,54 +23,41 @@ package enum SignalDecoder {
     ) throws(WireError) -> Result {
         switch signal {
         case .traces:
-            var (decoded, extra) = try body.read(format) { (reader: inout ProtobufReader) throws(WireError) in
-                try TraceDecoder.read(&reader, limits)
-            } json: { (reader: inout JSONFieldReader) throws(WireError) in
-                try TraceDecoder.read(&reader, limits)
-            }
-            decoded.batch.bytes = body.followed(by: extra)
-            return Result(batch: .spans(decoded.batch), rejected: decoded.rejected, reason: decoded.reason)
+            try decode(
+                body, format, limits, TraceDecoder<ProtobufReader>.self, TraceDecoder<JSONFieldReader>.self,
+                SignalBatch.spans)
         case .metrics:
-            var (decoded, extra) = try body.read(format) { (reader: inout ProtobufReader) throws(WireError) in
-                try MetricDecoder.read(&reader, limits)
-            } json: { (reader: inout JSONFieldReader) throws(WireError) in
-                try MetricDecoder.read(&reader, limits)
-            }
-            decoded.batch.bytes = body.followed(by: extra)
-            return Result(batch: .metrics(decoded.batch), rejected: decoded.rejected, reason: decoded.reason)
+            try decode(
+                body, format, limits, MetricDecoder<ProtobufReader>.self, MetricDecoder<JSONFieldReader>.self,
+                SignalBatch.metrics)
         case .logs:
-            var (decoded, extra) = try body.read(format) { (reader: inout ProtobufReader) throws(WireError) in
-                try LogDecoder.read(&reader, limits)
-            } json: { (reader: inout JSONFieldReader) throws(WireError) in
-                try LogDecoder.read(&reader, limits)
-            }
-            decoded.batch.bytes = body.followed(by: extra)
-            return Result(batch: .logs(decoded.batch), rejected: decoded.rejected, reason: decoded.reason)
+            try decode(
+                body, format, limits, LogDecoder<ProtobufReader>.self, LogDecoder<JSONFieldReader>.self,
+                SignalBatch.logs)
         }
     }
-}
 
-extension [UInt8] {
-    /// Nothing is copied where nothing follows.
-    fileprivate func followed(by extra: [UInt8]) -> [UInt8] { extra.isEmpty ? self : self + extra }
-
-    fileprivate func read<Batch>(
-        _ format: WireFormat,
-        protobuf: (inout ProtobufReader) throws(WireError) -> Decoded<Batch>,
-        json: (inout JSONFieldReader) throws(WireError) -> Decoded<Batch>
-    ) throws(WireError) -> (Decoded<Batch>, extra: [UInt8]) {
-        try withUnsafeBufferPointer { buffer throws(WireError) in
-            let body = UnsafeRawBufferPointer(buffer)
+    private static func decode<Protobuf: RequestDecoder, Text: RequestDecoder>(
+        _ body: [UInt8], _ format: WireFormat, _ limits: DecodeLimits, _: Protobuf.Type, _: Text.Type,
+        _ batch: (Protobuf.Batch) -> SignalBatch
+    ) throws(WireError) -> Result
+    where Protobuf.Reader == ProtobufReader, Text.Reader == JSONFieldReader, Protobuf.Batch == Text.Batch {
+        var (decoded, extra) = try body.withUnsafeBufferPointer { buffer throws(WireError) in
+            let bytes = UnsafeRawBufferPointer(buffer)
             switch format {
             case .protobuf:
-                var reader = ProtobufReader(body)
-                let decoded = try protobuf(&reader)
-                return (decoded, reader.extra)
+                var reader = ProtobufReader(bytes)
+                return (try Protobuf.read(&reader, limits), reader.extra)
             case .json:
-                var reader = JSONFieldReader(body)
-                let decoded = try reader.document(json)
+                var reader = JSONFieldReader(bytes)
+                let decoded = try reader.document { (reader: inout JSONFieldReader) throws(WireError) in
+                    try Text.read(&reader, limits)
+                }
                 return (decoded, reader.extra)
             }
         }
+        // Nothing is copied where nothing follows.
+        decoded.batch.bytes = extra.isEmpty ? body : body + extra
+        return Result(batch: batch(decoded.batch), rejected: decoded.rejected, reason: decoded.reason)
     }
 }

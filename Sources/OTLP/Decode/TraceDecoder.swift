@@ -5,23 +5,12 @@ internal import Telemetry
 /// `ExportTraceServiceRequest` into columns (opentelemetry/proto/trace/v1).
 struct TraceDecoder<Reader: FieldReader>: RequestDecoder {
     let limits: DecodeLimits
-    private var decoded = Decoded(batch: SpanBatch())
+    var decoded = Decoded(batch: SpanBatch())
 
-    static func read(_ reader: inout Reader, _ limits: DecodeLimits) throws(WireError) -> Decoded<SpanBatch> {
-        var decoder = TraceDecoder(limits: limits)
-        try decoder.request(&reader)
-        return decoder.decoded
-    }
-
-    private init(limits: DecodeLimits) { self.limits = limits }
+    init(limits: DecodeLimits) { self.limits = limits }
 
     static var fields: (request: Fields, resource: Fields, scope: Fields) {
         (TraceFields.request, TraceFields.resourceSpans, TraceFields.scopeSpans)
-    }
-
-    var origins: BatchOrigins {
-        get { decoded.batch.origins }
-        _modify { yield &decoded.batch.origins }
     }
 
     mutating func item(_ reader: inout Reader, scope: Int) throws(WireError) {

@@ -2,6 +2,7 @@
 
 internal import Foundation
 internal import Kernel
+internal import NIOSSL
 package import Telemetry
 
 /// Where signals go and how, with the names of OpenTelemetry's specification (protocol/exporter, SDK environment variables).
@@ -29,6 +30,8 @@ package struct ExporterSettings: Sendable {
     package var timeout = Duration.seconds(10)
     /// `OTEL_EXPORTER_OTLP_COMPRESSION`: `gzip` or `none`, which is the default.
     package var isCompressed = false
+    /// `OTEL_EXPORTER_OTLP_CERTIFICATE`: a PEM file of those who may vouch for the collector; default the system's.
+    package var certificate: String?
     /// Items of one signal that may wait to be written into a request; more are dropped and counted.
     /// `OTEL_BSP_MAX_QUEUE_SIZE` for spans, `OTEL_BLRP_MAX_QUEUE_SIZE` for log records; default 16,384.
     package var spansQueueMax = 16_384
@@ -36,7 +39,7 @@ package struct ExporterSettings: Sendable {
     /// Items of one request. `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, `OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`; default 512.
     package var spansBatchMax = 512
     package var logsBatchMax = 512
-    /// How long a batch waits for more. `OTEL_BSP_SCHEDULE_DELAY`, `OTEL_BLRP_SCHEDULE_DELAY`, in milliseconds; default 1,000.
+    /// How long a batch waits for more at most; the shorter counts for both. `OTEL_BSP_SCHEDULE_DELAY`, `OTEL_BLRP_SCHEDULE_DELAY`, in milliseconds; default 1,000.
     package var spansDelay = Duration.seconds(1)
     package var logsDelay = Duration.seconds(1)
     /// `OTEL_METRIC_EXPORT_INTERVAL`, in milliseconds; default 60,000.
@@ -52,6 +55,13 @@ package struct ExporterSettings: Sendable {
     var backoff = Backoff()
 
     static let userAgent = "OTel-OTLP-Exporter-Vitrine/0.1"
+
+    /// For both ways to a collector.
+    var tls: TLSConfiguration {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        if let certificate { configuration.trustRoots = .file(certificate) }
+        return configuration
+    }
 
     package subscript(signal: Signal) -> Target {
         switch signal {
@@ -84,6 +94,7 @@ package struct ExporterSettings: Sendable {
         metrics = try variables.target(.metrics, metrics)
         logs = try variables.target(.logs, logs)
         timeout = try variables.milliseconds("OTEL_EXPORTER_OTLP_TIMEOUT", timeout)
+        certificate = try variables.file("OTEL_EXPORTER_OTLP_CERTIFICATE")
         isCompressed =
             try variables.choice("OTEL_EXPORTER_OTLP_COMPRESSION", ["gzip": true, "none": false]) ?? isCompressed
         spansQueueMax = try variables.number("OTEL_BSP_MAX_QUEUE_SIZE", spansQueueMax)
@@ -95,6 +106,19 @@ package struct ExporterSettings: Sendable {
         metricsInterval = try variables.milliseconds("OTEL_METRIC_EXPORT_INTERVAL", metricsInterval)
         _ = try variables.choice(
             "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", ["cumulative": true])
+    }
+
+    /// `name=value,name=value`, with values percent-encoded, as the variables of headers and of the resource are.
+    ///
+    /// - Throws: `Failure` with `misconfigured` that names the variable and not the value, which may be a secret.
+    package static func pairs(_ variable: String, _ text: String) throws -> [(String, String)] {
+        try text.split(separator: ",").map { member in
+            let parts = member.split(separator: "=", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
+            guard parts.count == 2, !parts[0].isEmpty, let value = parts[1].removingPercentEncoding else {
+                throw Failure(.misconfigured, "\(variable) takes name=value pairs, separated by commas.")
+            }
+            return (parts[0], value)
+        }
     }
 
     fileprivate static func url(_ endpoint: String, _ signal: Signal, _ wireProtocol: WireProtocol) -> String {
@@ -134,10 +158,18 @@ private struct Variables {
         return value
     }
 
+    func file(_ name: String) throws -> String? {
+        guard let path = text(name) else { return nil }
+        guard FileManager.default.isReadableFile(atPath: path) else {
+            throw Failure(.misconfigured, "\(name) takes a file that can be read, not “\(path)”.")
+        }
+        return path
+    }
+
     /// What is set for all signals together here.
     func refuseSingleSignals() throws {
         for signal in Signal.allCases {
-            for what in ["PROTOCOL", "TIMEOUT", "COMPRESSION"] {
+            for what in ["PROTOCOL", "TIMEOUT", "COMPRESSION", "CERTIFICATE"] {
                 let (name, general) = (
                     "OTEL_EXPORTER_OTLP_\(signal.rawValue.uppercased())_\(what)", "OTEL_EXPORTER_OTLP_\(what)"
                 )
@@ -158,17 +190,7 @@ private struct Variables {
             url: url, headers: try headers("OTEL_EXPORTER_OTLP_HEADERS") + headers("\(name)_HEADERS"))
     }
 
-    /// `name=value,name=value`, with values percent-encoded (OTLP exporter specification).
     private func headers(_ name: String) throws -> [(String, String)] {
-        try (text(name) ?? "").split(separator: ",").map { member in
-            let parts = member.split(separator: "=", maxSplits: 1).map {
-                $0.trimmingCharacters(in: .whitespaces)
-            }
-            // The value may be a secret and is not repeated.
-            guard parts.count == 2, !parts[0].isEmpty, let value = parts[1].removingPercentEncoding else {
-                throw Failure(.misconfigured, "\(name) takes name=value pairs, separated by commas.")
-            }
-            return (parts[0], value)
-        }
+        try ExporterSettings.pairs(name, text(name) ?? "")
     }
 }

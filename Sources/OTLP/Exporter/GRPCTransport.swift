@@ -147,7 +147,9 @@ final class GRPCTransport: Transport {
 
     private func connect(to address: String) async throws -> Connection {
         guard let url = URL(string: address), let host = url.host() else { throw Away(reason: "no address") }
-        let tls = url.scheme == "https" ? try NIOSSLContext(configuration: Self.tls) : nil
+        var configuration = settings.tls
+        configuration.applicationProtocols = ["h2"]
+        let tls = url.scheme == "https" ? try NIOSSLContext(configuration: configuration) : nil
         return try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .connectTimeout(.seconds(5))
             .connect(host: host, port: url.port ?? 4_317) { channel in
@@ -165,12 +167,6 @@ final class GRPCTransport: Transport {
                     return Connection(channel: channel, streams: streams)
                 }
             }
-    }
-
-    private static var tls: TLSConfiguration {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.applicationProtocols = ["h2"]
-        return configuration
     }
 
     func close() async {

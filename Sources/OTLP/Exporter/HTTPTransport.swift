@@ -16,7 +16,7 @@ final class HTTPTransport: Transport {
 
     init(_ settings: ExporterSettings) {
         self.settings = settings
-        var configuration = HTTPClient.Configuration()
+        var configuration = HTTPClient.Configuration(tlsConfiguration: settings.tls)
         configuration.timeout.connect = .seconds(5)
         configuration.redirectConfiguration = .disallow
         // What sends spans makes none of its own.

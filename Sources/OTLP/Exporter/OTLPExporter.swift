@@ -13,20 +13,43 @@ package import Telemetry
 /// each kind of signal; from there they are sent in order, and tried again by the specification. Run it as a service before
 /// ``ProcessTelemetry``, so that it ends after it.
 package final class OTLPExporter: SignalSink, Service {
+    /// Items of one signal that wait to be encoded.
+    private struct Line<Item> {
+        let max: Int
+        let batchMax: Int
+        var items: [Item] = []
+        /// Taken out and not yet in the spool.
+        var atWork = 0
+
+        var count: Int { items.count + atWork }
+        var isFull: Bool { items.count >= batchMax }
+
+        /// - Returns: How many there was room for.
+        mutating func add(_ more: [Item]) -> Int {
+            let room = min(more.count, max - items.count)
+            items += more.prefix(room)
+            return room
+        }
+
+        /// All of them, in parts of a request's size.
+        mutating func takeAll() -> [[Item]] {
+            defer { items = [] }
+            atWork = items.count
+            return items.parts(of: batchMax)
+        }
+    }
+
     private struct Queue {
-        var spans: [SpanRecord] = []
-        var logs: [LogRecord] = []
+        var spans: Line<SpanRecord>
+        var logs: Line<LogRecord>
         var resource = Resource([])
-        /// Taken from the queue and not yet in the spool.
-        var spansAtWork = 0
-        var logsAtWork = 0
         var isOver = false
     }
 
     private let settings: ExporterSettings
     private let transport: any Transport
     private let lanes: [Signal: SignalLane]
-    private let queue = Mutex(Queue())
+    private let queue: Mutex<Queue>
     private let wake = NSCondition()
     /// So that two do not drain the queue in turns, which would change the order.
     private let encoding = NSLock()
@@ -46,6 +69,10 @@ package final class OTLPExporter: SignalSink, Service {
     init(_ settings: ExporterSettings, transport: any Transport) throws {
         self.settings = settings
         self.transport = transport
+        queue = Mutex(
+            Queue(
+                spans: Line(max: settings.spansQueueMax, batchMax: settings.spansBatchMax),
+                logs: Line(max: settings.logsQueueMax, batchMax: settings.logsBatchMax)))
         lanes = Dictionary(
             uniqueKeysWithValues: try settings.signals.map { ($0, try SignalLane($0, settings, transport)) })
         let thread = Thread { [weak self] in Self.encodeForever { self } }
@@ -56,30 +83,22 @@ package final class OTLPExporter: SignalSink, Service {
     // MARK: What is taken
 
     package func take(spans: [SpanRecord], from resource: Resource) {
-        guard let lane = lanes[.traces] else { return }
-        let room = queue.withLock { queue in
-            let room = min(spans.count, settings.spansQueueMax - queue.spans.count)
-            queue.spans += spans.prefix(room)
-            queue.resource = resource
-            return (taken: room, isFull: queue.spans.count >= settings.spansBatchMax)
-        }
-        took(room.taken, of: spans.count, room.isFull, lane)
+        take(spans, \.spans, from: resource, lanes[.traces])
     }
 
-    package func take(logs: [LogRecord], from resource: Resource) {
-        guard let lane = lanes[.logs] else { return }
-        let room = queue.withLock { queue in
-            let room = min(logs.count, settings.logsQueueMax - queue.logs.count)
-            queue.logs += logs.prefix(room)
-            queue.resource = resource
-            return (taken: room, isFull: queue.logs.count >= settings.logsBatchMax)
-        }
-        took(room.taken, of: logs.count, room.isFull, lane)
-    }
+    package func take(logs: [LogRecord], from resource: Resource) { take(logs, \.logs, from: resource, lanes[.logs]) }
 
-    private func took(_ taken: Int, of count: Int, _ isFull: Bool, _ lane: SignalLane) {
-        lane.account.produced.increment(by: Int64(count))
-        lane.account.overflown.increment(by: Int64(count - taken))
+    private func take<Item: Sendable>(
+        _ items: [Item], _ line: any WritableKeyPath<Queue, Line<Item>> & Sendable, from resource: Resource,
+        _ lane: SignalLane?
+    ) {
+        guard let lane else { return }
+        let (taken, isFull) = queue.withLock { queue in
+            queue.resource = resource
+            return (queue[keyPath: line].add(items), queue[keyPath: line].isFull)
+        }
+        lane.account.produced.increment(by: Int64(items.count))
+        lane.account.overflown.increment(by: Int64(items.count - taken))
         if isFull { signalEncoder() }
     }
 
@@ -124,9 +143,10 @@ package final class OTLPExporter: SignalSink, Service {
         wake.lock()
         defer { wake.unlock() }
         let isFull = queue.withLock {
-            $0.spans.count >= settings.spansBatchMax || $0.logs.count >= settings.logsBatchMax || $0.isOver
+            $0.spans.isFull || $0.logs.isFull || $0.isOver
         }
-        if !isFull { _ = wake.wait(until: Date.now + min(settings.spansDelay, settings.logsDelay).seconds) }
+        let delay = min(settings.spansDelay, settings.logsDelay)
+        if !isFull { _ = wake.wait(until: Date.now + Double(delay.wholeMilliseconds) / 1_000) }
         return !queue.withLock { $0.isOver }
     }
 
@@ -134,17 +154,15 @@ package final class OTLPExporter: SignalSink, Service {
     private func encode() {
         encoding.withLock {
             let (spans, logs, resource) = queue.withLock { queue in
-                defer { (queue.spans, queue.logs) = ([], []) }
-                (queue.spansAtWork, queue.logsAtWork) = (queue.spans.count, queue.logs.count)
-                return (queue.spans, queue.logs, queue.resource)
+                (queue.spans.takeAll(), queue.logs.takeAll(), queue.resource)
             }
-            for part in spans.parts(of: settings.spansBatchMax) {
+            for part in spans {
                 lanes[.traces]?.put(RequestEncoder.spans(part, from: resource), items: part.count)
-                queue.withLock { $0.spansAtWork -= part.count }
+                queue.withLock { $0.spans.atWork -= part.count }
             }
-            for part in logs.parts(of: settings.logsBatchMax) {
+            for part in logs {
                 lanes[.logs]?.put(RequestEncoder.logs(part, from: resource), items: part.count)
-                queue.withLock { $0.logsAtWork -= part.count }
+                queue.withLock { $0.logs.atWork -= part.count }
             }
         }
     }
@@ -235,8 +253,8 @@ package final class OTLPExporter: SignalSink, Service {
     func inFlight(_ signal: Signal) -> Int {
         let queued = queue.withLock { queue in
             switch signal {
-            case .traces: queue.spans.count + queue.spansAtWork
-            case .logs: queue.logs.count + queue.logsAtWork
+            case .traces: queue.spans.count
+            case .logs: queue.logs.count
             case .metrics: 0
             }
         }
@@ -274,8 +292,4 @@ extension Array {
         if self.count <= count { return [self] }
         return stride(from: 0, to: self.count, by: count).map { Array(self[$0..<Swift.min($0 + count, self.count)]) }
     }
-}
-
-extension Duration {
-    fileprivate var seconds: Double { Double(components.seconds) + Double(components.attoseconds) * 1e-18 }
 }

@@ -53,7 +53,6 @@ package final class Intake: Sendable {
     }
 
     let limits: Limits
-    let account = IntakeAccount()
     private let handler: Handler
     private let bytesInFlight = Mutex(0)
 
@@ -108,7 +107,7 @@ package final class Intake: Sendable {
                 } catch {
                     switch error {
                     case .tooLarge: return intake.tooLarge
-                    case .notGzip: return intake.malformed("The body is not gzip, as its headers say.", signal)
+                    case .notGzip: return .malformed("The body is not gzip, as its headers say.")
                     }
                 }
                 guard intake.reserve(bytes.count) else { return .busy(retryAfter: intake.limits.retryAfter) }
@@ -122,12 +121,11 @@ package final class Intake: Sendable {
         let decoded: SignalDecoder.Result
         do throws(WireError) { decoded = try SignalDecoder.decode(body, signal, format) } catch {
             switch error {
-            case .malformed: return malformed(error.message, signal)
+            case .malformed: return .malformed(error.message)
             case .tooLarge(let reason): return .tooLarge(reason)
             }
         }
         var refusal = Refusal(items: decoded.rejected, reason: decoded.reason)
-        let received = decoded.batch.count + decoded.rejected
         if decoded.batch.count > 0 {
             do {
                 let own = try await handler(decoded.batch)
@@ -139,18 +137,12 @@ package final class Intake: Sendable {
                 return .failed
             }
         }
-        account.count(signal, taken: received - refusal.items, rejected: refusal.items)
         return .taken(refusal)
     }
 
     private var tooLarge: Answer {
         .tooLarge(
             "A request may have \(limits.bodyBytesMax) bytes, before and after decompression. Send smaller batches.")
-    }
-
-    private func malformed(_ reason: String, _ signal: Signal) -> Answer {
-        account.malformed[signal]?.increment(by: 1)
-        return .malformed(reason)
     }
 
     /// Whether requests are arriving or being worked on.
@@ -165,47 +157,4 @@ package final class Intake: Sendable {
     }
 
     private func release(_ count: Int) { bytesInFlight.withLock { $0 -= count } }
-
-    // MARK: Accounts
-
-    /// The accounts as metrics. Their descriptions are ``descriptions``.
-    package func install(in registry: MetricRegistry) {
-        for signal in Signal.allCases {
-            let label = MetricLabel("signal", signal.rawValue)
-            func show(_ series: CounterSeries?, _ name: String, _ labels: [MetricLabel]) {
-                if let series { registry.adopt(series, as: name, labels: labels) }
-            }
-            show(account.taken[signal], "vitrine.otlp.received", [MetricLabel("outcome", "taken"), label])
-            show(account.rejected[signal], "vitrine.otlp.received", [MetricLabel("outcome", "rejected"), label])
-            show(account.malformed[signal], "vitrine.otlp.requests.malformed", [label])
-        }
-    }
-
-    package static let descriptions = [
-        MetricDescription(
-            "vitrine.otlp.received", .counter, unit: "{item}", labels: ["signal", "outcome"],
-            "Spans, metric points and log records from others, taken or rejected."),
-        MetricDescription(
-            "vitrine.otlp.requests.malformed", .counter, unit: "{request}", labels: ["signal"],
-            "Requests from others that could not be read."),
-    ]
-}
-
-/// What came in, by signal.
-struct IntakeAccount: Sendable {
-    let taken: [Signal: CounterSeries]
-    let rejected: [Signal: CounterSeries]
-    let malformed: [Signal: CounterSeries]
-
-    init() {
-        func counters() -> [Signal: CounterSeries] {
-            Dictionary(uniqueKeysWithValues: Signal.allCases.map { ($0, CounterSeries()) })
-        }
-        (taken, rejected, malformed) = (counters(), counters(), counters())
-    }
-
-    func count(_ signal: Signal, taken: Int, rejected: Int) {
-        self.taken[signal]?.increment(by: Int64(taken))
-        self.rejected[signal]?.increment(by: Int64(rejected))
-    }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Kernel
 internal import Metrics
 internal import Tracing
 
@@ -15,7 +16,7 @@ struct ProviderSpan {
             Timer(
                 label: "vitrine.payments.request.duration",
                 dimensions: [("provider", provider.name), ("operation", name), ("outcome", outcome)]
-            ).recordNanoseconds(Int64((ContinuousClock.now - start) / .nanoseconds(1)))
+            ).recordNanoseconds((ContinuousClock.now - start).wholeNanoseconds)
         }
         do {
             let result = try await traced(name, at: provider, attempt, ask)

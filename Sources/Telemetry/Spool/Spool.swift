@@ -130,7 +130,6 @@ package final class Spool: Sendable {
     /// Spans, points or records that wait.
     package var items: Int { state.withLock { $0.items } }
     package var bytes: Int { state.withLock { $0.bytes } }
-    package var isEmpty: Bool { state.withLock { $0.first == nil } }
 
     /// Puts a batch at the end.
     package func append(_ batch: Batch) -> Losses {

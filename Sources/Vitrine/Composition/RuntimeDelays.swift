@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CoreMetrics
+internal import Kernel
 internal import NIOCore
 internal import NIOPosix
 internal import ServiceLifecycle
@@ -18,16 +19,12 @@ struct RuntimeDelays: Service {
             while true {
                 let due = ContinuousClock.now + Self.interval
                 guard (try? await Task.sleep(until: due, clock: .continuous)) != nil else { return }
-                taskDelay.recordNanoseconds((ContinuousClock.now - due).nanoseconds)
+                taskDelay.recordNanoseconds((ContinuousClock.now - due).wholeNanoseconds)
                 for loop in loops {
                     let asked = ContinuousClock.now
-                    loop.execute { loopDelay.recordNanoseconds((ContinuousClock.now - asked).nanoseconds) }
+                    loop.execute { loopDelay.recordNanoseconds((ContinuousClock.now - asked).wholeNanoseconds) }
                 }
             }
         }
     }
-}
-
-extension Duration {
-    fileprivate var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
 }

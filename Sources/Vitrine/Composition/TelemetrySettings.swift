@@ -34,8 +34,8 @@ package struct TelemetrySettings: Sendable {
 
     static let help = """
         VITRINE_SPOOL            directory where signals wait while a collector is away (DATA/spool; memory on Postgres)
-        OTEL_EXPORTER_OTLP_ENDPOINT    where signals are sent by OTLP (none); with it its like for headers, protocol, timeout
-                                       and compression, and address and headers of each signal alone
+        OTEL_EXPORTER_OTLP_ENDPOINT    where signals are sent by OTLP (none); with it its like for headers, protocol, timeout,
+                                       compression and certificate, and address and headers of each signal alone
         OTEL_TRACES_EXPORTER     otlp, console or none (otlp with an endpoint, else none)
         OTEL_METRICS_EXPORTER    otlp or none (the same); metrics are at /metrics in any case
         OTEL_LOGS_EXPORTER       otlp or none (the same); lines go to standard output in any case
@@ -69,22 +69,12 @@ package struct TelemetrySettings: Sendable {
         logs = try destination(.logs, [.otlp, .none])
         exporter.signals = Set(
             [(Signal.traces, traces), (.metrics, metrics), (.logs, logs)].filter { $0.1 == .otlp }.map(\.0))
-        let named = try (text("OTEL_RESOURCE_ATTRIBUTES") ?? "").split(separator: ",").map(Self.attribute)
+        let named = try ExporterSettings.pairs("OTEL_RESOURCE_ATTRIBUTES", text("OTEL_RESOURCE_ATTRIBUTES") ?? "")
         // The name's own variable wins over the list (OpenTelemetry, SDK environment variables).
         service =
-            text("OTEL_SERVICE_NAME") ?? named.first { $0.name == "service.name" }?.value.text ?? service
-        resource = named.filter { $0.name != "service.name" }
+            text("OTEL_SERVICE_NAME") ?? named.first { $0.0 == "service.name" }?.1 ?? service
+        resource = named.filter { $0.0 != "service.name" }.map { Attribute($0.0, .string($0.1)) }
         share = try Self.share(text("OTEL_TRACES_SAMPLER"), text("OTEL_TRACES_SAMPLER_ARG"))
-    }
-
-    private static func attribute(_ member: Substring) throws -> Attribute {
-        let parts = member.split(separator: "=", maxSplits: 1).map { $0.trimmingCharacters(in: .whitespaces) }
-        guard parts.count == 2, let value = parts[1].removingPercentEncoding else {
-            throw Failure(
-                .misconfigured, "OTEL_RESOURCE_ATTRIBUTES takes name=value pairs, separated by commas, not “\(member)”."
-            )
-        }
-        return Attribute(parts[0], .string(value))
     }
 
     private static func share(_ sampler: String?, _ argument: String?) throws -> Double? {

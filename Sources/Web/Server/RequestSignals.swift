@@ -49,7 +49,7 @@ final class EndpointSignals: Sendable {
             timers[key] = timer
             return timer
         }
-        timer.recordNanoseconds(duration.nanoseconds)
+        timer.recordNanoseconds(duration.wholeNanoseconds)
     }
 
     private static let known: Set = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"]
@@ -115,8 +115,4 @@ private struct HeaderExtractor: Extractor {
         guard let name = HTTPField.Name(key) else { return nil }
         return headers[name]
     }
-}
-
-extension Duration {
-    fileprivate var nanoseconds: Int64 { components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000 }
 }

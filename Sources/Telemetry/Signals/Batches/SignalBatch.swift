@@ -19,12 +19,4 @@ public enum SignalBatch: Sendable {
         case .logs(let batch): batch.count
         }
     }
-
-    public var signal: Signal {
-        switch self {
-        case .spans: .traces
-        case .metrics: .metrics
-        case .logs: .logs
-        }
-    }
 }
