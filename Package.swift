@@ -67,7 +67,7 @@ let ground: [Target] = [
             nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
         ]),
     room("Resilience", []),
-    room("Jobs", ["Kernel", "Persistence", instrumentation, lifecycle, logging, serviceContext, tracing]),
+    room("Jobs", ["Kernel", "Persistence", coreMetrics, instrumentation, lifecycle, logging, serviceContext, tracing]),
     room(
         "Web",
         [

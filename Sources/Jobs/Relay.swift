@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CoreMetrics
 internal import Instrumentation
 internal import Kernel
 internal import Logging
@@ -76,11 +77,15 @@ package struct Relay: Service {
     }
 
     private func deliver(to subscription: Subscription) async throws -> Int {
-        let waiting = try await database.read { connection in
+        let oldest = try await database.read { connection in
             let cursor = try Self.cursor(of: subscription, in: connection)
-            return try connection.exists("SELECT 1 FROM events WHERE sequence > \(cursor)")
+            return try connection.first(
+                "SELECT occurred_at FROM events WHERE sequence > \(cursor) ORDER BY sequence LIMIT 1"
+            ) { try $0.next(Timestamp.self) }
         }
-        guard waiting else { return 0 }
+        let lag = Gauge(label: "vitrine.relay.lag", dimensions: [("consumer", subscription.consumer)])
+        lag.record(oldest.map { max(0, $0.duration(to: WallClock.system.now()) / .seconds(1)) } ?? 0)
+        guard oldest != nil else { return 0 }
         // Taken here, because a body runs on a thread where no task's tracer is known.
         let tracer = InstrumentationSystem.tracer
         return try await database.write { transaction in

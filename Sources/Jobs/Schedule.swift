@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CoreMetrics
+internal import Kernel
 internal import Logging
 internal import ServiceLifecycle
+internal import Tracing
 
 /// A chore that comes round again. It must do no harm when two processes do it at once.
 package struct Schedule: Sendable {
@@ -30,15 +33,23 @@ struct ScheduleRunner: Service {
     }
 
     private func repeatedly(_ schedule: Schedule) async {
+        let (done, failed) = (Self.timer(schedule, "done"), Self.timer(schedule, "failed"))
         while !Task.isCancelled {
+            let start = ContinuousClock.now
             do {
-                try await schedule.work()
+                try await withSpan("chore \(schedule.name)", context: .topLevel) { _ in try await schedule.work() }
+                done.recordNanoseconds((ContinuousClock.now - start).wholeNanoseconds)
             } catch is CancellationError {
                 return
             } catch {
+                failed.recordNanoseconds((ContinuousClock.now - start).wholeNanoseconds)
                 logger.error("A chore failed", metadata: ["chore": "\(schedule.name)", "error": "\(error)"])
             }
             try? await Task.sleep(for: schedule.period)
         }
+    }
+
+    private static func timer(_ schedule: Schedule, _ outcome: String) -> Timer {
+        Timer(label: "vitrine.chore.duration", dimensions: [("chore", schedule.name), ("outcome", outcome)])
     }
 }

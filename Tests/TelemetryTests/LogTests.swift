@@ -62,6 +62,26 @@ import Tracing
         #expect((line["timestamp"] as? String)?.hasSuffix("Z") == true)
     }
 
+    @Test func `what a request carries is on the records that are sent, as on the lines`() {
+        let sink = MemorySink()
+        let telemetry = ProcessTelemetry(.init(service: "shop"), sink: sink)
+        var context = ServiceContext.topLevel
+        context.correlationID = "cart-9"
+        context.baggage = Baggage(header: "plan=gold,token=x")
+        ServiceContext.withValue(context) { telemetry.logger("shop").error("told") }
+        telemetry.logger("shop").error("outside")
+        telemetry.finish()
+        #expect(
+            sink.logs.withLock { $0.map(\.attributes) } == [
+                [
+                    Attribute("correlation_id", .string("cart-9")),
+                    Attribute(
+                        "baggage",
+                        .map([Attribute("plan", .string("gold")), Attribute("token", .string("[redacted]"))])),
+                ], [],
+            ])
+    }
+
     @Test(
         arguments: [
             ("paid with 4242 4242 4242 4242 today", "paid with [redacted] today"),

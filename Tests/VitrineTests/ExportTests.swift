@@ -93,6 +93,7 @@ import Testing
             #expect(names.contains(name), "\(names)")
         }
         #expect(names.contains { $0.hasPrefix("write ") })
+        #expect(Self.lines(collector).contains { $0["span"] == "chore orders.recover" })
         let ids = Set(spans.compactMap { $0["span_id"]?.string } + ["00000000000000ff"])
         for span in spans {
             #expect(ids.contains(span["parent_span_id"]?.string ?? ""), "\(span.text) hangs on nothing")

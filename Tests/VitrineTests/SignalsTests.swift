@@ -80,6 +80,8 @@ import Testing
             let (status, complaints) = try run("promtool", ["check", "metrics"], input: text)
             #expect(status == 0 && complaints.isEmpty, "\(complaints)")
             #expect(text.contains("http_route=\"/v1/products/{id}\""))
+            #expect(text.contains("vitrine_relay_lag_seconds{consumer=\""))
+            #expect(text.contains("vitrine_chore_duration_seconds_count{chore=\"orders.recover\",outcome=\"done\"}"))
             let described = Set(Signals.allMetrics.map { $0.prometheusName + ($0.kind == .counter ? "_total" : "") })
             let present = text.matches(of: #/# TYPE (\S+)/#).map { String($0.output.1) }
             #expect(Set(present).isSubset(of: described), "\(Set(present).subtracting(described))")

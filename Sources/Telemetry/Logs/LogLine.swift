@@ -25,12 +25,7 @@ enum LogLine {
         if let correlationID { json.member("correlation_id", correlationID) }
         if let baggage, !baggage.members.isEmpty {
             json.name(plain: "baggage")
-            json.object(
-                baggage.members.map { member in
-                    let isConfidential = Redaction.isConfidential(name: member.key)
-                    let value = isConfidential ? Redaction.mark : Redaction.redacted(member.value) ?? member.value
-                    return Attribute(member.key, .string(value))
-                })
+            json.object(attributes(of: baggage))
         }
         if !record.attributes.isEmpty {
             json.name(plain: "attributes")
@@ -40,6 +35,15 @@ enum LogLine {
         json.raw(resource)
         json.endObject()
         return json.bytes
+    }
+
+    /// What of baggage may be written down.
+    static func attributes(of baggage: Baggage) -> [Attribute] {
+        baggage.members.map { member in
+            let isConfidential = Redaction.isConfidential(name: member.key)
+            let value = isConfidential ? Redaction.mark : Redaction.redacted(member.value) ?? member.value
+            return Attribute(member.key, .string(value))
+        }
     }
 
     /// Attributes as a JSON object.

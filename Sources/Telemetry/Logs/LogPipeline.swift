@@ -97,13 +97,17 @@ public final class LogPipeline: Sendable {
         let record = LogRecord(
             time: time, severity: Severity(event.level), body: Self.clean(event.message.description), scope: label,
             trace: context?.trace, attributes: attributes)
-        let correlation = context?.correlationID
+        let (correlation, baggage) = (context?.correlationID, context?.baggage)
         writer.write(
             configuration.format == .json
-                ? LogLine.json(record, correlation, context?.baggage, resource: resourceJSON) : LogLine.pretty(record))
+                ? LogLine.json(record, correlation, baggage, resource: resourceJSON) : LogLine.pretty(record))
         guard let sink else { return }
-        let correlated = correlation.map { record.with(Attribute("correlation_id", .string($0))) } ?? record
-        sink.take(logs: [correlated], from: resource)
+        var request: [Attribute] = []
+        if let correlation { request.append(Attribute("correlation_id", .string(correlation))) }
+        if let baggage, !baggage.members.isEmpty {
+            request.append(Attribute("baggage", .map(LogLine.attributes(of: baggage))))
+        }
+        sink.take(logs: [record.with(request)], from: resource)
     }
 
     /// - Returns: `nil` where the place has said enough in this second; else how many lines were held back in the last.

@@ -23,10 +23,9 @@ public struct LogRecord: Sendable {
         self.attributes = attributes
     }
 
-    func with(_ attribute: Attribute) -> LogRecord {
+    func with(_ more: [Attribute]) -> LogRecord {
         LogRecord(
-            time: time, severity: severity, body: body, scope: scope, trace: trace, attributes: attributes + [attribute]
-        )
+            time: time, severity: severity, body: body, scope: scope, trace: trace, attributes: attributes + more)
     }
 }
 

@@ -47,6 +47,7 @@ struct SignalsCommand: ParsableCommand {
         | `POST` | client | each request to Stripe |
         | `read SELECT products` | client | each body of statements that only reads; `db.query.summary` names its statements |
         | `write INSERT orders` | client | each transaction |
+        | `chore payments.settle` | internal | each round of a chore |
         | `process order.placed` | consumer | each event that a consumer takes, in the trace in which it was written |
 
         Request spans have the ids of the API key (`vitrine.client.id`), of what the address names (`vitrine.order.id`) and of the

@@ -73,6 +73,12 @@ package enum Signals {
             "vitrine.payments.request.duration", .histogram, unit: "s", labels: ["provider", "operation", "outcome"],
             buckets: .requestSeconds, "How long a payment provider took for an attempt."),
         MetricDescription(
+            "vitrine.relay.lag", .gauge, unit: "s", labels: ["consumer"],
+            "Age of the oldest event that a consumer has not had."),
+        MetricDescription(
+            "vitrine.chore.duration", .histogram, unit: "s", labels: ["chore", "outcome"], buckets: .databaseSeconds,
+            "How long a chore took that comes round."),
+        MetricDescription(
             "vitrine.ready_answers.served", .counter, unit: "{answer}", "Answers given from the ready lane."),
         MetricDescription(
             "vitrine.ready_answers.kept", .counter, unit: "{answer}", "Answers put into the ready lane."),
