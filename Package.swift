@@ -66,6 +66,7 @@ let ground: [Target] = [
             "Kernel", "Telemetry", asyncHTTPClient, coreMetrics, httpTypes, hummingbird, lifecycle, logging, nioCore,
             nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
         ]),
+    room("RateLimiting", [coreMetrics]),
     room("Resilience", []),
     room("Jobs", ["Kernel", "Persistence", coreMetrics, instrumentation, lifecycle, logging, serviceContext, tracing]),
     room(
@@ -113,6 +114,8 @@ let benchmarks: [Target] = [
         name: "BareServer", dependencies: [hummingbird, logging], path: "Benchmarks/BareServer",
         swiftSettings: testSettings),
     .executableTarget(
+        name: "LimitCosts", dependencies: ["RateLimiting"], path: "Benchmarks/LimitCosts", swiftSettings: testSettings),
+    .executableTarget(
         name: "TelemetryCosts", dependencies: ["OTLP", "Telemetry", coreMetrics, logging, serviceContext, tracing],
         path: "Benchmarks/TelemetryCosts", swiftSettings: testSettings),
 ]
@@ -141,6 +144,7 @@ let suites: [Target] = [
     tests("KernelTests", ["Kernel"]),
     tests("TelemetryTests", ["Telemetry", coreMetrics, lifecycle, logging, metrics, serviceContext, tracing]),
     tests("OTLPTests", ["DecoderFuzz", "Kernel", "OTLP", "Telemetry", "TestSupport", "Vitrine"]),
+    tests("RateLimitingTests", ["RateLimiting"]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
     tests("WebTests", ["Kernel", "Persistence", "TestSupport", "Vitrine", "Web"], resources: [.copy("Golden")]),
@@ -163,6 +167,7 @@ let package = Package(
     name: "vitrine",
     products: [
         .executable(name: "vitrine", targets: ["Vitrine"]),
+        .library(name: "RateLimiting", targets: ["RateLimiting"]),
         .library(name: "Resilience", targets: ["Resilience"]),
         .library(name: "Telemetry", targets: ["Telemetry"]),
     ],

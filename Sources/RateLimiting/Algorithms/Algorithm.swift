@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// One of the ways to count, over the bytes in which a key's use is kept. Times are nanoseconds since the clock's zero.
+struct Algorithm: Sendable {
+    private enum Kind: Sendable {
+        case window(SlidingWindow, isNarrow: Bool)
+        case bucket(TokenBucket)
+        case concurrency(limit: Int)
+    }
+
+    /// What a look at a key's use says.
+    struct Reading {
+        let fits: Bool
+        /// Nanoseconds until the cost fits; 0 where it does.
+        let wait: Int64
+    }
+
+    private let kind: Kind
+    let rule: RatePolicy.Rule
+    let stateBytes: Int
+    let limit: Int
+    /// The largest cost that can ever fit.
+    let costMax: Int
+    private let window: Int64
+
+    /// - Parameter isNarrow: whether windows count in 16 bits; by default where the limit leaves room to be raised.
+    init(_ rule: RatePolicy.Rule, isNarrow: Bool? = nil) {
+        self.rule = rule
+        window = rule.window.map(nanoseconds) ?? 0
+        (limit, costMax) = (rule.limit, rule.costMax)
+        switch rule {
+        case .slidingWindow(let limit, _, let slots):
+            let isNarrow = isNarrow ?? SlidingWindow.isNarrow(limit: limit * 4)
+            kind = .window(SlidingWindow(limit: limit, window: window, slots: slots), isNarrow: isNarrow)
+            stateBytes = SlidingWindow.stateBytes(slots: slots, isNarrow: isNarrow)
+        case .tokenBucket(let limit, _, let burst):
+            kind = .bucket(TokenBucket(limit: limit, window: window, burst: burst))
+            stateBytes = TokenBucket.stateBytes
+        case .concurrency(let limit):
+            kind = .concurrency(limit: limit)
+            stateBytes = 8
+        }
+    }
+
+    /// The same counting with another limit, in the same bytes; `nil` where they cannot hold it.
+    func with(limit: Int) -> Algorithm? {
+        guard case .window(_, let isNarrow) = kind else { return Algorithm(rule.with(limit: limit)) }
+        if isNarrow, !SlidingWindow.isNarrow(limit: limit) { return nil }
+        return Algorithm(rule.with(limit: limit), isNarrow: isNarrow)
+    }
+
+    /// Brings the state up to date, and says whether `cost` fits.
+    @inline(__always)
+    func read(_ state: UnsafeMutableRawPointer, _ cost: Int, _ now: Int64) -> Reading {
+        switch kind {
+        case .window(let window, let isNarrow):
+            return isNarrow
+                ? Self.read(window, .init(state, of: UInt16.self), cost, now)
+                : Self.read(window, .init(state, of: UInt32.self), cost, now)
+        case .bucket(let bucket):
+            let wait = bucket.wait(state.load(as: Int64.self), for: cost, now)
+            return Reading(fits: wait <= 0, wait: max(0, wait))
+        case .concurrency(let limit):
+            let fits = state.load(as: Int64.self) + Int64(cost) <= Int64(limit)
+            return Reading(fits: fits, wait: fits ? 0 : 1_000_000_000)
+        }
+    }
+
+    private static func read<Counter>(
+        _ window: SlidingWindow, _ state: SlidingWindow.State<Counter>, _ cost: Int, _ now: Int64
+    ) -> Reading {
+        window.roll(state, now)
+        if window.fits(state, cost) { return Reading(fits: true, wait: 0) }
+        return Reading(fits: false, wait: window.wait(state, for: state.total + cost - window.limit, now))
+    }
+
+    /// Counts `cost`, whether it fits or not.
+    /// - Returns: when it was counted, for ``settle(_:charged:actual:at:_:)``.
+    @inline(__always)
+    func charge(_ state: UnsafeMutableRawPointer, _ cost: Int, _ now: Int64) -> Int64 {
+        switch kind {
+        case .window(let window, let isNarrow):
+            return isNarrow
+                ? window.add(SlidingWindow.State(state, of: UInt16.self), cost)
+                : window.add(SlidingWindow.State(state, of: UInt32.self), cost)
+        case .bucket(let bucket):
+            state.storeBytes(of: bucket.adding(cost, to: state.load(as: Int64.self), now), as: Int64.self)
+        case .concurrency:
+            state.storeBytes(of: state.load(as: Int64.self) + Int64(cost), as: Int64.self)
+        }
+        return 0
+    }
+
+    /// Makes what was charged what it really cost. The state is up to date.
+    func settle(_ state: UnsafeMutableRawPointer, charged: Int, actual: Int, at moment: Int64, _ now: Int64) {
+        if actual > charged {
+            _ = charge(state, actual - charged, now)
+            return
+        }
+        let excess = charged - actual
+        switch kind {
+        case .window(let window, let isNarrow):
+            if isNarrow {
+                window.remove(SlidingWindow.State(state, of: UInt16.self), excess, from: moment)
+            } else {
+                window.remove(SlidingWindow.State(state, of: UInt32.self), excess, from: moment)
+            }
+        case .bucket(let bucket):
+            state.storeBytes(of: bucket.removing(excess, from: state.load(as: Int64.self), now), as: Int64.self)
+        case .concurrency:
+            state.storeBytes(of: max(0, state.load(as: Int64.self) - Int64(excess)), as: Int64.self)
+        }
+    }
+
+    /// What is left, and how long no more than that comes. The state is up to date.
+    @inline(__always)
+    func quota(_ state: UnsafeMutableRawPointer, _ now: Int64) -> (available: Int, span: Int64) {
+        switch kind {
+        case .window(let window, let isNarrow):
+            return isNarrow
+                ? quota(window, .init(state, of: UInt16.self), now) : quota(window, .init(state, of: UInt32.self), now)
+        case .bucket(let bucket):
+            let fullAt = state.load(as: Int64.self)
+            let available = bucket.available(fullAt, now)
+            return (available, fullAt <= now ? window : max(0, bucket.wait(fullAt, for: available + 1, now)))
+        case .concurrency(let limit):
+            return (max(0, limit - Int(state.load(as: Int64.self))), 0)
+        }
+    }
+
+    private func quota<Counter>(
+        _ window: SlidingWindow, _ state: SlidingWindow.State<Counter>, _ now: Int64
+    ) -> (available: Int, span: Int64) {
+        let total = state.total
+        guard total > 0 else { return (window.limit, self.window) }
+        let overdrawn = total - window.limit
+        let span = overdrawn > 0 ? window.wait(state, for: overdrawn + 1, now) : window.waitForAny(state, now)
+        return (window.available(state), span)
+    }
+
+    /// Whether forgetting the state changes nothing.
+    func isIdle(_ state: UnsafeMutableRawPointer, _ now: Int64) -> Bool {
+        switch kind {
+        case .window(let window, let isNarrow):
+            isNarrow
+                ? window.isIdle(SlidingWindow.State(state, of: UInt16.self), now)
+                : window.isIdle(SlidingWindow.State(state, of: UInt32.self), now)
+        case .bucket: state.load(as: Int64.self) <= now
+        case .concurrency: state.load(as: Int64.self) == 0
+        }
+    }
+
+    /// How much of its limit a key has used, 0 to 1 and beyond; for choosing whom to forget. A concurrency is never forgotten.
+    func use(_ state: UnsafeMutableRawPointer, _ now: Int64) -> Double {
+        switch kind {
+        case .window(let window, _):
+            Double(SlidingWindow.State(state, of: UInt16.self).total) / Double(window.limit)
+        case .bucket(let bucket):
+            1 - Double(bucket.available(state.load(as: Int64.self), now)) / Double(bucket.burst)
+        case .concurrency: .infinity
+        }
+    }
+}
+
+/// Whole nanoseconds; a policy's window is at most a year.
+func nanoseconds(_ duration: Duration) -> Int64 {
+    let (seconds, attoseconds) = duration.components
+    return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CoreMetrics
+internal import Glibc
+internal import Synchronization
+
+/// Decides whether requests may pass, by several policies at once, in the memory of this process.
+///
+/// Either every policy counts a request or none does: a request that is refused costs nothing. A decision takes the locks of
+/// its keys, allocates nothing, and costs some 60 to 100 ns for each check.
+public final class RateLimiter: Sendable {
+    /// A policy of this limiter; those that are checked together come in the order of their declaration.
+    public struct PolicyID: Sendable, Hashable, Comparable {
+        let index: Int
+
+        public static func < (left: Self, right: Self) -> Bool { left.index < right.index }
+    }
+
+    public let policyIDs: [PolicyID]
+    private let tables: [LimitTable]
+    private let names: [String]
+    private let isShadow: [Bool]
+    private let clock: LimitClock
+    private let counters: [(allowed: Counter, limited: Counter)]
+
+    /// - Parameter capacity: keys of each policy that are remembered; 65,536 where nothing else is said. With a token bucket a
+    ///   key takes 16 bytes, with a window of 60 slots 144.
+    /// - Throws: ``RatePolicyError``.
+    public init(
+        _ policies: [RatePolicy], capacity: Int = 65_536, clock: LimitClock = .monotonic
+    ) throws(RatePolicyError) {
+        for policy in policies { try policy.validate() }
+        let names = policies.map(\.name)
+        if let twice = names.first(where: { name in names.filter { $0 == name }.count > 1 }) {
+            throw RatePolicyError(twice, "is declared twice")
+        }
+        self.names = names
+        isShadow = policies.map(\.isShadow)
+        tables = policies.map { LimitTable($0, capacity: capacity) }
+        policyIDs = policies.indices.map(PolicyID.init)
+        self.clock = clock
+        counters = policies.map { policy in
+            func counter(_ outcome: String) -> Counter {
+                Counter(label: "rate_limit.requests", dimensions: [("policy", policy.name), ("outcome", outcome)])
+            }
+            return (counter("allowed"), counter(policy.isShadow ? "shadow_limited" : "limited"))
+        }
+    }
+
+    public func policy(named name: String) -> PolicyID? { names.firstIndex(of: name).map(PolicyID.init) }
+
+    /// The policy as it is now.
+    public subscript(policy: PolicyID) -> RatePolicy {
+        RatePolicy(names[policy.index], tables[policy.index].rule, isShadow: isShadow[policy.index])
+    }
+
+    /// Changes a limit while requests run; what was used stays used.
+    public func set(limit: Int, of policy: PolicyID) throws(RatePolicyError) {
+        var changed = self[policy]
+        changed.rule = changed.rule.with(limit: limit)
+        try changed.validate()
+        tables[policy.index].set(limit: limit)
+    }
+
+    // MARK: Deciding
+
+    /// Asks all policies and, if each lets the request in, counts it with each.
+    ///
+    /// - Precondition: one to eight checks, in the order in which their policies were declared, none twice.
+    public func decide(_ checks: [Check]) -> Decision {
+        checks.withUnsafeBufferPointer { decide($0, isCounted: true) }
+    }
+
+    /// The same without an allocation.
+    public func decide<let count: Int>(_ checks: borrowing InlineArray<count, Check>) -> Decision {
+        checks.span.withUnsafeBufferPointer { decide($0, isCounted: true) }
+    }
+
+    public func decide(_ check: Check) -> Decision {
+        withUnsafePointer(to: check) { decide(UnsafeBufferPointer(start: $0, count: 1), isCounted: true) }
+    }
+
+    /// What ``decide(_:)`` would say; nothing is counted.
+    public func look(_ checks: [Check]) -> Decision {
+        checks.withUnsafeBufferPointer { decide($0, isCounted: false) }
+    }
+
+    private func decide(_ checks: UnsafeBufferPointer<Check>, isCounted: Bool) -> Decision {
+        precondition((1...Decision.checksMax).contains(checks.count), "A request has one to eight checks.")
+        var decision = Decision()
+        decision.count = checks.count
+        step(checks, 0, clock.now(), isCounted, &decision)
+        return decision
+    }
+
+    /// Holds the key of this check, looks at the further ones, and counts on the way back, when it is known what all say. Locks
+    /// are taken in the order of policies, so that nobody waits for somebody who waits for him.
+    private func step(
+        _ checks: UnsafeBufferPointer<Check>, _ place: Int, _ now: Int64, _ isCounted: Bool, _ decision: inout Decision
+    ) {
+        guard place < checks.count else { return }
+        let policy = checks[place].policy
+        precondition(place == 0 || checks[place - 1].policy < policy, "Checks come in the order of their policies.")
+        let (hash, cost) = (checks[place].key.hash, checks[place].cost)
+        tables[policy].shards[LimitTable.shard(of: hash)].withLock { shard in
+            let state = shard.state(of: hash, now)
+            let algorithm = checks[place].limit.flatMap { shard.algorithm.with(limit: $0) } ?? shard.algorithm
+            let reading = algorithm.read(state, cost, now)
+            if !reading.fits, !isShadow[policy] {
+                decision.isAllowed = false
+                decision.waitNanoseconds = max(decision.waitNanoseconds, reading.wait)
+                if cost > algorithm.costMax { decision.isImpossible = true }
+            }
+            step(checks, place + 1, now, isCounted, &decision)
+            var moment: Int64 = 0
+            let isCharged = isCounted && decision.isAllowed && reading.fits
+            if isCharged { moment = algorithm.charge(state, cost, now) }
+            let (available, span) = algorithm.quota(state, now)
+            decision.quotas[place] = Quota(
+                availableUnits: Int32(available), limitUnits: Int32(algorithm.limit),
+                charged: isCharged ? Int32(cost) : 0, policyIndex: UInt8(policy), fits: reading.fits, hash: hash,
+                moment: moment, spanNanoseconds: span, waitNanoseconds: reading.wait)
+        }
+        if isCounted {
+            let counter = counters[policy]
+            if decision.quotas[place].fits { counter.allowed.increment() } else { counter.limited.increment() }
+        }
+    }
+
+    // MARK: Afterwards
+
+    /// Makes what was counted for a request what it really cost; more than that may overdraw a limit.
+    public func settle(_ decision: Decision, actual cost: Int) {
+        let now = clock.now()
+        for place in 0..<decision.count where decision.isAllowed {
+            let quota = decision.quotas[place]
+            guard quota.charged > 0 else { continue }
+            tables[quota.policy.index].shards[LimitTable.shard(of: quota.hash)].withLock { shard in
+                let state = shard.state(of: quota.hash, now)
+                _ = shard.algorithm.read(state, 0, now)
+                shard.algorithm.settle(state, charged: Int(quota.charged), actual: cost, at: quota.moment, now)
+            }
+        }
+    }
+
+    /// Counts something that was not asked for before, such as a log-in that failed; it may overdraw the limit.
+    public func charge(_ check: Check) {
+        let now = clock.now()
+        tables[check.policy].shards[LimitTable.shard(of: check.key.hash)].withLock { shard in
+            let state = shard.state(of: check.key.hash, now)
+            _ = shard.algorithm.read(state, 0, now)
+            _ = shard.algorithm.charge(state, check.cost, now)
+        }
+    }
+
+    /// Ends what concurrency policies have let in.
+    public func release(_ decision: Decision) {
+        let now = clock.now()
+        for place in 0..<decision.count {
+            let quota = decision.quotas[place]
+            guard quota.charged > 0 else { continue }
+            tables[quota.policy.index].shards[LimitTable.shard(of: quota.hash)].withLock { shard in
+                guard case .concurrency = shard.algorithm.rule else { return }
+                let state = shard.state(of: quota.hash, now)
+                shard.algorithm.settle(state, charged: Int(quota.charged), actual: 0, at: 0, now)
+            }
+        }
+    }
+
+    /// Keys that were forgotten though they had used something, and times that a newcomer found no place of its own, for each
+    /// policy. Where they grow, the capacity is too small.
+    public func losses(of policy: PolicyID) -> (forgotten: Int, shared: Int) {
+        let account = tables[policy.index].account
+        return (account.forgotten, account.shared)
+    }
+}
+
+/// Nanoseconds since some moment, never backwards.
+public struct LimitClock: Sendable {
+    public let now: @Sendable () -> Int64
+
+    public init(now: @escaping @Sendable () -> Int64) { self.now = now }
+
+    /// The system's monotonic clock.
+    public static let monotonic = LimitClock {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+}

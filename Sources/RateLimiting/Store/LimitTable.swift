@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Glibc
+internal import Synchronization
+
+/// The use of every key under one policy, in a fixed amount of memory.
+///
+/// Sixteen shards, each behind a lock of its own, each an open-addressed table of hashes beside a table of states. A place is
+/// never freed; it is taken over: first from a key of which forgetting loses nothing, then from the one that has used least,
+/// and never from one that is at its limit. Where all are, newcomers share the shard's last place until there is room.
+final class LimitTable: Sendable {
+    static let shardCount = 16
+
+    /// Each is reached under its lock, and no two of one table at once.
+    let shards: InlineArray<16, Mutex<LimitShard>>
+
+    init(_ policy: RatePolicy, capacity: Int) {
+        let algorithm = Algorithm(policy.rule)
+        shards = InlineArray { _ in Mutex(LimitShard(algorithm, capacity: capacity / Self.shardCount)) }
+    }
+
+    @inline(__always)
+    static func shard(of hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 60) }
+
+    /// Counts by another limit from now on; what was used stays used.
+    func set(limit: Int) {
+        for place in 0..<Self.shardCount { shards[place].withLock { $0.set(limit: limit) } }
+    }
+
+    var rule: RatePolicy.Rule { shards[0].withLock { $0.algorithm.rule } }
+
+    var account: LimitTableAccount {
+        var account = LimitTableAccount()
+        for place in 0..<Self.shardCount {
+            shards[place].withLock { shard in
+                account.keys += shard.account.keys
+                account.forgotten += shard.account.forgotten
+                account.shared += shard.account.shared
+            }
+        }
+        return account
+    }
+}
+
+struct LimitTableAccount {
+    /// Places that are taken.
+    var keys = 0
+    /// Keys that were forgotten though they had used something.
+    var forgotten = 0
+    /// Times that a newcomer found no place of its own.
+    var shared = 0
+}
+
+struct LimitShard: ~Copyable {
+    private(set) var algorithm: Algorithm
+    private(set) var account = LimitTableAccount()
+    /// At each place a hash, zero where there is none, and the state behind it; one place more than there are hashes, whose
+    /// state is shared.
+    private var places: UnsafeMutableRawPointer
+    private var stride: Int
+    private let mask: Int
+
+    /// How far a key may lie from its home.
+    private static let probesMax = 32
+
+    /// - Parameter capacity: rounded up to a power of two, at least 64.
+    init(_ algorithm: Algorithm, capacity: Int) {
+        self.algorithm = algorithm
+        var count = 64
+        while count < capacity { count *= 2 }
+        mask = count - 1
+        stride = 8 + algorithm.stateBytes
+        // Zeroed by the system when they are first touched, so that a large table costs what is used of it.
+        places = calloc(count + 1, stride)!
+    }
+
+    deinit { free(places) }
+
+    /// The place of a key's use, found or made.
+    @inline(__always)
+    mutating func state(of hash: UInt64, _ now: Int64) -> UnsafeMutableRawPointer {
+        var place = Int(truncatingIfNeeded: hash) & mask
+        for _ in 0..<Self.probesMax {
+            let start = places + place &* stride
+            let found = start.load(as: UInt64.self)
+            if found == hash { return start + 8 }
+            if found == 0 {
+                start.storeBytes(of: hash, as: UInt64.self)
+                account.keys += 1
+                return start + 8
+            }
+            place = (place + 1) & mask
+        }
+        return takenOver(by: hash, now)
+    }
+
+    private func state(at place: Int) -> UnsafeMutableRawPointer { places + place * stride + 8 }
+
+    @inline(never)
+    private mutating func takenOver(by hash: UInt64, _ now: Int64) -> UnsafeMutableRawPointer {
+        let home = Int(truncatingIfNeeded: hash) & mask
+        var least: (place: Int, use: Double)?
+        for step in 0..<Self.probesMax {
+            let place = (home + step) & mask
+            if algorithm.isIdle(state(at: place), now) { return take(place, for: hash) }
+            let use = algorithm.use(state(at: place), now)
+            if use < least?.use ?? 1 { least = (place, use) }
+        }
+        guard let least else {
+            account.shared += 1
+            return state(at: mask + 1)
+        }
+        account.forgotten += 1
+        return take(least.place, for: hash)
+    }
+
+    private func take(_ place: Int, for hash: UInt64) -> UnsafeMutableRawPointer {
+        let start = places + place * stride
+        start.storeBytes(of: hash, as: UInt64.self)
+        memset(start + 8, 0, algorithm.stateBytes)
+        return start + 8
+    }
+
+    mutating func set(limit: Int) {
+        if let changed = algorithm.with(limit: limit) {
+            algorithm = changed
+            return
+        }
+        // Counters of 16 bits become counters of 32.
+        let wider = Algorithm(algorithm.rule.with(limit: limit), isNarrow: false)
+        let width = 8 + wider.stateBytes
+        let moved = calloc(mask + 2, width)!
+        for place in 0...(mask + 1) {
+            let (from, to) = (places + place * stride, moved + place * width)
+            // The hash and what stands before the counters.
+            memcpy(to, from, 8 + 16)
+            let old = SlidingWindow.State(from + 8, of: UInt16.self)
+            let new = SlidingWindow.State(to + 8, of: UInt32.self)
+            guard old.total > 0, case .slidingWindow(_, _, let slots) = wider.rule else { continue }
+            for counter in 0...slots { new.counters[counter] = UInt32(old.counters[counter]) }
+        }
+        free(places)
+        (places, stride, algorithm) = (moved, width, wider)
+    }
+}
