@@ -141,7 +141,7 @@ let fuzz: Target =
         name: "DecoderFuzz", dependencies: fuzzRooms, path: "Tests/DecoderFuzz", swiftSettings: testSettings)
 
 let suites: [Target] = [
-    tests("KernelTests", ["Kernel"]),
+    tests("KernelTests", ["Kernel", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", coreMetrics, lifecycle, logging, metrics, serviceContext, tracing]),
     tests("OTLPTests", ["DecoderFuzz", "Kernel", "OTLP", "Telemetry", "TestSupport", "Vitrine"]),
     tests("RateLimitingTests", ["RateLimiting"]),
