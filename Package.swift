@@ -66,7 +66,7 @@ let ground: [Target] = [
             "Kernel", "Telemetry", asyncHTTPClient, coreMetrics, httpTypes, hummingbird, lifecycle, logging, nioCore,
             nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
         ]),
-    room("RateLimiting", [coreMetrics]),
+    room("RateLimiting", ["Kernel", coreMetrics, httpTypes, hummingbird, nioCore]),
     room("Resilience", []),
     room("Jobs", ["Kernel", "Persistence", coreMetrics, instrumentation, lifecycle, logging, serviceContext, tracing]),
     room(
@@ -144,7 +144,9 @@ let suites: [Target] = [
     tests("KernelTests", ["Kernel", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", coreMetrics, lifecycle, logging, metrics, serviceContext, tracing]),
     tests("OTLPTests", ["DecoderFuzz", "Kernel", "OTLP", "Telemetry", "TestSupport", "Vitrine"]),
-    tests("RateLimitingTests", ["RateLimiting"]),
+    tests(
+        "RateLimitingTests",
+        ["Kernel", "RateLimiting", "TestSupport", httpTypes, hummingbird, logging, nioCore, nioEmbedded]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
     tests("WebTests", ["Kernel", "Persistence", "TestSupport", "Vitrine", "Web"], resources: [.copy("Golden")]),

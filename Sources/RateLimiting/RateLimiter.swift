@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CoreMetrics
-internal import Glibc
+internal import Dispatch
 internal import Synchronization
 
 /// Decides whether requests may pass, by several policies at once, in the memory of this process.
@@ -182,9 +182,5 @@ public struct LimitClock: Sendable {
     public init(now: @escaping @Sendable () -> Int64) { self.now = now }
 
     /// The system's monotonic clock.
-    public static let monotonic = LimitClock {
-        var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
-        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-    }
+    public static let monotonic = LimitClock { Int64(DispatchTime.now().uptimeNanoseconds) }
 }

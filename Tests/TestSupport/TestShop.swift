@@ -132,9 +132,8 @@ package struct TestShop: Sendable {
         {
             silent.writes.withLock { _ = $0.insert("\(method.rawValue) \(path)") }
         }
-        let collector = Collector()
-        try await response.body.write(collector)
-        return Reply(status: response.status.code, headers: response.headers, body: collector.bytes)
+        let bytes = try await response.body.bytes()
+        return Reply(status: response.status.code, headers: response.headers, body: bytes)
     }
 
     package func get(_ path: String, headers: [String: String] = [:]) async throws -> Reply {
@@ -180,6 +179,15 @@ extension JSON {
             Int(step).flatMap { number in value?.array.flatMap { $0.indices.contains(number) ? $0[number] : nil } }
                 ?? value?[step]
         }
+    }
+}
+
+extension ResponseBody {
+    /// All of it.
+    package consuming func bytes() async throws -> [UInt8] {
+        let collector = Collector()
+        try await write(collector)
+        return collector.bytes
     }
 }
 
