@@ -72,7 +72,7 @@ let ground: [Target] = [
     room(
         "Web",
         [
-            "Kernel", "Persistence", "Resilience", coreMetrics, crypto, httpTypes, hummingbird,
+            "Kernel", "Persistence", "RateLimiting", "Resilience", coreMetrics, crypto, httpTypes, hummingbird,
             hummingbirdCore, instrumentation, logging, metrics, nioCore, nioHTTP1, nioHTTPTypes, serviceContext,
             tracing,
         ]),
@@ -100,7 +100,8 @@ let binary: [Target] = [
         name: "Vitrine",
         dependencies: [
             "Catalog", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel", "OTLP", "Ordering", "Payments",
-            "Persistence", "Resilience", "Telemetry", "Web", arguments, coreMetrics, hummingbird, lifecycle, logging,
+            "Persistence", "RateLimiting", "Resilience", "Telemetry", "Web", arguments, coreMetrics, hummingbird,
+            lifecycle, logging,
             nioCore,
             nioHTTP1, nioPosix, signals,
         ],
@@ -149,7 +150,9 @@ let suites: [Target] = [
         ["Kernel", "RateLimiting", "TestSupport", httpTypes, hummingbird, logging, nioCore, nioEmbedded]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
-    tests("WebTests", ["Kernel", "Persistence", "TestSupport", "Vitrine", "Web"], resources: [.copy("Golden")]),
+    tests(
+        "WebTests", ["Kernel", "Persistence", "RateLimiting", "TestSupport", "Vitrine", "Web", httpTypes],
+        resources: [.copy("Golden")]),
     tests("IdentityTests", ["Identity", "Kernel", "Persistence", "TestSupport"]),
     tests("CatalogTests", ["Catalog", "Kernel", "TestSupport"]),
     tests("InventoryTests", ["Inventory", "Kernel", "Persistence", "TestSupport"]),

@@ -10,9 +10,11 @@ package struct IdentityModule: Sendable {
     package let keys: ManageKeys
     let authenticator: KeyAuthenticator
     let database: Database
+    let limits: ManageLimits
 
-    package init(database: Database, jobs: JobsModule, clock: WallClock) {
+    package init(database: Database, jobs: JobsModule, clock: WallClock, limits: RequestLimits) {
         self.database = database
+        self.limits = ManageLimits(database: database, outbox: jobs.outbox, limits: limits)
         let authenticator = KeyAuthenticator(database: database, clock: clock)
         self.authenticator = authenticator
         keys = ManageKeys(outbox: jobs.outbox, clock: clock, forget: { authenticator.forgetAll() })
@@ -28,6 +30,12 @@ package struct IdentityModule: Sendable {
         return { try await authenticator.principal(holding: $0) }
     }
 
+    /// The chores of this room.
+    package var schedules: [Schedule] {
+        let limits = limits
+        return [Schedule("limits.refresh", every: .seconds(5)) { try await limits.refresh() }]
+    }
+
     /// Makes an administrator's key where the shop has no key at all.
     ///
     /// - Returns: the secret, which is shown once, or `nil` where there are keys.
@@ -36,7 +44,7 @@ package struct IdentityModule: Sendable {
         return try await database.write { transaction in
             try transaction.serialize(on: "first key")
             guard try !APIKeyStore.exists(in: transaction) else { return nil }
-            let draft = APIKeyDraft(name: "Administrator", scopes: Scope.allCases, expiresAt: nil)
+            let draft = APIKeyDraft(name: "Administrator", scopes: Scope.allCases, tier: .trusted, expiresAt: nil)
             return try keys.create(draft, by: "first start", in: transaction).secret
         }
     }

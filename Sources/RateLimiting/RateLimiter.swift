@@ -143,16 +143,6 @@ public final class RateLimiter: Sendable {
         }
     }
 
-    /// Counts something that was not asked for before, such as a log-in that failed; it may overdraw the limit.
-    public func charge(_ check: Check) {
-        let now = clock.now()
-        tables[check.policy].shards[LimitTable.shard(of: check.key.hash)].withLock { shard in
-            let state = shard.state(of: check.key.hash, now)
-            _ = shard.algorithm.read(state, 0, now)
-            _ = shard.algorithm.charge(state, check.cost, now)
-        }
-    }
-
     /// Ends what concurrency policies have let in.
     public func release(_ decision: Decision) {
         let now = clock.now()

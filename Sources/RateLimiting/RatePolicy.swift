@@ -100,14 +100,14 @@ extension RatePolicy.Rule {
     /// The largest cost that can ever pass.
     public var costMax: Int { if case .tokenBucket(_, _, let burst) = self { burst } else { limit } }
 
-    /// The same with another limit; a bucket keeps the proportion of its burst.
-    func with(limit: Int) -> Self {
+    /// The same with another limit, and another window where one is given; a bucket keeps the proportion of its burst.
+    public func with(limit: Int, window other: Duration? = nil) -> Self {
         switch self {
         case .slidingWindow(_, let window, let slots):
-            return .slidingWindow(limit: limit, window: window, slots: slots)
+            return .slidingWindow(limit: limit, window: other ?? window, slots: slots)
         case .tokenBucket(let old, let window, let burst):
             let scaled = Double(burst) * Double(limit) / Double(old)
-            return .tokenBucket(limit: limit, window: window, burst: max(1, Int(scaled.rounded())))
+            return .tokenBucket(limit: limit, window: other ?? window, burst: max(1, Int(scaled.rounded())))
         case .concurrency: return .concurrency(limit: limit)
         }
     }

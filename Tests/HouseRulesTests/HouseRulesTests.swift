@@ -163,7 +163,8 @@ struct HouseRulesTests {
                 "\(path) needs no exception any more")
         }
         let kernel = house.sources.filter { $0.target == "Kernel" }.reduce(0) { $0 + $1.lines.count }
-        #expect(kernel <= 1_500, "Kernel has \(kernel) lines")
+        // 1,500, and the codec of structured fields.
+        #expect(kernel <= 1_650, "Kernel has \(kernel) lines")
     }
 
     @Test func `functions are short enough to be read at once`() {

@@ -129,6 +129,48 @@ struct ReadyLaneTests {
         }
     }
 
+    @Test func `ready answers count, and end where the limit does`() async throws {
+        try await withShop { address, _, client, path in
+            let made = try await client.send(
+                .POST, "/v1/keys",
+                ["name": "app", "scopes": ["read:products"], "units_per_minute": 20], headers: [])
+            let key = try #require(made.json["secret"]?.string)
+            let socket = try Socket(address)
+            var (ready, left) = (0, 20)
+            for _ in 0..<20 {
+                socket.send(get(path, key))
+                let answer = try socket.answer()
+                left -= 1
+                #expect(answer.status == 200 && answer.headers["x-ratelimit-remaining"] == "\(left)")
+                if answer.isReady { ready += 1 }
+            }
+            #expect(ready >= 18)
+            socket.send(get(path, key))
+            let refused = try socket.answer()
+            #expect(refused.status == 429 && refused.headers["retry-after"] != nil && !refused.isReady)
+        }
+    }
+
+    @Test func `strangers behind a trusted proxy are told apart, and forge nothing`() async throws {
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        let (process, address, _) = try await VitrineProcess.serve(
+            directory.path,
+            environment: ["VITRINE_LIMITS": "anonymous=2", "VITRINE_TRUSTED_PROXIES": "127.0.0.0/8 10.0.0.0/8"])
+        let client = ShopClient(address, key: "")
+        func status(_ forwarded: String) async throws -> Int {
+            try await client.send(.GET, "/v1/openapi.json", headers: [("X-Forwarded-For", forwarded)]).status
+        }
+        var statuses: [Int] = []
+        for forwarded in ["1.1.1.1", "2.2.2.2, 1.1.1.1, 10.0.0.9", "9.9.9.9, ::ffff:1.1.1.1", "2.2.2.2"] {
+            statuses.append(try await status(forwarded))
+        }
+        #expect(statuses == [200, 200, 429, 200])
+        await client.close()
+        process.interrupt()
+        #expect(try await process.exitStatus() == 0)
+    }
+
     @Test func `who has changed something never sees what was before`() async throws {
         try await withShop { address, key, client, path in
             let socket = try Socket(address)

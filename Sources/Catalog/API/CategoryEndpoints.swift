@@ -22,7 +22,7 @@ extension CatalogModule {
             .list(
                 "/v1/categories/{id}/products", "listCategoryProducts",
                 "List the products of a category and those below it", use: listCategoryProducts
-            ).scope(.readProducts).cost(5).expands("variants"),
+            ).scope(.readProducts).searching(cost: 5).expands("variants"),
             .change(
                 .put, "/v1/categories/{id}/translations/{language}", "putCategoryTranslation",
                 "Write a category's title in a language", use: putTranslation

@@ -13,7 +13,7 @@ extension CatalogModule {
     private var productEndpoints: [Endpoint] {
         [
             .list("/v1/products", "listProducts", "List and search products", use: listProducts)
-                .scope(.readProducts).cost(5).expands("variants"),
+                .scope(.readProducts).searching(cost: 5).expands("variants"),
             .change(.post, "/v1/products", "createProduct", "Create a product", status: 201, use: createProduct)
                 .scope(.writeProducts).mayAnswer(.conflict, .unknownReference),
             .get("/v1/products/{id}", "getProduct", "Read a product with its variants", use: getProduct)

@@ -15,17 +15,22 @@ extension IdentityModule {
                 .post, "/v1/keys/{id}/rotate", "rotateKey", "Replace an API key, with an overlap", status: 201,
                 use: rotateKey
             ).scope(.writeKeys).confidential().mayAnswer(.conflict),
+            .change(.patch, "/v1/keys/{id}", "patchKey", "Change a key's name, tier or limit", use: patchKey)
+                .scope(.writeKeys).conditional().mayAnswer(.insufficientScope),
             .act(.delete, "/v1/keys/{id}", "revokeKey", "Revoke an API key at once", status: 204, use: revokeKey)
                 .scope(.writeKeys),
             .list("/v1/audit", "listAuditEntries", "List sensitive operations, latest first", use: listAudit)
                 .scope(.readAudit),
+            .get("/v1/limits", "getLimits", "Read what keys and addresses may use", use: getLimits).scope(.readKeys),
+            .change(.put, "/v1/limits/{name}", "putLimit", "Change a limit while the shop is open", use: putLimit)
+                .scope(.writeKeys),
         ]
     }
 
     private func caller(_ call: Call, _: NoBody) async throws -> Answer<CallerBody> {
         guard let principal = call.principal else { throw Problem(.unauthenticated, "This needs an API key.") }
         let scopes = principal.scopes.sorted { $0.rawValue < $1.rawValue }
-        return .ok(CallerBody(id: principal.id, name: principal.name, scopes: scopes))
+        return .ok(CallerBody(id: principal.id, name: principal.name, scopes: scopes, tier: principal.tier))
     }
 
     private func listKeys(_ call: Call, _: NoBody) async throws -> Listing<KeyBody> {
@@ -46,13 +51,47 @@ extension IdentityModule {
         guard excess.isEmpty else {
             throw IdentityError.scopesExceedCaller(excess.sorted { $0.rawValue < $1.rawValue })
         }
+        try requireTier(input.tier, of: call)
         return try await call.commit { transaction in
-            let draft = APIKeyDraft(name: input.name, scopes: input.scopes, expiresAt: input.expiresAt)
+            let draft = APIKeyDraft(
+                name: input.name, scopes: input.scopes, tier: input.tier, unitsPerMinute: input.unitsPerMinute,
+                expiresAt: input.expiresAt)
             let issued = try keys.create(draft, by: call.actor, in: transaction)
             return .created(
                 KeyBody(issued.key, secret: issued.secret), at: "/v1/keys/\(issued.key.id)", version: issued.key.version
             )
         }
+    }
+
+    private func patchKey(_ call: Call, _ path: KeyPath, _ patch: KeyPatch) async throws -> Answer<KeyBody> {
+        if case .set(let tier) = patch.tier { try requireTier(tier, of: call) }
+        return try await call.commit { transaction in
+            let key = try keys.change(path.id, if: call.precondition, by: call.actor, in: transaction) {
+                patch.apply(to: &$0)
+            }
+            return .ok(KeyBody(key), version: key.version)
+        }
+    }
+
+    /// A key may not give more than its holder has.
+    private func requireTier(_ tier: Tier, of call: Call) throws {
+        guard tier <= call.principal?.tier ?? .standard else { throw IdentityError.tierExceedsCaller(tier) }
+    }
+
+    private func getLimits(_ call: Call, _: NoBody) async throws -> Answer<LimitsBody> {
+        .ok(LimitsBody(limits: LimitName.allCases.map { LimitBody($0, limits.limits.state(of: $0)) }))
+    }
+
+    private func putLimit(_ call: Call, _ path: LimitPath, _ input: LimitInput) async throws -> Answer<LimitBody> {
+        let answer: Answer<LimitBody> = try await call.commit { transaction in
+            let changed = ChangedLimit(name: path.name, limit: input.limit, isEnabled: input.enabled)
+            try limits.change(changed, by: call.actor, in: transaction)
+            var state = limits.limits.state(of: path.name)
+            (state.limit, state.isOff) = (input.limit, !input.enabled)
+            return .ok(LimitBody(path.name, state))
+        }
+        try await limits.refresh()
+        return answer
     }
 
     private func rotateKey(_ call: Call, _ path: KeyPath, _ input: RotationInput) async throws -> Answer<KeyBody> {

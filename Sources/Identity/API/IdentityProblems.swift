@@ -10,6 +10,8 @@ extension IdentityError: ProblemConvertible {
             Problem(
                 .insufficientScope,
                 "A key cannot give what it does not have itself: \(scopes.map(\.rawValue).joined(separator: ", ")).")
+        case .tierExceedsCaller(let tier):
+            Problem(.insufficientScope, "A key cannot give a tier that it does not have itself: \(tier.rawValue).")
         case .expiryInPast: Problem(.invalidBody, "expires_at lies in the past.")
         case .keyIsInvalid: Problem(.conflict, "The key has ended already; make a new one instead.")
         }

@@ -11,6 +11,9 @@ package struct APIKey: Sendable {
     /// The secret's beginning, by which people recognise it.
     package let hint: String
     package let scopes: [Scope]
+    package var tier: Tier
+    /// Its own limit in place of its tier's.
+    package var unitsPerMinute: Int?
     package let createdAt: Timestamp
     package var expiresAt: Timestamp?
     package var revokedAt: Timestamp?
@@ -26,11 +29,17 @@ package struct APIKey: Sendable {
 package struct APIKeyDraft: Sendable {
     package let name: String
     package let scopes: [Scope]
+    package let tier: Tier
+    package let unitsPerMinute: Int?
     package let expiresAt: Timestamp?
 
-    package init(name: String, scopes: [Scope], expiresAt: Timestamp?) {
+    package init(
+        name: String, scopes: [Scope], tier: Tier = .standard, unitsPerMinute: Int? = nil, expiresAt: Timestamp?
+    ) {
         self.name = name
         self.scopes = scopes
+        self.tier = tier
+        self.unitsPerMinute = unitsPerMinute
         self.expiresAt = expiresAt
     }
 }

@@ -7,6 +7,7 @@ package enum IdentityError: Error, Equatable {
     case keyNotFound
     /// A key may not give what its holder does not have.
     case scopesExceedCaller([Scope])
+    case tierExceedsCaller(Tier)
     case expiryInPast
     case keyIsInvalid
 }

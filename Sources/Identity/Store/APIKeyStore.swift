@@ -6,7 +6,9 @@ internal import Web
 
 enum APIKeyStore {
     private static let columns: SQL =
-        "id, name, hint, scopes, created_at, expires_at, revoked_at, last_used_at, version"
+        """
+        id, name, hint, scopes, tier, units_per_minute, created_at, expires_at, revoked_at, last_used_at, version
+        """
 
     static func exists(in connection: Connection) throws -> Bool {
         try connection.exists("SELECT 1 FROM api_keys")
@@ -29,16 +31,19 @@ enum APIKeyStore {
     static func insert(_ key: APIKey, hash: [UInt8], in transaction: Transaction) throws {
         try transaction.execute(
             """
-            INSERT INTO api_keys (id, name, hint, hash, scopes, created_at, expires_at, version)
-            VALUES (\(key.id), \(key.name), \(key.hint), \(hash), \(text(key.scopes)), \(key.createdAt),
-                \(key.expiresAt), \(key.version))
+            INSERT INTO api_keys (
+                id, name, hint, hash, scopes, tier, units_per_minute, created_at, expires_at, version
+            )
+            VALUES (\(key.id), \(key.name), \(key.hint), \(hash), \(text(key.scopes)), \(key.tier.rawValue),
+                \(key.unitsPerMinute), \(key.createdAt), \(key.expiresAt), \(key.version))
             """)
     }
 
     static func update(_ key: APIKey, in transaction: Transaction) throws {
         try transaction.execute(
             """
-            UPDATE api_keys SET name = \(key.name), expires_at = \(key.expiresAt), revoked_at = \(key.revokedAt),
+            UPDATE api_keys SET name = \(key.name), tier = \(key.tier.rawValue),
+                units_per_minute = \(key.unitsPerMinute), expires_at = \(key.expiresAt), revoked_at = \(key.revokedAt),
                 version = version + 1
             WHERE id = \(key.id)
             """)
@@ -54,6 +59,7 @@ enum APIKeyStore {
         try APIKey(
             id: row.next(), name: row.next(), hint: row.next(),
             scopes: row.next(String.self).split(separator: " ").compactMap { Scope(rawValue: String($0)) },
+            tier: Tier(rawValue: row.next()) ?? .standard, unitsPerMinute: row.next(),
             createdAt: row.next(), expiresAt: row.next(), revokedAt: row.next(), lastUsedAt: row.next(),
             version: row.next())
     }

@@ -19,7 +19,8 @@ struct AuditEntry: Sendable {
 enum AuditLog {
     /// Events that somebody may have to answer for.
     static let sensitive: Set = [
-        "key.created", "key.rotated", "key.revoked", "customer.erased", "customer.exported", "order.refunded",
+        "key.created", "key.changed", "key.rotated", "key.revoked", "limit.changed", "customer.erased",
+        "customer.exported", "order.refunded",
         "order.cancelled", "order.imported", "stock.adjusted", "stock.counted", "ledger.adjusted", "price.changed",
         "return.received",
     ]

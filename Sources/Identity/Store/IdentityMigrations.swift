@@ -34,6 +34,19 @@ enum IdentityMigrations {
             BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
             CREATE TRIGGER audit_log_stays BEFORE DELETE ON audit_log
             BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
-            """)
+            """),
+        // Keys that there are had no limit, and keep none.
+        Migration(
+            "identity-0002-tiers", .expand,
+            """
+            ALTER TABLE api_keys ADD COLUMN tier TEXT NOT NULL DEFAULT 'standard';
+            ALTER TABLE api_keys ADD COLUMN units_per_minute INTEGER;
+            UPDATE api_keys SET tier = 'trusted';
+            CREATE TABLE rate_limits (
+                name TEXT PRIMARY KEY,
+                units INTEGER NOT NULL CHECK (units > 0),
+                enabled INTEGER NOT NULL
+            ) STRICT;
+            """),
     ]
 }

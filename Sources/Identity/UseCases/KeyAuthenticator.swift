@@ -33,7 +33,10 @@ final class KeyAuthenticator: Sendable {
         if let known = known.withLock({ $0[token] }), now < known.until { return known.principal }
         let key = try await database.read { try APIKeyStore.find(hash: APISecret.hash(token), in: $0) }
         let principal = key.flatMap { key in
-            key.isValid(at: now) ? Principal(id: key.id.rawValue, name: key.name, scopes: Set(key.scopes)) : nil
+            key.isValid(at: now)
+                ? Principal(
+                    id: key.id.rawValue, name: key.name, scopes: Set(key.scopes), tier: key.tier,
+                    unitsPerMinute: key.unitsPerMinute) : nil
         }
         let until = min(now.advanced(by: Self.memory), key?.expiresAt ?? now.advanced(by: Self.memory))
         known.withLock { known in

@@ -24,12 +24,16 @@ package struct ManageKeys: Sendable {
         if let expiry = draft.expiresAt, expiry <= now { throw IdentityError.expiryInPast }
         let secret = APISecret.make()
         let key = APIKey(
-            id: .make(at: now), name: draft.name, hint: APISecret.hint(secret), scopes: draft.scopes, createdAt: now,
-            expiresAt: draft.expiresAt, revokedAt: nil, lastUsedAt: nil, version: 1)
+            id: .make(at: now), name: draft.name, hint: APISecret.hint(secret), scopes: draft.scopes, tier: draft.tier,
+            unitsPerMinute: draft.unitsPerMinute, createdAt: now, expiresAt: draft.expiresAt, revokedAt: nil,
+            lastUsedAt: nil, version: 1)
         try APIKeyStore.insert(key, hash: APISecret.hash(secret), in: transaction)
         let scopes = JSON.array(draft.scopes.map { .string($0.rawValue) })
         try outbox.publish(
-            "key.created", subject: key.id.rawValue, actor: actor, ["name": .string(key.name), "scopes": scopes],
+            "key.created", subject: key.id.rawValue, actor: actor,
+            [
+                "name": .string(key.name), "scopes": scopes, "tier": .string(key.tier.rawValue),
+            ],
             in: transaction)
         return Issued(key: key, secret: secret)
     }
@@ -45,7 +49,8 @@ package struct ManageKeys: Sendable {
         // The successor lives as long again as its predecessor was meant to.
         let lifetime = old.expiresAt.map { old.createdAt.duration(to: $0) }
         let draft = APIKeyDraft(
-            name: old.name, scopes: old.scopes, expiresAt: lifetime.map { min(now.advanced(by: $0), .latest) })
+            name: old.name, scopes: old.scopes, tier: old.tier, unitsPerMinute: old.unitsPerMinute,
+            expiresAt: lifetime.map { min(now.advanced(by: $0), .latest) })
         let issued = try create(draft, by: actor, in: transaction)
         old.expiresAt = min(old.expiresAt ?? end, end)
         try APIKeyStore.update(old, in: transaction)
@@ -54,6 +59,25 @@ package struct ManageKeys: Sendable {
             in: transaction)
         forget()
         return issued
+    }
+
+    /// Changes what a key is called and how much it may use; in this process at once, and within seconds in others.
+    func change(
+        _ id: APIKeyID, if precondition: Precondition, by actor: String, in transaction: Transaction,
+        _ change: (inout APIKey) throws -> Void
+    ) throws -> APIKey {
+        guard var key = try APIKeyStore.find(id, in: transaction), key.revokedAt == nil else {
+            throw IdentityError.keyNotFound
+        }
+        try precondition.check(key.version)
+        try change(&key)
+        try APIKeyStore.update(key, in: transaction)
+        try outbox.publish(
+            "key.changed", subject: id.rawValue, actor: actor,
+            ["name": .string(key.name), "tier": .string(key.tier.rawValue)], in: transaction)
+        forget()
+        key.version += 1
+        return key
     }
 
     /// Ends a key at once in this process, and within seconds in others.

@@ -14,7 +14,7 @@ public struct RateLimitFields: Sendable {
     /// - Parameter now: seconds since 1970.
     public init(_ decision: Decision, of limiter: RateLimiter, now: Int64) {
         var (policies, limits) = ([StructuredMember](), [StructuredMember]())
-        var nearest: (quota: Quota, span: Int64)?
+        var nearest: (quota: Quota, span: Int64, share: Double)?
         for place in 0..<decision.count {
             let quota = decision[place]
             let policy = limiter[quota.policy]
@@ -23,10 +23,10 @@ public struct RateLimitFields: Sendable {
             policies.append(Self.policy(policy, limit: quota.limit))
             limits.append(Self.limit(policy, quota, span))
             guard policy.rule.window != nil else { continue }
-            let share = Double(quota.usable) / Double(quota.limit)
-            if share < nearest.map({ Double($0.quota.usable) / Double($0.quota.limit) }) ?? 2 {
-                nearest = (quota, span)
-            }
+            // Of what it can hold, which is less than the limit in a bucket with a small burst.
+            let capacity = Double(policy.rule.costMax) * Double(quota.limit) / Double(policy.limit)
+            let share = Double(quota.usable) / capacity
+            if share < nearest?.share ?? 2 { nearest = (quota, span, share) }
         }
         // Names were checked when the policies were declared, and numbers have ten digits at most.
         policy = policies.isEmpty ? nil : try? StructuredField.text(policies)

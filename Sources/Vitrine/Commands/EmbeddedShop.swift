@@ -51,7 +51,7 @@ enum EmbeddedShop {
     /// A key with every scope that ends by itself within a day.
     static func temporaryKey(_ shop: Shop, name: String) async throws -> String {
         let expiry = shop.clock.now().advanced(by: .seconds(86_400))
-        let draft = APIKeyDraft(name: name, scopes: Scope.allCases, expiresAt: expiry)
+        let draft = APIKeyDraft(name: name, scopes: Scope.allCases, tier: .trusted, expiresAt: expiry)
         return try await shop.database.write { try shop.identity.keys.create(draft, by: name, in: $0).secret }
     }
 }

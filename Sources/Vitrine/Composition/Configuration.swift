@@ -6,6 +6,8 @@ package import Logging
 package import Ordering
 package import Payments
 internal import Persistence
+internal import RateLimiting
+package import Web
 
 /// Every setting of the process.
 package struct Configuration: Sendable {
@@ -42,6 +44,9 @@ package struct Configuration: Sendable {
     /// `/v1/payments/notifications/stripe`, `VITRINE_STRIPE_RETURN_URL` where customers come back to from their bank's page,
     /// `VITRINE_STRIPE_ADDRESS` for another server that speaks the same API.
     package var stripe: StripeSettings?
+    /// What keys and addresses may use; see `LimitSettings` and docs/LIMITS.md. Environment: `VITRINE_LIMITS`, and
+    /// `VITRINE_TRUSTED_PROXIES` for the networks whose `X-Forwarded-For` is believed.
+    package var limits = LimitSettings()
     /// Carts and reservations; see `OrderingModule.Settings` for units and names.
     package var ordering = OrderingModule.Settings()
 
@@ -62,6 +67,8 @@ package struct Configuration: Sendable {
         VITRINE_STRIPE_SIGNING_SECRET  of the endpoint that Stripe notifies
         VITRINE_STRIPE_RETURN_URL      where customers come back to from their bank's page
         VITRINE_STRIPE_ADDRESS         where Stripe's API is (https://api.stripe.com)
+        VITRINE_LIMITS           changes of limits: standard=12000, search=off, writes=shadow; off for none
+        VITRINE_TRUSTED_PROXIES  networks whose X-Forwarded-For is believed, separated by spaces (none)
         VITRINE_LOG_LEVEL        trace, debug, info, notice, warning, error or critical (notice)
         \(TelemetrySettings.help)
         """
@@ -91,6 +98,15 @@ package struct Configuration: Sendable {
         idleSeconds = try number("VITRINE_IDLE_TIMEOUT", 1...3_600, idleSeconds)
         ordering.reservationTimeToLive = .seconds(try number("VITRINE_RESERVATION_TTL", 1...86_400, 900))
         ordering.cartTimeToLive = .seconds(try number("VITRINE_CART_TTL", 60...31_536_000, 2_592_000))
+        if let text = text("VITRINE_LIMITS") { try limits.apply(text) }
+        if let text = text("VITRINE_TRUSTED_PROXIES") {
+            guard let proxies = TrustedProxies(text.split(separator: " ").map(String.init)) else {
+                throw Failure(
+                    .misconfigured,
+                    "VITRINE_TRUSTED_PROXIES takes networks such as 10.0.0.0/8 and fd00::/8, not “\(text)”.")
+            }
+            limits.proxies = proxies
+        }
         if let key = text("VITRINE_STRIPE_KEY") {
             stripe = StripeSettings(
                 secretKey: key, notificationSecret: text("VITRINE_STRIPE_SIGNING_SECRET"),

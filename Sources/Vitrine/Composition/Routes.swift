@@ -37,7 +37,10 @@ extension Shop {
         let table = RouteTable(services: calls)
         table.mount(serviceEndpoints.endpoints(describing: sliceEndpoints) + others, on: router) {
             endpoint in
-            [AuthenticationMiddleware(access: endpoint.access, authenticate: authenticate)]
+            [
+                AuthenticationMiddleware(access: endpoint.access, limits: calls.limits, authenticate: authenticate),
+                LimitMiddleware(calls.limits, endpoint: endpoint, clock: clock),
+            ]
         }
         return table.responder(over: router.buildResponder())
     }

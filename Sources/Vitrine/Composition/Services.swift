@@ -64,7 +64,8 @@ package struct Shop: Sendable {
         self.clock = clock
         self.database = database
         jobs = JobsModule(database: database, clock: clock)
-        identity = IdentityModule(database: database, jobs: jobs, clock: clock)
+        let limits = try RequestLimits(configuration.limits)
+        identity = IdentityModule(database: database, jobs: jobs, clock: clock, limits: limits)
         let inventory = InventoryModule(database: database, jobs: jobs, clock: clock)
         self.inventory = inventory
         catalog = CatalogModule(database: database, jobs: jobs, clock: clock, language: configuration.language) {
@@ -82,7 +83,8 @@ package struct Shop: Sendable {
         let cursorKey = try await Secrets.load("cursor", from: database)
         calls = CallServices(
             database: database, clock: clock, cursors: CursorCodec(key: cursorKey, clock: clock),
-            baseURL: configuration.baseURL, accessTables: IdentityModule.accessTables)
+            baseURL: configuration.baseURL, limits: limits,
+            accessTables: IdentityModule.accessTables)
     }
 
     /// What runs beside the server.
@@ -92,7 +94,7 @@ package struct Shop: Sendable {
 
     var schedules: [Schedule] {
         let (database, clock) = (database, clock)
-        return jobs.schedules + payments.schedules + ordering.schedules + [
+        return jobs.schedules + identity.schedules + payments.schedules + ordering.schedules + [
             Schedule("idempotency.purge", every: .seconds(3_600)) {
                 try await database.write { try IdempotencyStore.purge(now: clock.now(), in: $0) }
             }

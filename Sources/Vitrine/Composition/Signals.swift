@@ -73,6 +73,9 @@ package enum Signals {
             "vitrine.payments.request.duration", .histogram, unit: "s", labels: ["provider", "operation", "outcome"],
             buckets: .requestSeconds, "How long a payment provider took for an attempt."),
         MetricDescription(
+            "rate_limit.requests", .counter, unit: "{request}", labels: ["policy", "outcome"],
+            "Requests held to a limit: allowed, limited, or shadow_limited where it refuses nothing."),
+        MetricDescription(
             "vitrine.relay.lag", .gauge, unit: "s", labels: ["consumer"],
             "Age of the oldest event that a consumer has not had."),
         MetricDescription(

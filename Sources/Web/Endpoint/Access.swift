@@ -37,11 +37,18 @@ package struct Principal: Hashable, Sendable {
     package let id: String
     package let name: String
     package let scopes: Set<Scope>
+    package let tier: Tier
+    /// The key's own limit in place of its tier's.
+    package let unitsPerMinute: Int?
 
-    package init(id: String, name: String, scopes: Set<Scope>) {
+    package init(
+        id: String, name: String, scopes: Set<Scope>, tier: Tier = .standard, unitsPerMinute: Int? = nil
+    ) {
         self.id = id
         self.name = name
         self.scopes = scopes
+        self.tier = tier
+        self.unitsPerMinute = unitsPerMinute
     }
 }
 

@@ -9,18 +9,21 @@ package struct CallServices: Sendable {
     package let clock: WallClock
     package let cursors: CursorCodec
     package let ready: ReadyAnswers
+    package let limits: RequestLimits
     /// Scheme, host and port by which clients reach the API, without a slash at the end.
     package let baseURL: String
     /// The tables that say who may ask: a change there outdates every ready answer.
     let accessTables: [String]
 
     package init(
-        database: Database, clock: WallClock, cursors: CursorCodec, baseURL: String, accessTables: [String] = []
+        database: Database, clock: WallClock, cursors: CursorCodec, baseURL: String, limits: RequestLimits,
+        accessTables: [String] = []
     ) {
         self.database = database
+        self.limits = limits
         self.clock = clock
         self.cursors = cursors
-        ready = ReadyAnswers(versions: database.versions)
+        ready = ReadyAnswers(versions: database.versions, limits: limits)
         self.accessTables = accessTables
         self.baseURL = baseURL
     }

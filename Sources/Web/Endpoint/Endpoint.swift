@@ -43,6 +43,8 @@ package struct Endpoint: Sendable {
     package var cache = CachePolicy.revalidate
     /// What a call costs in the currency of rate limits; a read by key costs 1.
     package var cost = 1
+    /// Whether it looks through many things, and so counts under the limit of searches, too.
+    package var isSearch = false
     /// Whether `If-Match` must be sent.
     package var requiresPrecondition = false
     /// Whether the answer holds a secret, which must not be stored readable.
@@ -187,6 +189,8 @@ extension Endpoint {
             return WireResponse(status: 204)
         }
         endpoint.cache = .none
+        // Whoever is paid for must not be told to come later.
+        endpoint.cost = 0
         endpoint.signatureHeader = header
         return endpoint
     }
@@ -227,6 +231,8 @@ extension Endpoint {
         endpoint.answerContentType = contentTypes[0]
         endpoint.otherContentTypes = Array(contentTypes.dropFirst())
         endpoint.cache = .none
+        // Probes and scrapers come however busy the shop is.
+        endpoint.cost = 0
         return endpoint
     }
 
@@ -272,6 +278,7 @@ extension Endpoint {
     package func ready(from tables: [String]) -> Endpoint { changed { $0.tables = tables } }
     package func anyKey() -> Endpoint { changed { $0.access = .key } }
     package func cost(_ cost: Int) -> Endpoint { changed { $0.cost = cost } }
+    package func searching(cost: Int) -> Endpoint { changed { ($0.cost, $0.isSearch) = (cost, true) } }
     package func conditional() -> Endpoint { changed { $0.requiresPrecondition = true } }
     package func orLater() -> Endpoint { changed { $0.mayAnswerLater = true } }
     package func confidential() -> Endpoint { changed { $0.answersSecret = true } }

@@ -78,6 +78,14 @@ extension ProblemType {
     package static let preconditionRequired = ProblemType(
         "precondition-required", 428, "The request must be conditional",
         "Send `If-Match` with the ETag of the state you mean to change, or `If-Match: *` to change any.")
+    package static let costExceedsLimit = ProblemType(
+        "cost-exceeds-limit", 403, "The operation costs more than your limit",
+        "Waiting does not help: the limit that `detail` names is lower than the cost. Ask the administrator to raise it."
+    )
+    package static let quotaExceeded = ProblemType(
+        "quota-exceeded", 429, "Too many requests", retryable: true,
+        "`violated-policies` names the limits that are used up. Wait as long as `Retry-After` says; the fields `RateLimit` "
+            + "of every answer tell what is left. A request that is refused costs nothing.")
     package static let headersTooLarge = ProblemType(
         "headers-too-large", 431, "The headers are too large",
         "The request line and all headers together may have 80 KiB.")
@@ -93,7 +101,8 @@ extension ProblemType {
         malformedRequest, invalidParameter, invalidCursor, unauthenticated, insufficientScope, notFound,
         methodNotAllowed, notAcceptable, requestTimeout, inProgress, conflict, externalIDTaken, preconditionFailed,
         contentTooLarge,
-        unsupportedMediaType, invalidBody, idempotencyMismatch, preconditionRequired, headersTooLarge,
+        unsupportedMediaType, invalidBody, idempotencyMismatch, preconditionRequired, costExceedsLimit, quotaExceeded,
+        headersTooLarge,
         internalError, unavailable,
     ]
 }

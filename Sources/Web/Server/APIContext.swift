@@ -2,6 +2,8 @@
 
 package import Hummingbird
 internal import Kernel
+internal import NIOCore
+internal import RateLimiting
 
 /// What middleware and endpoints share about one request.
 package struct APIContext: RequestContext {
@@ -20,8 +22,12 @@ package struct APIContext: RequestContext {
     /// When it came, in the count of changes; what is looked up for it is at least so new.
     var moment = 0
 
+    /// Who is connected, which may be a proxy; nobody on a socket of this machine.
+    let peer: ClientAddress?
+
     package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
+        peer = source.channel.remoteAddress?.ipAddress.flatMap { ClientAddress($0) }
         requestID = Self.makeRequestID()
     }
 

@@ -10,9 +10,11 @@ package struct AuthenticationMiddleware: RouterMiddleware {
 
     private let access: Access
     private let authenticate: Authenticate
+    private let limits: RequestLimits
 
-    package init(access: Access, authenticate: @escaping Authenticate) {
+    package init(access: Access, limits: RequestLimits, authenticate: @escaping Authenticate) {
         self.access = access
+        self.limits = limits
         self.authenticate = authenticate
     }
 
@@ -25,6 +27,7 @@ package struct AuthenticationMiddleware: RouterMiddleware {
             throw Self.challenge("This operation needs an API key. Send Authorization: Bearer <key>.")
         }
         guard let principal = try await authenticate(token) else {
+            try limits.noteFailedSignIn(from: limits.address(of: request, context))
             throw Self.challenge("This API key is unknown, revoked or expired.", error: "invalid_token")
         }
         if case .scope(let scope) = access, !principal.scopes.contains(scope) {

@@ -53,7 +53,8 @@ struct EndpointResponder: HTTPResponder {
         conclude(&response, for: request)
         if !tables.isEmpty {
             services.ready.keep(
-                response, for: ReadyAnswers.Key(request), made: context.moment, of: tables, signals: signals)
+                response, for: ReadyAnswers.Key(request), made: context.moment, of: tables, signals: signals,
+                principal: context.principal, use: endpoint.use)
         }
         answerUnchanged(&response, for: request)
         response.headers.append(HeaderField("Server-Timing", "db;desc=\"\(facts.statements) statements\""))

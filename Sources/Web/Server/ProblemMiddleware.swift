@@ -18,6 +18,17 @@ package struct ProblemMiddleware: RouterMiddleware {
         _ request: Request, context: APIContext,
         next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
+        var response = try await answer(request, context, next)
+        for field in context.signals.quota {
+            guard let name = HTTPField.Name(field.name) else { continue }
+            response.headers[name] = field.value
+        }
+        return response
+    }
+
+    private func answer(
+        _ request: Request, _ context: APIContext, _ next: (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
         do {
             return try await next(request, context)
         } catch let error as HTTPParserError {

@@ -29,6 +29,9 @@ package final class ReadyAnswers: Sendable {
         let unchangedHead: [UInt8]
         let tag: String
         let signals: EndpointSignals
+        /// Whose answer it is, and what it uses of his limits.
+        let principal: Principal
+        let use: EndpointUse
         fileprivate let tables: [TableVersions.Table]
         fileprivate let madeAt: Int
         fileprivate let until: ContinuousClock.Instant
@@ -59,7 +62,12 @@ package final class ReadyAnswers: Sendable {
     private let kept = Counter(label: "vitrine.ready_answers.kept")
     private let size = Meter(label: "vitrine.ready_answers.size")
 
-    package init(versions: TableVersions) { self.versions = versions }
+    let limits: RequestLimits
+
+    package init(versions: TableVersions, limits: RequestLimits) {
+        self.versions = versions
+        self.limits = limits
+    }
 
     /// Fields that say nothing where there is no content (RFC 9110 section 15.4.5).
     static let aboutContent: Set = ["content-type", "content-encoding", "content-language", "link"]
@@ -86,16 +94,17 @@ package final class ReadyAnswers: Sendable {
     /// Keeps a whole answer.
     func keep(
         _ response: WireResponse, for key: Key, made moment: Int, of tables: [TableVersions.Table],
-        signals: EndpointSignals
+        signals: EndpointSignals, principal: Principal?, use: EndpointUse
     ) {
-        guard response.status == 200, let tag = response.header("ETag") else { return }
+        guard let principal, response.status == 200, let tag = response.header("ETag") else { return }
         let answer = Answer(
             head: Self.head(
                 "200 OK", response.headers + [HeaderField("Content-Length", String(response.body.count))]),
             body: response.body,
             unchangedHead: Self.head(
                 "304 Not Modified", response.headers.filter { !Self.aboutContent.contains($0.name.lowercased()) }),
-            tag: tag, signals: signals, tables: tables, madeAt: moment, until: .now + Self.timeToLive)
+            tag: tag, signals: signals, principal: principal, use: use, tables: tables, madeAt: moment,
+            until: .now + Self.timeToLive)
         guard answer.size <= Self.answerSizeMax, answer.isCurrent else { return }
         let hash = RequestHead.hash(key)
         state.withLock { state in

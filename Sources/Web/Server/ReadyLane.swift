@@ -4,6 +4,7 @@ internal import HTTPTypes
 internal import Kernel
 internal import NIOCore
 internal import NIOHTTPTypes
+internal import RateLimiting
 
 /// The shortest way from a socket to an answer: bytes in, ready bytes out.
 ///
@@ -65,6 +66,12 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
         guard let head = RequestHead(bytes), let answer = answers.find(hash: head.hash, where: head.matches) else {
             return nil
         }
+        // Whoever has used up his limit is told so by the general path.
+        let decision = answers.limits.decide(answer.principal, nil, answer.use)
+        if let decision {
+            answers.limits.limiter.release(decision)
+            if !decision.isAllowed { return nil }
+        }
         let isKnown = head.ifNoneMatch.map { known in
             EntityTag.matches(ifNoneMatch: String(decoding: known, as: UTF8.self), answer.tag)
         }
@@ -74,6 +81,9 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
         buffer.writeString(APIContext.makeRequestID())
         buffer.writeStaticString("\r\nServer-Timing: cache;desc=hit\r\nDate: ")
         buffer.writeString(HTTPDate.now(clock))
+        for field in decision.map({ answers.limits.fields($0, now: clock.now()) }) ?? [] {
+            buffer.writeString("\r\n\(field.name): \(field.value)")
+        }
         buffer.writeStaticString("\r\n\r\n")
         if isKnown != true { buffer.writeBytes(answer.body) }
         answer.signals.answered(isKnown == true ? 304 : 200, "GET", after: ContinuousClock.now - start)

@@ -12,7 +12,14 @@ internal import Tracing
 /// What is learnt of a request behind the router, for the middleware that stands before it.
 final class RequestSignals: Sendable {
     private let known = Mutex<EndpointSignals?>(nil)
+    private let told = Mutex<[HeaderField]>([])
     let facts = RequestFacts()
+
+    /// What the client is told of its quotas, whatever the answer is.
+    var quota: [HeaderField] {
+        get { told.withLock { $0 } }
+        set { told.withLock { $0 = newValue } }
+    }
 
     /// The endpoint that answers; `nil` for an address that is none.
     var endpoint: EndpointSignals? {

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import HTTPTypes
+package import Hummingbird
+package import Kernel
+internal import RateLimiting
+
+/// Counts a request under the limits of who sends it, and refuses it where one is used up. Stands behind authentication.
+package struct LimitMiddleware: RouterMiddleware {
+    package typealias Context = APIContext
+
+    private let limits: RequestLimits
+    private let use: EndpointUse
+    private let clock: WallClock
+
+    package init(_ limits: RequestLimits, endpoint: Endpoint, clock: WallClock) {
+        self.limits = limits
+        use = endpoint.use
+        self.clock = clock
+    }
+
+    package func handle(
+        _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        let address = limits.address(of: request, context)
+        if request.uri.query?.contains("dry_run=") == true, request.uri.queryParameters["dry_run"] == "cost" {
+            let decision = limits.look(context.principal, address, use)
+            return Response(price(decision), requestID: context.requestID, method: request.method)
+        }
+        guard let decision = limits.decide(context.principal, address, use) else {
+            return try await next(request, context)
+        }
+        defer { limits.limiter.release(decision) }
+        context.signals.quota = limits.fields(decision, now: clock.now())
+        guard decision.isAllowed else { throw limits.problem(decision) }
+        return try await next(request, context)
+    }
+
+    /// What the request would cost and whether it would be let in, told before anything is spent.
+    private func price(_ decision: Decision?) -> WireResponse {
+        var policies: [JSON] = []
+        for place in 0..<(decision?.count ?? 0) {
+            guard let quota = decision?[place] else { continue }
+            policies.append([
+                "policy": .string(limits.limiter[quota.policy].name), "limit": .integer(Int64(quota.limit)),
+                "available": .integer(Int64(quota.available)), "allowed": .bool(quota.fits),
+            ])
+        }
+        var json = JSONWriter()
+        json.value([
+            "cost": .integer(Int64(use.cost)), "allowed": .bool(decision?.isAllowed ?? true),
+            "retry_after": .integer(decision.map { ($0.waitNanoseconds + 999_999_999) / 1_000_000_000 } ?? 0),
+            "policies": .array(policies),
+        ])
+        return WireResponse(
+            status: 200,
+            headers: [HeaderField("Content-Type", "application/json"), HeaderField("Cache-Control", "no-store")],
+            body: json.bytes)
+    }
+}
+
+extension RequestLimits {
+    /// Where a request came from, past the proxies that are trusted.
+    func address(of request: Request, _ context: APIContext) -> ClientAddress? {
+        context.peer.map { proxies.client(peer: $0, forwardedFor: request.headers[values: Self.forwardedFor]) }
+    }
+
+    private static let forwardedFor = HTTPField.Name("X-Forwarded-For")!
+}
+
+extension Endpoint {
+    var use: EndpointUse {
+        EndpointUse(cost: cost, kind: method.changes ? .write : isSearch ? .search : .read)
+    }
+}
