@@ -255,7 +255,9 @@ def fixtures(shop):
     shop.weak = key["secret"]
     shop.make("POST", f"{v1}keys/{key['id']}/rotate", {"overlap_seconds": 60}, "rotateKey")
     old, _ = shop.make("POST", v1 + "keys", {"name": "lint2", "scopes": ["read:products"]}, "createKey")
+    shop.make("PATCH", v1 + "keys/" + old["id"], {"tier": "partner"}, "patchKey", headers=star)
     shop.make("DELETE", v1 + "keys/" + old["id"], None, "revokeKey")
+    shop.make("PUT", v1 + "limits/search", {"limit": 4000}, "putLimit")
     return {
         "/v1/products": product["id"], "/v1/variants": sold["id"], "/v1/categories": category["id"],
         "/v1/inventory/products": product["id"], "/v1/inventory/locations": place["id"], "/v1/customers": customer["id"],
