@@ -67,7 +67,7 @@ let ground: [Target] = [
             nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
         ]),
     room("RateLimiting", ["Kernel", coreMetrics, httpTypes, hummingbird, nioCore]),
-    room("Resilience", []),
+    room("Resilience", ["Kernel", coreMetrics, logging, tracing]),
     room("Jobs", ["Kernel", "Persistence", coreMetrics, instrumentation, lifecycle, logging, serviceContext, tracing]),
     room(
         "Web",
@@ -148,6 +148,7 @@ let suites: [Target] = [
     tests(
         "RateLimitingTests",
         ["Kernel", "RateLimiting", "TestSupport", httpTypes, hummingbird, logging, nioCore, nioEmbedded]),
+    tests("ResilienceTests", ["Kernel", "Resilience"]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
     tests(

@@ -57,7 +57,7 @@ struct AuthorizePayment: Sendable {
     private func attempts<Result: Sendable>(
         _ name: String, at provider: any PaymentProvider, _ ask: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
-        try await Self.retry.run(isWorthRetrying: { $0 as? ProviderFault == .temporary }) { attempt in
+        try await Self.retry.run(advice: { $0 as? ProviderFault == .temporary ? .retry : .giveUp }) { attempt in
             try await ProviderSpan(health: providers.health).run(name, at: provider, attempt: attempt) {
                 try await withDeadline(Self.deadline) { try await ask() }
             }
