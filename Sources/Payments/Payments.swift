@@ -27,7 +27,8 @@ package struct PaymentsModule: Sendable {
         let logger = Logger(label: "vitrine.payments")
         let sandbox = SandboxProvider(database: database, clock: clock, sleep: { try await Task.sleep(for: $0) })
         let current: any PaymentProvider = stripe.map { StripeProvider($0) } ?? sandbox
-        let providers = PaymentProviders(current: current, others: [sandbox])
+        let providers = PaymentProviders(
+            current: current, others: [sandbox], isGuarded: stripe?.isGuarded ?? true)
         self.database = database
         self.clock = clock
         self.providers = providers
@@ -158,6 +159,17 @@ package struct PaymentsModule: Sendable {
 
     /// Asks what became of a payment.
     package func resolve(_ payment: Payment) async -> PaymentOutcome { await authorization.resolve(payment) }
+
+    /// Asks for the money of a payment whose provider was not to be had when its order was taken, once it is back.
+    ///
+    /// - Returns: `nil` where nobody was promised that, or the provider is still away.
+    package func completeLater(_ payment: Payment) async -> PaymentOutcome? {
+        // An order whose client was told that its outcome is not known yet; one that was told nothing comes back itself.
+        guard payment.status == .unknown, case .card = payment.method, providers.mayAskAgain(payment.provider) else {
+            return nil
+        }
+        return await authorization.authorize(payment)
+    }
 
     /// The customer took the second step.
     package func completeAction(_ payment: Payment, succeeded: Bool) async throws -> PaymentOutcome {

@@ -88,8 +88,9 @@ public final class Breaker: Sendable {
 
     /// When it may be asked again; `nil` where it may now.
     public var retryAfter: Duration? {
-        let wait = state.withLock { $0.wait(now()) }
-        return current == .open ? .nanoseconds(wait) : nil
+        let now = now()
+        let wait: Int64 = state.withLock { if case .open = $0.phase { $0.wait(now) } else { 0 } }
+        return wait > 0 ? .nanoseconds(wait) : nil
     }
 
     private func admit() throws(BreakerOpen) -> BreakerState.Permit {

@@ -5,8 +5,9 @@ Says on which port it listens.
 
 POST /_config/loss {"match": "/confirm", "count": 1} does what the next `count` requests ask whose path contains `match`,
 and closes the connection instead of answering; with "early": true it does not do it first. {"share": 0.1} loses that share
-of all answers. Ends when its input does.
+of all answers; {"latency": 12} holds every request back for so many seconds before it is done. Ends when its input does.
 """
+import asyncio
 import os
 import random
 import socket
@@ -17,7 +18,7 @@ from aiohttp import web
 from localstripe import resources, server
 
 resources.Store.dump_to_disk = lambda self: None
-loss = {"match": "", "count": 0, "early": False, "share": 0.0}
+loss = {"match": "", "count": 0, "early": False, "share": 0.0, "latency": 0}
 
 
 async def lose(request):
@@ -29,6 +30,8 @@ async def lose(request):
 async def lossy(request, handler):
     if request.path.startswith("/_config/"):
         return await handler(request)
+    if loss["latency"]:
+        await asyncio.sleep(loss["latency"])
     chosen = loss["count"] > 0 and loss["match"] in request.path
     if chosen:
         loss["count"] -= 1

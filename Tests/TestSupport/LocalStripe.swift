@@ -88,6 +88,11 @@ package final class LocalStripe: Sendable {
         _ = try await post("/_config/loss", ["share": .decimal(share)])
     }
 
+    /// Holds every request back for so long before it is done.
+    package func setLatency(seconds: Int64) async throws {
+        _ = try await post("/_config/loss", ["latency": .integer(seconds)])
+    }
+
     /// Tells `url` of what happens, signed, one second later and once.
     package func notify(_ url: String) async throws {
         _ = try await post(

@@ -34,8 +34,15 @@ struct RecoverOrders: Sendable {
 
     private func recover(_ order: Order) async throws {
         let payment = try await database.read { try payments.payments(of: order.id, in: $0).last }
-        let outcome = if let payment { await payments.resolve(payment) } else { PaymentOutcome.notFound }
         let hasExpired = order.expiresAt.map { $0 < clock.now() } ?? true
+        var outcome = if let payment { await payments.resolve(payment) } else { PaymentOutcome.notFound }
+        if outcome == .notFound, !hasExpired, let payment {
+            outcome = await payments.completeLater(payment) ?? .notFound
+        }
+        try await settle(order, outcome, hasExpired: hasExpired)
+    }
+
+    private func settle(_ order: Order, _ outcome: PaymentOutcome, hasExpired: Bool) async throws {
         try await database.write { transaction in
             switch outcome {
             case .authorized, .captured, .declined:

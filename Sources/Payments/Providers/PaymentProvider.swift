@@ -10,6 +10,9 @@ protocol PaymentProvider: Sendable {
     /// Names the provider in the shop's data; never changed.
     var name: String { get }
 
+    /// Whether it is another system, which may be slow or down while the shop is well.
+    var isRemote: Bool { get }
+
     /// The provider's reference where it follows from our key; `nil` where ``open(_:)`` gives it.
     func reference(of key: String) -> String?
     /// Announces a payment. No money moves.
@@ -35,6 +38,7 @@ protocol PaymentProvider: Sendable {
 }
 
 extension PaymentProvider {
+    var isRemote: Bool { true }
     func reference(of key: String) -> String? { nil }
     func reference(notifiedBy body: [UInt8], signature: String?, at time: Timestamp) throws -> String? {
         throw PaymentsError.unsignedNotification

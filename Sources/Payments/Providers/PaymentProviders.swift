@@ -5,12 +5,34 @@ struct PaymentProviders: Sendable {
     /// Takes new payments.
     let current: any PaymentProvider
     /// Those that took payments before.
-    let others: [any PaymentProvider]
+    private let others: [any PaymentProvider]
+    private let guards: [String: ProviderGuard]
     let health = ProviderHealth()
+
+    /// - Parameter isGuarded: whether what is slow or down is left alone for a while.
+    init(current: any PaymentProvider, others: [any PaymentProvider], isGuarded: Bool = true) {
+        self.current = current
+        self.others = others
+        let remote = ([current] + others).filter { isGuarded && $0.isRemote }
+        guards = Dictionary(remote.map { ($0.name, ProviderGuard($0.name)) }) { first, _ in first }
+    }
 
     /// - Throws: ``PaymentsError/unknownProvider(_:)`` where the settings no longer name it.
     func provider(_ name: String) throws(PaymentsError) -> any PaymentProvider {
         guard let found = ([current] + others).first(where: { $0.name == name }) else { throw .unknownProvider(name) }
         return found
     }
+
+    /// One attempt to get an answer out of a provider: measured, traced, and not made while the provider is down.
+    func ask<Result: Sendable>(
+        _ name: String, at provider: any PaymentProvider, attempt: Int = 1, _ ask: () async throws -> Result
+    ) async throws -> Result {
+        try await ProviderSpan(health: health).run(name, at: provider, attempt: attempt) {
+            guard let guarding = guards[provider.name] else { return try await ask() }
+            return try await guarding.run(ask)
+        }
+    }
+
+    /// Whether a provider that gave no answer may be asked again on nobody's behalf.
+    func mayAskAgain(_ name: String) -> Bool { guards[name]?.isOpenForCalls ?? false }
 }

@@ -2,6 +2,7 @@
 
 internal import Kernel
 internal import Metrics
+internal import Resilience
 internal import Tracing
 
 /// One attempt to get an answer out of a payment provider: its span, how long it took, and whether the provider is well.
@@ -30,7 +31,7 @@ struct ProviderSpan {
             throw ProviderFault.refused(reason)
         } catch {
             health.failed(error)
-            note("failed")
+            note(error is BreakerOpen || error is BulkheadFull ? "not_asked" : "failed")
             throw error
         }
     }

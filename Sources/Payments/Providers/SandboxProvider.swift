@@ -9,6 +9,7 @@ internal import Persistence
 /// a crash of the shop between two steps leaves it as it was.
 struct SandboxProvider: PaymentProvider {
     let name = "sandbox"
+    let isRemote = false
     let database: Database
     let clock: WallClock
     let sleep: @Sendable (Duration) async throws -> Void

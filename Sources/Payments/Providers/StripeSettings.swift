@@ -11,6 +11,8 @@ package struct StripeSettings: Sendable {
     /// Where a customer comes back to from the bank's page. Without, the bank's step is taken by Stripe's own script with
     /// the payment's `client_secret`.
     package let returnURL: String?
+    /// Whether it is left alone for a while when it is slow or down. Default true; without, every order waits for it.
+    package var isGuarded = true
 
     package init(
         secretKey: String, notificationSecret: String? = nil, address: String = "https://api.stripe.com",

@@ -13,7 +13,8 @@ struct AuthorizePayment: Sendable {
 
     /// One attempt may take so long.
     static let deadline = Duration.seconds(8)
-    static let retry = RetryPolicy(attemptsMax: 2, firstPause: .milliseconds(200))
+    static let retry = RetryPolicy(
+        attemptsMax: 2, firstPause: .milliseconds(200), budget: RetryBudget("payments", share: 0.2, perSecondMin: 5))
     /// Everything together may take so long.
     private static let timeMax = Duration.seconds(18)
     /// With some room: after this no answer will come any more.
@@ -58,7 +59,7 @@ struct AuthorizePayment: Sendable {
         _ name: String, at provider: any PaymentProvider, _ ask: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
         try await Self.retry.run(advice: { $0 as? ProviderFault == .temporary ? .retry : .giveUp }) { attempt in
-            try await ProviderSpan(health: providers.health).run(name, at: provider, attempt: attempt) {
+            try await providers.ask(name, at: provider, attempt: attempt) {
                 try await withDeadline(Self.deadline) { try await ask() }
             }
         }

@@ -72,11 +72,11 @@ struct SettlePayments: Sendable {
         let provider = try providers.provider(payment.provider)
         do {
             if intended == .captured {
-                try await ProviderSpan(health: providers.health).run("payment.capture", at: provider) {
+                try await providers.ask("payment.capture", at: provider) {
                     try await provider.capture(reference: reference, amount: payment.amount)
                 }
             } else {
-                try await ProviderSpan(health: providers.health).run("payment.void", at: provider) {
+                try await providers.ask("payment.void", at: provider) {
                     try await provider.void(reference: reference)
                 }
             }
@@ -144,7 +144,7 @@ struct SettlePayments: Sendable {
         // What was paid outside is given back outside.
         guard case .card = payment.method, let reference = payment.providerReference else { return }
         let provider = try providers.provider(payment.provider)
-        try await ProviderSpan(health: providers.health).run("payment.refund", at: provider, attempt: attempt) {
+        try await providers.ask("payment.refund", at: provider, attempt: attempt) {
             try await provider.refund(
                 reference: reference, amount: refund.amount, key: refund.id.rawValue, isRepeated: attempt > 1)
         }

@@ -76,6 +76,19 @@ package enum Signals {
             "rate_limit.requests", .counter, unit: "{request}", labels: ["policy", "outcome"],
             "Requests held to a limit: allowed, limited, or shadow_limited where it refuses nothing."),
         MetricDescription(
+            "resilience.breaker.state", .gauge, unit: "1", labels: ["name"],
+            "Whether a dependency is asked: 0 yes (closed), 1 a few calls try it (half-open), 2 no (open)."),
+        MetricDescription(
+            "resilience.breaker.calls", .counter, unit: "{call}", labels: ["name", "outcome"],
+            "Calls that a breaker allowed, or rejected without asking."),
+        MetricDescription(
+            "resilience.bulkhead.in_flight", .gauge, unit: "{call}", labels: ["name"], "Calls that are under way."),
+        MetricDescription(
+            "resilience.bulkhead.rejected", .counter, unit: "{call}", labels: ["name"], "Calls that found no room."),
+        MetricDescription(
+            "resilience.retries.denied", .counter, unit: "{call}", labels: ["name"],
+            "Second attempts that the budget of a dependency did not allow."),
+        MetricDescription(
             "vitrine.relay.lag", .gauge, unit: "s", labels: ["consumer"],
             "Age of the oldest event that a consumer has not had."),
         MetricDescription(
