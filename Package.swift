@@ -115,7 +115,8 @@ let benchmarks: [Target] = [
         name: "BareServer", dependencies: [hummingbird, logging], path: "Benchmarks/BareServer",
         swiftSettings: testSettings),
     .executableTarget(
-        name: "LimitCosts", dependencies: ["RateLimiting"], path: "Benchmarks/LimitCosts", swiftSettings: testSettings),
+        name: "GuardCosts", dependencies: ["RateLimiting", "Resilience"], path: "Benchmarks/GuardCosts",
+        swiftSettings: testSettings),
     .executableTarget(
         name: "TelemetryCosts", dependencies: ["OTLP", "Telemetry", coreMetrics, logging, serviceContext, tracing],
         path: "Benchmarks/TelemetryCosts", swiftSettings: testSettings),

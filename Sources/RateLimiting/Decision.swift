@@ -8,7 +8,7 @@ public struct Check: Sendable {
     /// The key's own limit, in place of the policy's.
     public let limit: Int?
 
-    /// - Parameter cost: 0 or more; 0 is let in wherever the limit is not overdrawn.
+    /// A `cost` of 0 is let in wherever the limit is not overdrawn.
     public init(_ policy: RateLimiter.PolicyID, _ key: LimitKey, cost: Int = 1, limit: Int? = nil) {
         precondition(cost >= 0, "A cost is not negative.")
         self.policy = policy.index

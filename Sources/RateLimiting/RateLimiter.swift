@@ -20,11 +20,12 @@ public final class RateLimiter: Sendable {
     private let tables: [LimitTable]
     private let names: [String]
     private let isShadow: [Bool]
+    let told: [ToldPolicy]
     private let clock: LimitClock
     private let counters: [(allowed: Counter, limited: Counter)]
 
-    /// - Parameter capacity: keys of each policy that are remembered; 65,536 where nothing else is said. With a token bucket a
-    ///   key takes 16 bytes, with a window of 60 slots 144.
+    /// So many keys of each policy as `capacity` says are remembered. With a token bucket a key takes 16 bytes, with a window of
+    /// 60 slots 152.
     /// - Throws: ``RatePolicyError``.
     public init(
         _ policies: [RatePolicy], capacity: Int = 65_536, clock: LimitClock = .monotonic
@@ -36,6 +37,7 @@ public final class RateLimiter: Sendable {
         }
         self.names = names
         isShadow = policies.map(\.isShadow)
+        told = policies.map(ToldPolicy.init)
         tables = policies.map { LimitTable($0, capacity: capacity) }
         policyIDs = policies.indices.map(PolicyID.init)
         self.clock = clock
@@ -48,6 +50,8 @@ public final class RateLimiter: Sendable {
     }
 
     public func policy(named name: String) -> PolicyID? { names.firstIndex(of: name).map(PolicyID.init) }
+
+    public func name(of policy: PolicyID) -> String { names[policy.index] }
 
     /// The policy as it is now.
     public subscript(policy: PolicyID) -> RatePolicy {

@@ -42,9 +42,8 @@ public final class Breaker: Sendable {
     private let gauge: Gauge
     private let calls: (allowed: Counter, rejected: Counter)
 
-    /// - Parameters:
-    ///   - name: in metrics and log lines.
-    ///   - judge: what an error says. Default: every error but a cancellation is a failure.
+    /// `name` stands in metrics and log lines; `judge` says what an error means, by default that every one but a cancellation is
+    /// a failure.
     public init(
         _ name: String, _ settings: BreakerSettings = .init(),
         now: @escaping MonotonicTime.Source = MonotonicTime.system,
@@ -66,8 +65,8 @@ public final class Breaker: Sendable {
     /// Runs `work` where the dependency may be asked.
     /// - Throws: ``BreakerOpen``, or what `work` throws.
     public func run<Result>(_ work: () async throws -> Result) async throws -> Result {
-        let permit = try admit()
         let start = now()
+        let permit = try admit(start)
         do {
             let result = try await work()
             report(permit, .success, since: start)
@@ -93,8 +92,7 @@ public final class Breaker: Sendable {
         return wait > 0 ? .nanoseconds(wait) : nil
     }
 
-    private func admit() throws(BreakerOpen) -> BreakerState.Permit {
-        let now = now()
+    private func admit(_ now: Int64) throws(BreakerOpen) -> BreakerState.Permit {
         let (permit, wait, before, after) = state.withLock { state in
             let before = Self.state(of: state.phase)
             let permit = state.admit(now, jitter: .random(in: 0..<1))

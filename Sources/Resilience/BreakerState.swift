@@ -72,7 +72,7 @@ struct BreakerState: Sendable {
     }
 
     /// - Returns: `nil` where the dependency is not to be asked now.
-    mutating func admit(_ now: Int64, jitter: Double) -> Permit? {
+    mutating func admit(_ now: Int64, jitter: @autoclosure () -> Double) -> Permit? {
         passTime(now, jitter)
         switch phase {
         case .closed: return Permit(generation: generation)
@@ -84,7 +84,9 @@ struct BreakerState: Sendable {
         }
     }
 
-    mutating func report(_ permit: Permit, _ result: Result, took duration: Int64, _ now: Int64, jitter: Double) {
+    mutating func report(
+        _ permit: Permit, _ result: Result, took duration: Int64, _ now: Int64, jitter: @autoclosure () -> Double
+    ) {
         passTime(now, jitter)
         guard permit.generation == generation else { return }
         let isSlow = duration > slowAfter
@@ -112,7 +114,7 @@ struct BreakerState: Sendable {
         }
     }
 
-    private mutating func count(_ result: Result, _ isSlow: Bool, _ now: Int64, _ jitter: Double) {
+    private mutating func count(_ result: Result, _ isSlow: Bool, _ now: Int64, _ jitter: () -> Double) {
         let number = now / slotWidth
         let place = Int(number % 10)
         if slots[place].number != number { slots[place] = Slot(number: number) }
@@ -133,7 +135,7 @@ struct BreakerState: Sendable {
     }
 
     /// What time alone decides.
-    private mutating func passTime(_ now: Int64, _ jitter: Double) {
+    private mutating func passTime(_ now: Int64, _ jitter: () -> Double) {
         switch phase {
         case .closed: break
         case .open(let until):
@@ -148,10 +150,10 @@ struct BreakerState: Sendable {
         }
     }
 
-    private mutating func open(_ now: Int64, _ jitter: Double) {
+    private mutating func open(_ now: Int64, _ jitter: () -> Double) {
         let base = Double(nanoseconds(settings.openTime)) * Double(1 << min(openings, 20))
         // A fifth less or more, so that processes that opened together do not try together.
-        let time = min(base, Double(nanoseconds(settings.openTimeMax))) * (0.8 + 0.4 * jitter)
+        let time = min(base, Double(nanoseconds(settings.openTimeMax))) * (0.8 + 0.4 * jitter())
         phase = .open(until: now + Int64(time))
         openings += 1
         generation += 1

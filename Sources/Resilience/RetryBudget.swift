@@ -18,9 +18,7 @@ public final class RetryBudget: Sendable {
     private let now: MonotonicTime.Source
     private let denied: Counter
 
-    /// - Parameters:
-    ///   - share: retries for each call. Default 0.1.
-    ///   - perSecondMin: retries that are allowed however few calls there are. Default 1.
+    /// `share` of the calls may be tried again, by default a tenth, and `perSecondMin` a second however few calls there are.
     public init(
         _ name: String, share: Double = 0.1, perSecondMin: Int = 1,
         now: @escaping MonotonicTime.Source = MonotonicTime.system

@@ -9,7 +9,7 @@ struct PaymentProviders: Sendable {
     private let guards: [String: ProviderGuard]
     let health = ProviderHealth()
 
-    /// - Parameter isGuarded: whether what is slow or down is left alone for a while.
+    /// With `isGuarded`, what is slow or down is left alone for a while.
     init(current: any PaymentProvider, others: [any PaymentProvider], isGuarded: Bool = true) {
         self.current = current
         self.others = others

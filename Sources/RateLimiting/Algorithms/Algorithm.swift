@@ -23,7 +23,7 @@ struct Algorithm: Sendable {
     let costMax: Int
     private let window: Int64
 
-    /// - Parameter isNarrow: whether windows count in 16 bits; by default where the limit leaves room to be raised.
+    /// With `isNarrow` windows count in 16 bits; by default where the limit leaves room to be raised.
     init(_ rule: RatePolicy.Rule, isNarrow: Bool? = nil) {
         self.rule = rule
         window = rule.window.map(nanoseconds) ?? 0

@@ -16,8 +16,7 @@ public struct ClientAddress: Hashable, Sendable {
         (self.high, self.low) = Self.embedded(high, low).map { (0, 0xFFFF_0000_0000 | UInt64($0)) } ?? (high, low)
     }
 
-    /// Reads an address, with the zone that IPv6 may have, and without a port.
-    /// - Returns: `nil` for anything else, such as numbers with leading zeros, which readers understand differently.
+    /// Reads an address, with the zone that IPv6 may have, and without a port; `nil` for anything else, such as numbers with leading zeros, which readers understand differently.
     public init?(_ text: some StringProtocol) {
         let bare = text.prefix { $0 != "%" }
         guard bare.utf8.count <= 45 else { return nil }
@@ -115,8 +114,7 @@ public struct TrustedProxies: Sendable {
 
     private init(networks: [Network]) { self.networks = networks }
 
-    /// - Parameter networks: addresses, or networks as `10.0.0.0/8` and `fd00::/8`.
-    /// - Returns: `nil` where one of them is neither.
+    /// Takes addresses, and networks as `10.0.0.0/8` and `fd00::/8`; `nil` where one of them is neither.
     public init?(_ networks: [String]) {
         var read: [Network] = []
         for text in networks {
@@ -140,7 +138,10 @@ public struct TrustedProxies: Sendable {
     /// The nearest address that is no trusted proxy: `X-Forwarded-For` is read from its end, where the proxies wrote, and what
     /// stands before the first stranger is that stranger's own word and is not read.
     ///
-    /// - Parameter lines: the field's lines in their order.
+    /// - Parameters:
+    ///   - peer: who is connected.
+    ///   - lines: the field's lines in their order.
+    /// - Returns: the peer where nobody may speak for another.
     public func client(peer: ClientAddress, forwardedFor lines: [String]) -> ClientAddress {
         var client = peer
         for line in lines.reversed() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
-internal import HTTPTypes
+package import HTTPTypes
 public import Hummingbird
 internal import Kernel
 internal import NIOCore
@@ -73,8 +73,8 @@ public struct RateLimitMiddleware<Context: RequestContext>: RouterMiddleware {
 }
 
 extension RateLimitMiddleware where Context: RemoteAddressRequestContext {
-    /// By the address that a request came from.
-    /// - Parameter proxies: whose `X-Forwarded-For` is believed. Default: nobody's.
+    /// By the address that a request came from; the `X-Forwarded-For` of `proxies` is believed.
+    /// - Throws: ``RatePolicyError``.
     public init(
         window: Duration = .seconds(60), maxRequests: Int = 100,
         message: String = "Too many requests. Wait as long as Retry-After says.", behind proxies: TrustedProxies = .none
@@ -84,13 +84,14 @@ extension RateLimitMiddleware where Context: RemoteAddressRequestContext {
             guard let peer = context.remoteAddress?.ipAddress.flatMap({ ClientAddress($0) }) else {
                 return LimitKey("local")
             }
-            return proxies.client(peer: peer, forwardedFor: request.headers[values: .xForwardedFor]).key()
+            return proxies.client(peer: peer, forwardedFor: request.headers.forwardedFor).key()
         }
     }
 }
 
-extension HTTPField.Name {
-    static let xForwardedFor = HTTPField.Name("X-Forwarded-For")!
+extension HTTPFields {
+    /// The lines of `X-Forwarded-For`, in their order.
+    package var forwardedFor: [String] { HTTPField.Name("X-Forwarded-For").map { self[values: $0] } ?? [] }
 }
 
 extension RateLimitFields {

@@ -63,7 +63,7 @@ struct LimitShard: ~Copyable {
     /// How far a key may lie from its home.
     private static let probesMax = 32
 
-    /// - Parameter capacity: rounded up to a power of two, at least 64.
+    /// `capacity` is rounded up to a power of two, at least 64.
     init(_ algorithm: Algorithm, capacity: Int) {
         self.algorithm = algorithm
         var count = 64
@@ -71,10 +71,15 @@ struct LimitShard: ~Copyable {
         mask = count - 1
         stride = 8 + algorithm.stateBytes
         // Zeroed by the system when they are first touched, so that a large table costs what is used of it.
-        places = calloc(count + 1, stride)!
+        places = Self.zeroed(count + 1, stride)
     }
 
     deinit { free(places) }
+
+    private static func zeroed(_ count: Int, _ bytes: Int) -> UnsafeMutableRawPointer {
+        guard let memory = calloc(count, bytes) else { preconditionFailure("There is no room for so many keys.") }
+        return memory
+    }
 
     /// The place of a key's use, found or made.
     @inline(__always)
@@ -129,7 +134,7 @@ struct LimitShard: ~Copyable {
         // Counters of 16 bits become counters of 32.
         let wider = Algorithm(algorithm.rule.with(limit: limit), isNarrow: false)
         let width = 8 + wider.stateBytes
-        let moved = calloc(mask + 2, width)!
+        let moved = Self.zeroed(mask + 2, width)
         for place in 0...(mask + 1) {
             let (from, to) = (places + place * stride, moved + place * width)
             // The hash and what stands before the counters.

@@ -62,10 +62,8 @@ package struct LimitMiddleware: RouterMiddleware {
 extension RequestLimits {
     /// Where a request came from, past the proxies that are trusted.
     func address(of request: Request, _ context: APIContext) -> ClientAddress? {
-        context.peer.map { proxies.client(peer: $0, forwardedFor: request.headers[values: Self.forwardedFor]) }
+        context.peer.map { proxies.client(peer: $0, forwardedFor: request.headers.forwardedFor) }
     }
-
-    private static let forwardedFor = HTTPField.Name("X-Forwarded-For")!
 }
 
 extension Endpoint {

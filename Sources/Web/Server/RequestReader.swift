@@ -205,7 +205,7 @@ struct RequestReader {
     private func ticket(principal: Principal?, body: [UInt8], method: Method) throws -> IdempotencyTicket? {
         guard method.changes, let name = Self.idempotencyKey, let header = headers[name] else { return nil }
         var key = header.trimmingSpace
-        if key.count >= 2, key.hasPrefix("\""), key.hasSuffix("\"") { key = String(key.dropFirst().dropLast()) }
+        if key.hasPrefix("\""), case .string(let text)? = (try? StructuredField.item(key))?.value { key = text }
         guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
             throw Problem(.malformedRequest, "Idempotency-Key must be 1 to 255 printable ASCII characters.")
         }

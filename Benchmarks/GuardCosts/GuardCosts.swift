@@ -2,17 +2,18 @@
 
 import Foundation
 import RateLimiting
+import Resilience
 
-/// What a decision costs the thread that asks for it, in nanoseconds of its CPU time, and what ten million strangers cost the
+/// What a decision, and what a call through guards costs the thread that asks for it, in nanoseconds of its CPU time, and what ten million strangers cost the
 /// process in memory.
-@main enum LimitCosts {
+@main enum GuardCosts {
     private static let policies: [RatePolicy] = [
         .tokenBucket("bucket", limit: 1_000_000_000, per: .seconds(1), burst: 1_000_000),
         .slidingWindow("window", limit: 60_000, per: .seconds(60)),
         .slidingWindow("search", limit: 30_000, per: .seconds(60)),
     ]
 
-    static func main() throws {
+    static func main() async throws {
         let limiter = try RateLimiter(policies, capacity: 262_144)
         let keys = (0..<100_000).map { _ in LimitKey(UUID().uuidString) }
         let texts = keys.map(\.text)
@@ -34,7 +35,37 @@ import RateLimiting
             ]
             _ = limiter.decide(checks)
         }
+        let decision = limiter.decide(limiter.policyIDs.map { Check($0, keys[0]) })
+        measure("the fields that tell of three policies", 200_000) { _ in
+            _ = RateLimitFields(decision, of: limiter, now: 1_700_000_000).all
+        }
+        try await pipeline()
         try flood()
+    }
+
+    /// Retry, throttle, bulkhead, adaptive limit, breaker and deadline around a call that does nothing.
+    private static func pipeline() async throws {
+        let guards = Guards(
+            retry: RetryPolicy(budget: RetryBudget("peer")), throttle: ClientThrottle("peer") { _ in false },
+            bulkhead: Bulkhead("peer", limit: 100), limiter: ConcurrencyLimiter("peer"), breaker: Breaker("peer"),
+            timeMax: .seconds(5))
+        var five = guards
+        five.throttle = nil
+        try await measure("five guards around a call") { try await five.run {} }
+        try await measure("the same and a throttle") { try await guards.run {} }
+        let breaker = Guards(breaker: Breaker("peer"))
+        try await measure("a breaker around a call") { try await breaker.run {} }
+    }
+
+    /// The best of five, in CPU time of the process, because a task may change its thread.
+    private static func measure(_ name: String, _ body: () async throws -> Void) async throws {
+        var best = Int.max
+        for _ in 0..<5 {
+            let start = time(CLOCK_PROCESS_CPUTIME_ID)
+            for _ in 0..<200_000 { try await body() }
+            best = min(best, (time(CLOCK_PROCESS_CPUTIME_ID) - start) / 200_000)
+        }
+        print("\(name): \(best) ns")
     }
 
     private static func flood() throws {
@@ -50,16 +81,16 @@ import RateLimiting
     /// The best of five, because other processes only add.
     private static func measure(_ name: String, _ count: Int, _ body: (Int) -> Void) {
         let costs = (0..<5).map { _ in
-            let start = threadTime()
+            let start = time(CLOCK_THREAD_CPUTIME_ID)
             for number in 0..<(count / 5) { body(number) }
-            return Double(threadTime() - start) / Double(count / 5)
+            return Double(time(CLOCK_THREAD_CPUTIME_ID) - start) / Double(count / 5)
         }
         print("\(name): \(Int((costs.min() ?? 0).rounded())) ns")
     }
 
-    private static func threadTime() -> Int {
+    private static func time(_ clock: clockid_t) -> Int {
         var time = timespec()
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        clock_gettime(clock, &time)
         return time.tv_sec * 1_000_000_000 + time.tv_nsec
     }
 
