@@ -141,10 +141,14 @@ def start_nginx(folder, files):
         (folder / "www" / name).write_bytes(data)
     (folder / "nginx.conf").write_text(
         "daemon off; worker_processes 1; pid %(d)s/nginx.pid; error_log /dev/null; events { worker_connections 1024; }\n"
-        "http { access_log off; keepalive_requests 1000000000; default_type application/json; sendfile on;\n"
+        # Never at its limit, so that only the counting is measured.
+        "http { limit_req_zone $http_authorization zone=keys:10m rate=1000000r/s;\n"
+        "access_log off; keepalive_requests 1000000000; default_type application/json; sendfile on;\n"
         "open_file_cache max=10; client_body_temp_path %(d)s/b; proxy_temp_path %(d)s/p; fastcgi_temp_path %(d)s/f;\n"
         "uwsgi_temp_path %(d)s/u; scgi_temp_path %(d)s/s;\n"
-        "server { listen 127.0.0.1:%(p)d; root %(d)s/www; } }\n" % {"d": folder, "p": port})
+        "server { listen 127.0.0.1:%(p)d; root %(d)s/www;\n"
+        "location /limited/ { limit_req zone=keys burst=1000000 nodelay; alias %(d)s/www/; } } }\n"
+        % {"d": folder, "p": port})
     # Workers of a root process change to another user, who must be able to read the files.
     for path in [folder, folder / "www"]:
         path.chmod(0o755)
@@ -231,7 +235,9 @@ try:
     port = free_port()
     demo = subprocess.Popen(
         [str(root / ".build/release/vitrine"), "demo", "--shoppers", "0", "--port", str(port), "--data", str(folder / "shop")],
-        stdout=subprocess.PIPE, text=True)
+        stdout=subprocess.PIPE, text=True,
+        # Never at its limit, so that only the counting is measured; the key that all else is measured with has none.
+        env=os.environ | {"VITRINE_LIMITS": "standard=1000000000, search=1000000000, open=100000"})
     processes.append(demo)
     key = next(m.group(1) for m in (re.search(r"shown only now: (vk_\S+)", line) for line in demo.stdout) if m)
     base = "http://127.0.0.1:%d" % port
@@ -247,6 +253,10 @@ try:
     measure("vitrine", "list, general path", demo.pid, base + list_path, key, headers=general)
     tag = tag_of(base + detail_path, key)
     measure("vitrine", "detail, unchanged (304)", demo.pid, base + detail_path, key, headers=["If-None-Match: " + tag])
+
+    limited = post(base + "/v1/keys", key, {"name": "bench", "scopes": ["read:products"]})["secret"]
+    measure("vitrine, limited", rows[0]["request"], demo.pid, base + detail_path, limited)
+    measure("vitrine, limited", "detail, general path", demo.pid, base + detail_path, limited, headers=general)
 
     order, script = prepare_orders(base, key)
     measure("vitrine", "order, durable, SQLite", demo.pid, base + "/v1/orders", key, script)
@@ -295,6 +305,7 @@ try:
     processes.append(nginx)
     measure("nginx", rows[0]["request"], nginx.pid, "http://127.0.0.1:%d/detail" % nginx_port)
     measure("nginx", rows[1]["request"], nginx.pid, "http://127.0.0.1:%d/list" % nginx_port)
+    measure("nginx, limit_req", rows[0]["request"], nginx.pid, "http://127.0.0.1:%d/limited/detail" % nginx_port, limited)
 finally:
     for process in processes:
         process.send_signal(signal.SIGTERM)

@@ -152,9 +152,8 @@ public final class RateLimiter: Sendable {
         let now = clock.now()
         for place in 0..<decision.count {
             let quota = decision.quotas[place]
-            guard quota.charged > 0 else { continue }
+            guard quota.charged > 0, told[quota.policy.index].window == 0 else { continue }
             tables[quota.policy.index].shards[LimitTable.shard(of: quota.hash)].withLock { shard in
-                guard case .concurrency = shard.algorithm.rule else { return }
                 let state = shard.state(of: quota.hash, now)
                 shard.algorithm.settle(state, charged: Int(quota.charged), actual: 0, at: 0, now)
             }

@@ -3,6 +3,7 @@
 import Foundation
 import Kernel
 import Synchronization
+import Vitrine
 
 /// The engine on which the shops of a test run stand: `VITRINE_TEST_ENGINE=postgres` puts them on Postgres.
 package enum TestEngine: Sendable {
@@ -52,7 +53,7 @@ package final class TestPostgres: Sendable {
             throw Failure(.misconfigured, "Postgres is not installed: apt-get install postgresql")
         }
         directory = try TestDirectory()
-        port = Int.random(in: 20_000...60_000)
+        port = FreePort.find()
         options =
             "-p \(port) -k '\(directory.path)' -c listen_addresses=127.0.0.1 -c max_connections=300 "
             + "-c log_min_messages=fatal \(settings)"

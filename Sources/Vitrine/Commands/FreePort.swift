@@ -5,9 +5,9 @@ internal import Glibc
 /// A port that nobody listens on.
 ///
 /// Links and problem types begin with the server's address, so the port has to be known before the server is built.
-enum FreePort {
+package enum FreePort {
     /// - Returns: 0, which leaves the choice to the system, where none can be found out.
-    static func find() -> Int {
+    package static func find() -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { return 0 }
         defer { close(descriptor) }

@@ -71,19 +71,23 @@ package final class RequestLimits: Sendable {
 
     // MARK: Requests
 
-    /// - Returns: `nil` where nothing limits the request.
-    package func decide(_ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse) -> Decision? {
-        let checks = checks(principal, address, use)
+    /// - Returns: `nil` where nothing limits the request. Whoever is let in is to be released, unless `isInstant`.
+    package func decide(
+        _ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse, isInstant: Bool = false
+    ) -> Decision? {
+        let checks = checks(principal, address, use, isInstant: isInstant)
         return checks.isEmpty ? nil : limiter.decide(checks)
     }
 
     /// The same, with nothing counted.
     package func look(_ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse) -> Decision? {
-        let checks = checks(principal, address, use)
+        let checks = checks(principal, address, use, isInstant: false)
         return checks.isEmpty ? nil : limiter.look(checks)
     }
 
-    private func checks(_ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse) -> [Check] {
+    private func checks(
+        _ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse, isInstant: Bool
+    ) -> [Check] {
         guard use.cost > 0, principal?.tier != .trusted else { return [] }
         let off = off.withLock { $0 }
         var checks: [Check] = []
@@ -107,7 +111,7 @@ package final class RequestLimits: Sendable {
             if use.kind == .search { add(.search, key, use.cost) }
             if use.kind == .write { add(.writes, key, use.cost) }
         }
-        add(.open, key, 1)
+        if !isInstant { add(.open, key, 1) }
         return checks
     }
 

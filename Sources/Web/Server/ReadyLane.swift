@@ -67,11 +67,8 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
             return nil
         }
         // Whoever has used up his limit is told so by the general path.
-        let decision = answers.limits.decide(answer.principal, nil, answer.use)
-        if let decision {
-            answers.limits.limiter.release(decision)
-            if !decision.isAllowed { return nil }
-        }
+        let decision = answers.limits.decide(answer.principal, nil, answer.use, isInstant: true)
+        if decision?.isAllowed == false { return nil }
         let isKnown = head.ifNoneMatch.map { known in
             EntityTag.matches(ifNoneMatch: String(decoding: known, as: UTF8.self), answer.tag)
         }
@@ -82,7 +79,10 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
         buffer.writeStaticString("\r\nServer-Timing: cache;desc=hit\r\nDate: ")
         buffer.writeString(HTTPDate.now(clock))
         for field in decision.map({ answers.limits.fields($0, now: clock.now()) }) ?? [] {
-            buffer.writeString("\r\n\(field.name): \(field.value)")
+            buffer.writeStaticString("\r\n")
+            buffer.writeString(field.name)
+            buffer.writeStaticString(": ")
+            buffer.writeString(field.value)
         }
         buffer.writeStaticString("\r\n\r\n")
         if isKnown != true { buffer.writeBytes(answer.body) }
