@@ -79,7 +79,7 @@ let ground: [Target] = [
 ]
 
 let shop: [Target] = [
-    room("Identity", ["Jobs", "Kernel", "Persistence", "Web", crypto]),
+    room("Identity", ["Jobs", "Kernel", "Persistence", "Web", crypto, logging]),
     room("Catalog", ["Jobs", "Kernel", "Persistence", "Web"]),
     room("Inventory", ["Jobs", "Kernel", "Persistence", "Web", metrics]),
     room("Customers", ["Jobs", "Kernel", "Persistence", "Web"]),

@@ -2,6 +2,7 @@
 
 package import Jobs
 package import Kernel
+internal import Logging
 package import Persistence
 package import Web
 
@@ -14,7 +15,8 @@ package struct IdentityModule: Sendable {
 
     package init(database: Database, jobs: JobsModule, clock: WallClock, limits: RequestLimits) {
         self.database = database
-        self.limits = ManageLimits(database: database, outbox: jobs.outbox, limits: limits)
+        self.limits = ManageLimits(
+            database: database, outbox: jobs.outbox, limits: limits, logger: Logger(label: "vitrine.limits"))
         let authenticator = KeyAuthenticator(database: database, clock: clock)
         self.authenticator = authenticator
         keys = ManageKeys(outbox: jobs.outbox, clock: clock, forget: { authenticator.forgetAll() })

@@ -10,7 +10,9 @@ public struct Check: Sendable {
 
     /// A `cost` of 0 is let in wherever the limit is not overdrawn.
     public init(_ policy: RateLimiter.PolicyID, _ key: LimitKey, cost: Int = 1, limit: Int? = nil) {
-        precondition(cost >= 0, "A cost is not negative.")
+        precondition(
+            (0...RatePolicy.limitMax).contains(cost), "A cost is not negative, and at most a thousand millions.")
+        precondition(limit.map { (1...RatePolicy.limitMax).contains($0) } ?? true, "A limit lets something through.")
         self.policy = policy.index
         self.key = key
         self.cost = cost
@@ -28,6 +30,8 @@ public struct Quota: Sendable {
     var policyIndex: UInt8 = 0
     /// Whether this policy would let the request in.
     public internal(set) var fits = true
+    /// Whether it was counted in a place that several keys share.
+    var isShared = false
     var hash: UInt64 = 0
     var moment: Int64 = 0
     /// Nanoseconds in which no more than ``available`` becomes available.

@@ -17,6 +17,7 @@ public final class RateLimiter: Sendable {
     }
 
     public let policyIDs: [PolicyID]
+    private let declared: [RatePolicy]
     private let tables: [LimitTable]
     private let names: [String]
     private let isShadow: [Bool]
@@ -38,6 +39,7 @@ public final class RateLimiter: Sendable {
         self.names = names
         isShadow = policies.map(\.isShadow)
         told = policies.map(ToldPolicy.init)
+        declared = policies
         tables = policies.map { LimitTable($0, capacity: capacity) }
         policyIDs = policies.indices.map(PolicyID.init)
         self.clock = clock
@@ -60,10 +62,11 @@ public final class RateLimiter: Sendable {
 
     /// Changes a limit while requests run; what was used stays used.
     public func set(limit: Int, of policy: PolicyID) throws(RatePolicyError) {
-        var changed = self[policy]
+        // From what was declared, so that a bucket's burst does not drift with every change.
+        var changed = declared[policy.index]
         changed.rule = changed.rule.with(limit: limit)
         try changed.validate()
-        tables[policy.index].set(limit: limit)
+        tables[policy.index].set(changed.rule)
     }
 
     // MARK: Deciding
@@ -108,7 +111,7 @@ public final class RateLimiter: Sendable {
         let (hash, cost) = (checks[place].key.hash, checks[place].cost)
         tables[policy].shards[LimitTable.shard(of: hash)].withLock { shard in
             let state = shard.state(of: hash, now)
-            let algorithm = checks[place].limit.flatMap { shard.algorithm.with(limit: $0) } ?? shard.algorithm
+            let algorithm = checks[place].limit.map { shard.algorithm.with(limit: $0) } ?? shard.algorithm
             let reading = algorithm.read(state, cost, now)
             if !reading.fits, !isShadow[policy] {
                 decision.isAllowed = false
@@ -122,7 +125,8 @@ public final class RateLimiter: Sendable {
             let (available, span) = algorithm.quota(state, now)
             decision.quotas[place] = Quota(
                 availableUnits: Int32(available), limitUnits: Int32(algorithm.limit),
-                charged: isCharged ? Int32(cost) : 0, policyIndex: UInt8(policy), fits: reading.fits, hash: hash,
+                charged: isCharged ? Int32(cost) : 0, policyIndex: UInt8(policy), fits: reading.fits,
+                isShared: state == shard.shared, hash: hash,
                 moment: moment, spanNanoseconds: span, waitNanoseconds: reading.wait)
         }
         if isCounted {
@@ -140,7 +144,7 @@ public final class RateLimiter: Sendable {
             let quota = decision.quotas[place]
             guard quota.charged > 0 else { continue }
             tables[quota.policy.index].shards[LimitTable.shard(of: quota.hash)].withLock { shard in
-                let state = shard.state(of: quota.hash, now)
+                let state = quota.isShared ? shard.shared : shard.state(of: quota.hash, now)
                 _ = shard.algorithm.read(state, 0, now)
                 shard.algorithm.settle(state, charged: Int(quota.charged), actual: cost, at: quota.moment, now)
             }
@@ -154,7 +158,7 @@ public final class RateLimiter: Sendable {
             let quota = decision.quotas[place]
             guard quota.charged > 0, told[quota.policy.index].window == 0 else { continue }
             tables[quota.policy.index].shards[LimitTable.shard(of: quota.hash)].withLock { shard in
-                let state = shard.state(of: quota.hash, now)
+                let state = quota.isShared ? shard.shared : shard.state(of: quota.hash, now)
                 shard.algorithm.settle(state, charged: Int(quota.charged), actual: 0, at: 0, now)
             }
         }

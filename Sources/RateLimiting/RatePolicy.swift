@@ -19,6 +19,8 @@ public struct RatePolicy: Sendable, Hashable {
     public var rule: Rule
     /// Decides and counts, and refuses nothing: for trying a limit out.
     public var isShadow = false
+    /// The largest limit that a key may have of its own (``Check/limit``). Default: four times the limit.
+    public var keyLimitMax: Int?
 
     public init(_ name: String, _ rule: Rule, isShadow: Bool = false) {
         self.name = name
@@ -69,6 +71,9 @@ public struct RatePolicy: Sendable, Hashable {
             guard (1...Self.limitMax).contains(burst) else {
                 throw RatePolicyError(name, "needs a burst from 1 to \(Self.limitMax), not \(burst)")
             }
+            guard Double(nanoseconds(window)) / Double(rule.limit) * Double(burst) <= Self.fillMax * 1.001 else {
+                throw RatePolicyError(name, "would take more than a year to fill its burst")
+            }
         case .concurrency: break
         }
     }
@@ -80,6 +85,8 @@ public struct RatePolicy: Sendable, Hashable {
     }
 
     static let limitMax = 1_000_000_000
+    /// Nanoseconds.
+    private static let fillMax = 366 * 86_400e9
 }
 
 extension RatePolicy.Rule {
@@ -106,8 +113,9 @@ extension RatePolicy.Rule {
         case .slidingWindow(_, let window, let slots):
             return .slidingWindow(limit: limit, window: other ?? window, slots: slots)
         case .tokenBucket(let old, let window, let burst):
-            let scaled = Double(burst) * Double(limit) / Double(old)
-            return .tokenBucket(limit: limit, window: other ?? window, burst: max(1, Int(scaled.rounded())))
+            let scaled = (Double(burst) * Double(limit) / Double(old)).rounded()
+            let bounded = max(1, min(Double(RatePolicy.limitMax), scaled))
+            return .tokenBucket(limit: limit, window: other ?? window, burst: Int(bounded))
         case .concurrency: return .concurrency(limit: limit)
         }
     }

@@ -95,6 +95,12 @@ import Testing
         #expect(try client(peer, lines) == ClientAddress(found))
     }
 
+    @Test(arguments: ["2002:a00:1::", "64:ff9b::10.0.0.1", "::10.0.0.1", "2001:0:1::f5ff:fffe"])
+    func `an address that stands for a proxy's is no proxy`(peer: String) throws {
+        #expect(ClientAddress(peer) == ClientAddress("10.0.0.1"), "it has that one's key")
+        #expect(try client(peer, ["203.0.113.9"]) == ClientAddress("10.0.0.1"), "and not its word")
+    }
+
     @Test func `what a client writes before it changes nothing`() throws {
         var random = SeededGenerator(seed: 9)
         let pieces = [

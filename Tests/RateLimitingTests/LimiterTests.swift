@@ -91,6 +91,63 @@ import Testing
         #expect(throws: RatePolicyError.self) { try limiter.set(limit: 0, of: policy) }
     }
 
+    @Test func `a key may have far more than others, and a bucket keeps its proportion through every change`() throws {
+        var policy = RatePolicy.slidingWindow("w", limit: 6_000, per: .seconds(60))
+        policy.keyLimitMax = 1_000_000
+        let limiter = try limiter(
+            [policy, .tokenBucket("b", limit: 3_000, per: .seconds(60), burst: 500)], HandClock())
+        let key = LimitKey("partner")
+        let dear = limiter.decide(Check(limiter.policyIDs[0], key, cost: 900_000, limit: 1_000_000))
+        #expect(dear.isAllowed && dear[0].available == 100_000)
+        for limit in [1, 7, 1_000_000_000, 3_000] {
+            try limiter.set(limit: limit, of: limiter.policyIDs[1])
+        }
+        #expect(limiter[limiter.policyIDs[1]].rule == .tokenBucket(limit: 3_000, window: .seconds(60), burst: 500))
+    }
+
+    @Test func `the largest numbers there are do no harm`() throws {
+        let clock = HandClock(Int64.max / 4)
+        let year = Duration.seconds(366 * 86_400)
+        let limiter = try limiter(
+            [
+                .slidingWindow("w", limit: 1_000_000_000, per: year, slots: 1_024),
+                .tokenBucket("b", limit: 1_000_000_000, per: year), .tokenBucket("slow", limit: 1, per: year, burst: 1),
+                .concurrency("c", limit: 1_000_000_000),
+            ], clock)
+        for cost in [0, 1, 1_000_000_000] {
+            for _ in 0..<10 {
+                let decision = limiter.decide(limiter.policyIDs.map { Check($0, LimitKey("c"), cost: cost) })
+                _ = RateLimitFields(decision, of: limiter, now: 0)
+                _ = decision.retryAfterSeconds(of: limiter)
+                limiter.settle(decision, actual: 1_000_000_000)
+            }
+        }
+        for _ in 0..<10 {
+            let one = limiter.decide(Check(limiter.policyIDs[0], LimitKey("d")))
+            for _ in 0..<10 { limiter.settle(one, actual: 1_000_000_000) }
+            let other = limiter.decide(Check(limiter.policyIDs[1], LimitKey("d")))
+            for _ in 0..<1_000 { limiter.settle(other, actual: 1_000_000_000) }
+        }
+        #expect(!limiter.look([Check(limiter.policyIDs[0], LimitKey("d"))]).isAllowed)
+        #expect(throws: RatePolicyError.self) {
+            try RateLimiter([.tokenBucket("b", limit: 1, per: year, burst: 2)])
+        }
+        let impossible = limiter.decide(Check(limiter.policyIDs[2], LimitKey("e"), cost: 1_000_000_000))
+        #expect(!impossible.isAllowed && impossible.isImpossible)
+    }
+
+    @Test func `who shared a place gives that back, also when there is another by then`() throws {
+        let limiter = try limiter([.concurrency("c", limit: 1)], HandClock(), capacity: 64)
+        let policy = limiter.policyIDs[0]
+        let all = (0..<20_000).map { limiter.decide(Check(policy, LimitKey("\($0)"))) }
+        let admitted = all.filter(\.isAllowed)
+        #expect(admitted.count > 900 && limiter.losses(of: policy).shared > 10_000)
+        // The first to leave make room where those who shared will be looked for.
+        for decision in admitted { limiter.release(decision) }
+        let again = (0..<20_000).map { limiter.decide(Check(policy, LimitKey("again \($0)"))) }
+        #expect(again.count(where: \.isAllowed) == admitted.count)
+    }
+
     @Test func `whoever is at the limit is not forgotten in a flood of strangers`() throws {
         let clock = HandClock()
         let limiter = try limiter(

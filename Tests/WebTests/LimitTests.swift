@@ -113,6 +113,14 @@ import Web
         }
     }
 
+    @Test func `a key may have more than its tier, up to a million`() async throws {
+        try await TestShop.run { shop in
+            let (_, secret) = try await key(shop, ["units_per_minute": 1_000_000])
+            let answer = try await get(shop, "/v1/orders", secret)
+            #expect(answer.headers[HTTPField.Name("RateLimit")!]?.contains("\"standard\";r=999995") == true)
+        }
+    }
+
     @Test func `a key gives no tier that it does not have`() async throws {
         try await TestShop.run { shop in
             let made = try await shop.post(

@@ -21,7 +21,8 @@ struct KeyInput: WireBody {
         .required("scopes", \.scopes, .array(of: .word, countMax: 50), "What the key may do."),
         .standard("tier", \.tier, .word, .standard, "How much it may use: standard, partner, or trusted for no limit."),
         .optional(
-            "units_per_minute", \.unitsPerMinute, .integer(1...1_000_000), "Its own limit in place of its tier's."),
+            "units_per_minute", \.unitsPerMinute, .integer(1...LimitSettings.unitsPerMinuteMax),
+            "Its own limit in place of its tier's."),
         .optional("expires_at", \.expiresAt, .timestamp, "When it ends by itself; never where missing."))
 }
 
@@ -33,7 +34,7 @@ struct KeyPatch: WireBody {
     static let schema = Schema.object(
         "KeyPatch", KeyPatch.init,
         .patch("name", \.name, .string(1...100)), .patch("tier", \.tier, .word),
-        .patch("units_per_minute", \.unitsPerMinute, .integer(1...1_000_000), removable: true))
+        .patch("units_per_minute", \.unitsPerMinute, .integer(1...LimitSettings.unitsPerMinuteMax), removable: true))
 
     func apply(to key: inout APIKey) {
         key.name = name.applied(to: key.name)
@@ -70,7 +71,7 @@ struct KeyBody: WireBody {
         .required("id", \.id, .id()), .required("name", \.name, .string()),
         .required("hint", \.hint, .string(), "The beginning of the secret."),
         .required("scopes", \.scopes, .array(of: .word)), .required("tier", \.tier, .word),
-        .optional("units_per_minute", \.unitsPerMinute, .integer(1...1_000_000)),
+        .optional("units_per_minute", \.unitsPerMinute, .integer(1...LimitSettings.unitsPerMinuteMax)),
         .required("created_at", \.createdAt, .timestamp), .optional("expires_at", \.expiresAt, .timestamp),
         .optional("revoked_at", \.revokedAt, .timestamp),
         .optional("last_used_at", \.lastUsedAt, .timestamp, "To the minute."),

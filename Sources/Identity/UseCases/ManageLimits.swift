@@ -2,6 +2,7 @@
 
 internal import Jobs
 internal import Kernel
+internal import Logging
 internal import Persistence
 internal import Web
 
@@ -10,6 +11,7 @@ struct ManageLimits: Sendable {
     let database: Database
     let outbox: Outbox
     let limits: RequestLimits
+    let logger: Logger
 
     func change(_ limit: ChangedLimit, by actor: String, in transaction: Transaction) throws {
         try LimitStore.save(limit, in: transaction)
@@ -21,7 +23,13 @@ struct ManageLimits: Sendable {
     /// Takes over what was changed, here or by another process.
     func refresh() async throws {
         for limit in try await database.read({ try LimitStore.all(in: $0) }) {
-            try limits.set(limit.name, limit: limit.limit, isOff: !limit.isEnabled)
+            do {
+                try limits.set(limit.name, limit: limit.limit, isOff: !limit.isEnabled)
+            } catch {
+                // One that cannot be held must not keep the others from being changed.
+                logger.error(
+                    "A limit cannot be held", metadata: ["limit": "\(limit.name.rawValue)", "error": "\(error)"])
+            }
         }
     }
 }

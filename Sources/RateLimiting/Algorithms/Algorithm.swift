@@ -23,14 +23,13 @@ struct Algorithm: Sendable {
     let costMax: Int
     private let window: Int64
 
-    /// With `isNarrow` windows count in 16 bits; by default where the limit leaves room to be raised.
-    init(_ rule: RatePolicy.Rule, isNarrow: Bool? = nil) {
+    /// With `isNarrow` windows count in 16 bits.
+    init(_ rule: RatePolicy.Rule, isNarrow: Bool) {
         self.rule = rule
         window = rule.window.map(nanoseconds) ?? 0
         (limit, costMax) = (rule.limit, rule.costMax)
         switch rule {
         case .slidingWindow(let limit, _, let slots):
-            let isNarrow = isNarrow ?? SlidingWindow.isNarrow(limit: limit * 4)
             kind = .window(SlidingWindow(limit: limit, window: window, slots: slots), isNarrow: isNarrow)
             stateBytes = SlidingWindow.stateBytes(slots: slots, isNarrow: isNarrow)
         case .tokenBucket(let limit, _, let burst):
@@ -42,16 +41,28 @@ struct Algorithm: Sendable {
         }
     }
 
-    /// The same counting with another limit, in the same bytes; `nil` where they cannot hold it.
-    func with(limit: Int) -> Algorithm? {
-        guard case .window(_, let isNarrow) = kind else { return Algorithm(rule.with(limit: limit)) }
-        if isNarrow, !SlidingWindow.isNarrow(limit: limit) { return nil }
-        return Algorithm(rule.with(limit: limit), isNarrow: isNarrow)
+    private var isNarrow: Bool { if case .window(_, let isNarrow) = kind { isNarrow } else { false } }
+
+    /// The same counting by another rule of the same kind, in the same bytes; `nil` where they cannot hold its limit.
+    func by(_ rule: RatePolicy.Rule) -> Algorithm? {
+        if isNarrow, !SlidingWindow.isNarrow(limit: rule.limit) { return nil }
+        return Algorithm(rule, isNarrow: isNarrow)
+    }
+
+    /// For a key with a limit of its own, as far as the bytes hold it.
+    func with(limit: Int) -> Algorithm {
+        let held = isNarrow ? min(limit, Int(UInt16.max)) : limit
+        return Algorithm(rule.with(limit: held), isNarrow: isNarrow)
     }
 
     /// Brings the state up to date, and says whether `cost` fits.
     @inline(__always)
     func read(_ state: UnsafeMutableRawPointer, _ cost: Int, _ now: Int64) -> Reading {
+        // Never, however long somebody waits; what is left of a window is reckoned as usual below.
+        if cost > costMax {
+            _ = read(state, 0, now)
+            return Reading(fits: false, wait: max(window, 1_000_000_000))
+        }
         switch kind {
         case .window(let window, let isNarrow):
             return isNarrow
@@ -74,10 +85,11 @@ struct Algorithm: Sendable {
         return Reading(fits: false, wait: window.wait(state, for: state.total + cost - window.limit, now))
     }
 
-    /// Counts `cost`, whether it fits or not.
+    /// Counts `cost`, whether it fits or not, up to all that can ever fit.
     /// - Returns: when it was counted, for ``settle(_:charged:actual:at:_:)``.
     @inline(__always)
     func charge(_ state: UnsafeMutableRawPointer, _ cost: Int, _ now: Int64) -> Int64 {
+        let cost = min(cost, costMax)
         switch kind {
         case .window(let window, let isNarrow):
             return isNarrow

@@ -53,6 +53,9 @@ struct SlidingWindow: Sendable {
         var counters: UnsafeMutablePointer<Counter> { (start + 16).assumingMemoryBound(to: Counter.self) }
     }
 
+    /// What is overdrawn beyond this is not remembered.
+    private static let totalMax = 4_000_000_000
+
     private func after(_ place: Int) -> Int { place + 1 == ringCount ? 0 : place + 1 }
 
     /// Lets go of what is older than the window. A clock that another thread read earlier counts as the newest slot.
@@ -99,7 +102,7 @@ struct SlidingWindow: Sendable {
     func add<Counter>(_ state: State<Counter>, _ cost: Int) -> Int64 {
         let place = state.newest
         if state.total == 0 { state.oldest = place }
-        let added = min(cost, Int(Counter.max) - Int(state.counters[place]))
+        let added = min(cost, Int(Counter.max) - Int(state.counters[place]), Self.totalMax - state.total)
         state.counters[place] += Counter(added)
         state.total += added
         return state.slot

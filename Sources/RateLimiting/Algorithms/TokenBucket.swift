@@ -22,7 +22,10 @@ struct TokenBucket: Sendable {
         max(fullAt, now) + interval * Int64(cost) - tolerance - now
     }
 
-    func adding(_ cost: Int, to fullAt: Int64, _ now: Int64) -> Int64 { max(fullAt, now) + interval * Int64(cost) }
+    /// What is overdrawn beyond a hundred fillings is not remembered.
+    func adding(_ cost: Int, to fullAt: Int64, _ now: Int64) -> Int64 {
+        min(max(fullAt, now) + interval * Int64(cost), now + 100 * max(tolerance, 1))
+    }
 
     /// What was taken too much comes back; a bucket is never more than full.
     func removing(_ cost: Int, from fullAt: Int64, _ now: Int64) -> Int64 {

@@ -49,7 +49,7 @@ public struct RateLimitFields: Sendable {
     private static func span(_ quota: Quota, _ told: ToldPolicy) -> Int64 {
         guard told.window > 0 else { return 1 }
         let comes = quota.fits ? quota.spanNanoseconds : quota.waitNanoseconds
-        let fair = (told.window / 1_000 * Int64(quota.usable) / Int64(quota.limit)) * 1_000
+        let fair = Int64(Double(told.window) * min(1, Double(quota.usable) / Double(quota.limit)))
         return max(1, (max(comes, fair) + 999_999_999) / 1_000_000_000)
     }
 }

@@ -8,12 +8,27 @@ internal import Glibc
 /// prefix: mapped (RFC 4291 section 2.5.5.2), compatible (2.5.5.1), translated (RFC 2765), NAT64 (RFC 6052 and 8215), 6to4
 /// (RFC 3056) and Teredo (RFC 4380).
 public struct ClientAddress: Hashable, Sendable {
-    /// The address as IPv6, with IPv4 mapped into it.
+    /// The address as IPv6, with IPv4 mapped into it, and with what stands for one of IPv4 as that.
     let high: UInt64
     let low: UInt64
+    /// The bits as they came. Trust goes by these: an address that only stands for a proxy's is nobody's proxy.
+    private let received: Received
+
+    private struct Received: Hashable, Sendable {
+        let high: UInt64
+        let low: UInt64
+    }
 
     init(high: UInt64, low: UInt64) {
+        received = Received(high: high, low: low)
         (self.high, self.low) = Self.embedded(high, low).map { (0, 0xFFFF_0000_0000 | UInt64($0)) } ?? (high, low)
+    }
+
+    public static func == (left: Self, right: Self) -> Bool { (left.high, left.low) == (right.high, right.low) }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(high)
+        hasher.combine(low)
     }
 
     /// Reads an address, with the zone that IPv6 may have, and without a port; `nil` for anything else, such as numbers with leading zeros, which readers understand differently.
@@ -91,6 +106,11 @@ public struct ClientAddress: Hashable, Sendable {
         "\(four >> 24).\(four >> 16 & 255).\(four >> 8 & 255).\(four & 255)"
     }
 
+    /// Whether the address itself, as it came, is in a network.
+    func isIn(_ network: (high: UInt64, low: UInt64), _ prefix: Int) -> Bool {
+        (received.high & Self.mask(prefix), received.low & Self.mask(prefix - 64)) == network
+    }
+
     /// The first `prefix` of 128 bits.
     func masked(_ prefix: Int) -> (high: UInt64, low: UInt64) {
         (high & Self.mask(prefix), low & Self.mask(prefix - 64))
@@ -132,7 +152,7 @@ public struct TrustedProxies: Sendable {
     }
 
     public func contains(_ address: ClientAddress) -> Bool {
-        networks.contains { network in address.masked(network.prefix) == (network.high, network.low) }
+        networks.contains { address.isIn(($0.high, $0.low), $0.prefix) }
     }
 
     /// The nearest address that is no trusted proxy: `X-Forwarded-For` is read from its end, where the proxies wrote, and what

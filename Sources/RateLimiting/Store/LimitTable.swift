@@ -15,7 +15,8 @@ final class LimitTable: Sendable {
     let shards: InlineArray<16, Mutex<LimitShard>>
 
     init(_ policy: RatePolicy, capacity: Int) {
-        let algorithm = Algorithm(policy.rule)
+        let largest = max(policy.limit * 4, policy.keyLimitMax ?? 0)
+        let algorithm = Algorithm(policy.rule, isNarrow: SlidingWindow.isNarrow(limit: largest))
         shards = InlineArray { _ in Mutex(LimitShard(algorithm, capacity: capacity / Self.shardCount)) }
     }
 
@@ -23,8 +24,8 @@ final class LimitTable: Sendable {
     static func shard(of hash: UInt64) -> Int { Int(truncatingIfNeeded: hash >> 60) }
 
     /// Counts by another limit from now on; what was used stays used.
-    func set(limit: Int) {
-        for place in 0..<Self.shardCount { shards[place].withLock { $0.set(limit: limit) } }
+    func set(_ rule: RatePolicy.Rule) {
+        for place in 0..<Self.shardCount { shards[place].withLock { $0.set(rule) } }
     }
 
     var rule: RatePolicy.Rule { shards[0].withLock { $0.algorithm.rule } }
@@ -81,6 +82,9 @@ struct LimitShard: ~Copyable {
         return memory
     }
 
+    /// Of whoever found no place of his own.
+    var shared: UnsafeMutableRawPointer { state(at: mask + 1) }
+
     /// The place of a key's use, found or made.
     @inline(__always)
     mutating func state(of hash: UInt64, _ now: Int64) -> UnsafeMutableRawPointer {
@@ -113,7 +117,7 @@ struct LimitShard: ~Copyable {
         }
         guard let least else {
             account.shared += 1
-            return state(at: mask + 1)
+            return shared
         }
         account.forgotten += 1
         return take(least.place, for: hash)
@@ -126,13 +130,13 @@ struct LimitShard: ~Copyable {
         return start + 8
     }
 
-    mutating func set(limit: Int) {
-        if let changed = algorithm.with(limit: limit) {
+    mutating func set(_ rule: RatePolicy.Rule) {
+        if let changed = algorithm.by(rule) {
             algorithm = changed
             return
         }
         // Counters of 16 bits become counters of 32.
-        let wider = Algorithm(algorithm.rule.with(limit: limit), isNarrow: false)
+        let wider = Algorithm(rule, isNarrow: false)
         let width = 8 + wider.stateBytes
         let moved = Self.zeroed(mask + 2, width)
         for place in 0...(mask + 1) {

@@ -41,7 +41,12 @@ package struct LimitSettings: Sendable {
     package var off: Set<LimitName> = []
     package var proxies = TrustedProxies.none
 
-    package init() {}
+    /// The largest that a key may have of its own.
+    package static let unitsPerMinuteMax = 1_000_000
+
+    package init() {
+        for name in [LimitName.standard, .partner] { policies[name.index].keyLimitMax = Self.unitsPerMinuteMax }
+    }
 
     /// Changes what `text` names: `standard=12000, search=off, writes=shadow, partner=100000/10` for units in seconds; `off`
     /// for none at all.
