@@ -32,6 +32,7 @@ public final class RateLimiter: Sendable {
         _ policies: [RatePolicy], capacity: Int = 65_536, clock: LimitClock = .monotonic
     ) throws(RatePolicyError) {
         for policy in policies { try policy.validate() }
+        guard policies.count <= 256 else { throw RatePolicyError(policies[256].name, "is one of more than 256") }
         let names = policies.map(\.name)
         if let twice = names.first(where: { name in names.filter { $0 == name }.count > 1 }) {
             throw RatePolicyError(twice, "is declared twice")
@@ -137,16 +138,21 @@ public final class RateLimiter: Sendable {
 
     // MARK: Afterwards
 
-    /// Makes what was counted for a request what it really cost; more than that may overdraw a limit.
+    /// Makes what was counted for a request what it really cost; more than that may overdraw a limit. Places of what runs at
+    /// the same time are left to ``release(_:)``.
     public func settle(_ decision: Decision, actual cost: Int) {
+        precondition(
+            (0...RatePolicy.limitMax).contains(cost), "A cost is not negative, and at most a thousand millions.")
         let now = clock.now()
         for place in 0..<decision.count where decision.isAllowed {
             let quota = decision.quotas[place]
-            guard quota.charged > 0 else { continue }
+            guard quota.charged > 0, told[quota.policy.index].window > 0 else { continue }
             tables[quota.policy.index].shards[LimitTable.shard(of: quota.hash)].withLock { shard in
                 let state = quota.isShared ? shard.shared : shard.state(of: quota.hash, now)
-                _ = shard.algorithm.read(state, 0, now)
-                shard.algorithm.settle(state, charged: Int(quota.charged), actual: cost, at: quota.moment, now)
+                // By the limit that it was counted under.
+                let algorithm = shard.algorithm.with(limit: quota.limit)
+                _ = algorithm.read(state, 0, now)
+                algorithm.settle(state, charged: Int(quota.charged), actual: cost, at: quota.moment, now)
             }
         }
     }

@@ -84,7 +84,7 @@ public struct RatePolicy: Sendable, Hashable {
         }
     }
 
-    static let limitMax = 1_000_000_000
+    public static let limitMax = 1_000_000_000
     /// Nanoseconds.
     private static let fillMax = 366 * 86_400e9
 }

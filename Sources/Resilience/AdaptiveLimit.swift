@@ -96,9 +96,11 @@ struct AdaptiveLimit: Sendable {
         let typical = samples[samples.count / 2]
         let waiting = (limit * (1 - Double(baseline) / Double(typical))).rounded(.up)
         let step = Swift.max(1, decimalLogarithm(limit))
-        if waiting > 6 * step {
+        // Where it is not used up, what calls differ by would be taken for a queue.
+        let isUsed = Double(inFlightMax) * 2 > limit
+        if waiting > 6 * step, isUsed {
             limit = clamped(limit - step)
-        } else if waiting < 3 * step, Double(inFlightMax) * 2 > limit {
+        } else if waiting < 3 * step, isUsed {
             limit = clamped(limit + (waiting <= step ? 6 * step : step))
         }
     }

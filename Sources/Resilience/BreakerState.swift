@@ -87,6 +87,7 @@ struct BreakerState: Sendable {
     mutating func report(
         _ permit: Permit, _ result: Result, took duration: Int64, _ now: Int64, jitter: @autoclosure () -> Double
     ) {
+        guard permit.generation == generation else { return }
         passTime(now, jitter)
         guard permit.generation == generation else { return }
         let isSlow = duration > slowAfter
@@ -145,8 +146,14 @@ struct BreakerState: Sendable {
             (lent, succeeded) = (0, 0)
         case .halfOpen(let until):
             guard now >= until else { return }
-            // Some were back and well, and none failed; or nobody was back.
-            if succeeded > 0 { close() } else { open(now, jitter) }
+            // Some were back and well, and none failed; or those who were sent did not come back; or nobody was sent.
+            if succeeded > 0 {
+                close()
+            } else if lent > 0 {
+                open(now, jitter)
+            } else {
+                phase = .halfOpen(until: now + nanoseconds(settings.probeTime))
+            }
         }
     }
 

@@ -76,8 +76,8 @@ public final class ClientThrottle: Sendable {
             accepted()
             return result
         } catch {
-            // An error that is no refusal is an answer, too.
-            if !isRefusal(error) { accepted() }
+            // An error that is no refusal is an answer, too; what another guard refused was not asked for.
+            if !isRefusal(error), !Guards.isRefusal(error) { accepted() }
             throw error
         }
     }
@@ -99,7 +99,7 @@ public final class ClientThrottle: Sendable {
         }
     }
 
-    private func accepted() {
+    func accepted() {
         let number = now() / Self.slotWidth
         state.withLock { state in
             let place = state.place(number)

@@ -30,6 +30,9 @@ public enum Priority: Sendable, CaseIterable {
 
 /// Lets as many calls run at once as turn out to be good for a dependency, or for a server itself.
 ///
+/// For calls that take about as long as each other. Where they differ much, the longer ones are taken for a queue and too few
+/// are let in: with times of 2 to 38 ms at half of capacity it refused a third.
+///
 /// Nobody waits: a queue inside would be the delay that it is there to prevent. Cost: a lock each way.
 public final class ConcurrencyLimiter: Sendable {
     public let name: String

@@ -39,7 +39,7 @@ public struct Guards: Sendable {
         }
     }
 
-    private static func isRefusal(_ error: any Error) -> Bool {
+    static func isRefusal(_ error: any Error) -> Bool {
         error is BreakerOpen || error is BulkheadFull || error is Overloaded || error is Throttled
     }
 

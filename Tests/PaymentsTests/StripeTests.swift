@@ -150,6 +150,24 @@ struct StripeTests {
         }
     }
 
+    @Test func `what the customer has to do is told, also when the shop asked later`() async throws {
+        let clock = TestClock()
+        try await Self.run(clock: clock) { shop, stripe in
+            try await shop.stocked("A1", 5)
+            let body = TestShop.order([("A1", 1)], card: try await stripe.card("4000002500003155"))
+            try await stripe.loseRequest(to: "/v1/payment_intents")
+            let order = try await shop.placeOrder(body, idempotencyKey: "k")
+            #expect(order.status == 202)
+            clock.advance(by: .seconds(30))
+            try await shop.shop.ordering.recover()
+            let intents = try await stripe.all("payment_intents")
+            #expect(intents.first?["status"] == "requires_action")
+            let now = try await shop.get("/v1/orders/\(order.id)?expand=payments")
+            #expect(now.json.at("payments", "0")?["status"] == "requires_action", "\(now.text)")
+            #expect(now.json.at("payments", "0")?["client_secret"]?.string != nil)
+        }
+    }
+
     @Test func `only what the provider signed is heard`() async throws {
         try await Self.run { shop, stripe in
             let path = "/v1/payments/notifications/stripe"

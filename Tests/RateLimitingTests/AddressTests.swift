@@ -118,6 +118,17 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("::ffff:10.0.0.0/104", "10.1.2.3", true), ("2002::/16", "2002:a00:1::5", true),
+        ("2002::/16", "10.0.0.1", false),
+        ("64:ff9b:1::/48", "64:ff9b:1::9", true), ("64:ff9b::10.0.0.1", "10.0.0.1", false),
+        ("::/0", "2001:db8::1", true),
+    ])
+    func `a network is taken by its bits`(network: String, address: String, isIn: Bool) throws {
+        let proxies = try #require(TrustedProxies([network]))
+        #expect(proxies.contains(try #require(ClientAddress(address))) == isIn)
+    }
+
     @Test(arguments: ["10.0.0.0/33", "10.0.0.0/", "nowhere", "10.0.0.0/8/8", "::/129", "10.0.0.0/-1"])
     func `a network that is none is refused`(text: String) { #expect(TrustedProxies([text]) == nil) }
 }

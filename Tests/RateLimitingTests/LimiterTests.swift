@@ -62,6 +62,29 @@ import Testing
                 .isAllowed)
     }
 
+    @Test func `settling leaves places alone, and goes by the limit that was counted under`() throws {
+        let clock = HandClock()
+        let limiter = try limiter(
+            [
+                .slidingWindow("w", limit: 100, per: .seconds(60)), .tokenBucket("b", limit: 10, per: .seconds(100)),
+                .concurrency("c", limit: 8),
+            ], clock)
+        let (window, bucket, places) = (limiter.policyIDs[0], limiter.policyIDs[1], limiter.policyIDs[2])
+        let decision = limiter.decide([Check(window, LimitKey("c"), cost: 8), Check(places, LimitKey("c"), cost: 8)])
+        limiter.settle(decision, actual: 3)
+        #expect(limiter.look([Check(places, LimitKey("c"))])[0].available == 0)
+        limiter.release(decision)
+        #expect(limiter.look([Check(places, LimitKey("c"))])[0].available == 8)
+
+        let rich = limiter.decide(Check(bucket, LimitKey("rich"), cost: 800, limit: 1_000))
+        limiter.settle(rich, actual: 790)
+        #expect(limiter.look([Check(bucket, LimitKey("rich"), limit: 1_000)])[0].available == 210)
+        let slow = try self.limiter([.tokenBucket("b", limit: 1, per: .seconds(86_400))], clock)
+        let large = slow.decide(Check(slow.policyIDs[0], LimitKey("c"), cost: 1_000_000, limit: 1_000_000_000))
+        slow.settle(large, actual: 0)
+        #expect(large.isAllowed)
+    }
+
     @Test func `as many run at once as are allowed, and a released place is free`() throws {
         let limiter = try limiter([.concurrency("c", limit: 2)], HandClock())
         let check = Check(limiter.policyIDs[0], LimitKey("c"))

@@ -102,6 +102,18 @@ struct SeededGenerator: RandomNumberGenerator {
         }
     }
 
+    @Test func `nobody who was not asked has failed`() async throws {
+        let time = HandTime()
+        let breaker = Breaker("db", now: time.source)
+        await fail(breaker, 10)
+        // The time to try comes and goes while nobody calls; only then somebody does.
+        time.advance(.seconds(7))
+        _ = try? await breaker.run { throw CancellationError() }
+        time.advance(.seconds(30))
+        try await breaker.run {}
+        #expect(breaker.current == .halfOpen)
+    }
+
     /// Calls that end, fail, are ignored, come late or never, in any order: it never stays half-open.
     @Test func `it never sticks half-open, in a hundred thousand interleavings`() {
         var settings = BreakerSettings()
@@ -124,19 +136,21 @@ struct SeededGenerator: RandomNumberGenerator {
                         [.success, .failure, .failure, .ignored].randomElement(using: &random) ?? .failure
                     state.report(call.permit, result, took: now - call.at, now, jitter: 0.5)
                 }
-                if case .halfOpen(let until) = state.phase {
+                if case .halfOpen = state.phase {
                     if since == nil { halfOpened += 1 }
                     since = since ?? now
-                    if until - now > 10_000_000_000 { stuck += 1 }
                 } else {
                     since = nil
                 }
             }
-            // Whatever is still out: once the probes' time is over, something is decided.
-            if case .halfOpen(let until) = state.phase {
-                _ = state.admit(until, jitter: 0.5)
-                if case .halfOpen = state.phase { stuck += 1 }
+            // Whoever is still out and never comes back: calls that come and succeed close it all the same.
+            for _ in 0..<400 where state.phase != .closed {
+                now += 1_000_000_000
+                if let permit = state.admit(now, jitter: 0.5) {
+                    state.report(permit, .success, took: 1, now, jitter: 0.5)
+                }
             }
+            if state.phase != .closed { stuck += 1 }
         }
         #expect(stuck == 0)
         #expect(halfOpened > 50_000, "\(halfOpened)")

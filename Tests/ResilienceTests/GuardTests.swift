@@ -15,10 +15,11 @@ import Testing
         let throttle = ClientThrottle("db", now: time.source) { $0 is Refused }
         var random = SeededGenerator(seed: 5)
         var (asked, seen) = (0, 0)
-        // It takes one in ten of what is wanted, for four minutes.
+        // It takes one in ten of what it is asked, for four minutes.
         for number in 0..<24_000 {
             time.advance(.milliseconds(10))
             let isAdmitted = throttle.admit(at: Double.random(in: 0..<1, using: &random))
+            if isAdmitted, number % 10 == 0 { throttle.accepted() }
             guard number > 12_000 else { continue }
             asked += 1
             if isAdmitted { seen += 1 }
@@ -33,7 +34,9 @@ import Testing
     }
 
     @Test func `a late answer is asked for again, within the budget, and the first one counts`() async throws {
-        let hedge = Hedge(after: .milliseconds(20), budget: RetryBudget("read", share: 0, perSecondMin: 1))
+        let time = HandTime()
+        let hedge = Hedge(
+            after: .milliseconds(20), budget: RetryBudget("read", share: 1, perSecondMin: 0, now: time.source))
         let calls = Atomic(0)
         func ask() async throws -> Int {
             try await hedge.run {
@@ -45,6 +48,15 @@ import Testing
         #expect(try await ask() == 2)
         #expect(calls.load(ordering: .relaxed) == 2)
         for _ in 0..<4 { #expect(try await ask() % 2 == 0) }
+        // Without a budget nobody is asked twice, however late the answer is.
+        let poor = Hedge(
+            after: .milliseconds(5), budget: RetryBudget("read", share: 0, perSecondMin: 0, now: time.source))
+        let once = Atomic(0)
+        try await poor.run {
+            once.add(1, ordering: .relaxed)
+            try await Task.sleep(for: .milliseconds(60))
+        }
+        #expect(once.load(ordering: .relaxed) == 1)
         // A failure is not hedged.
         let failing = Atomic(0)
         await #expect(throws: Broken.self) {

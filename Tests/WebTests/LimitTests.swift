@@ -131,6 +131,17 @@ import Web
                     shop, .post, "/v1/keys", ["name": "x", "scopes": ["read:keys"], "tier": .string(tier)], key: secret)
                 #expect(answer.status == status, "\(answer.text)")
             }
+            // Nor by taking over a key that has it, nor by a limit of its own, nor for everybody.
+            let admin = try await shop.send(.get, "/v1/me").json["id"]?.string ?? ""
+            let own = made.json["id"]?.string ?? ""
+            let takeover = try await ask(shop, .post, "/v1/keys/\(admin)/rotate", ["overlap_seconds": 0], key: secret)
+            #expect(takeover.status == 403, "\(takeover.text)")
+            let richer = try await ask(shop, .patch, "/v1/keys/\(own)", ["units_per_minute": 1_000_000], key: secret)
+            #expect(richer.status == 403, "\(richer.text)")
+            #expect(try await ask(shop, .put, "/v1/limits/standard", ["limit": 1], key: secret).status == 403)
+            #expect(
+                try await ask(shop, .post, "/v1/keys/\(own)/rotate", ["overlap_seconds": 60], key: secret).status == 201
+            )
             let raise = try await ask(
                 shop, .patch, "/v1/keys/\(made.json["id"]?.string ?? "")", ["tier": "trusted"], key: secret)
             #expect(raise.status == 403)

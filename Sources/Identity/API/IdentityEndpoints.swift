@@ -14,7 +14,7 @@ extension IdentityModule {
             .change(
                 .post, "/v1/keys/{id}/rotate", "rotateKey", "Replace an API key, with an overlap", status: 201,
                 use: rotateKey
-            ).scope(.writeKeys).confidential().mayAnswer(.conflict),
+            ).scope(.writeKeys).confidential().mayAnswer(.conflict, .insufficientScope),
             .change(.patch, "/v1/keys/{id}", "patchKey", "Change a key's name, tier or limit", use: patchKey)
                 .scope(.writeKeys).conditional().mayAnswer(.insufficientScope),
             .act(.delete, "/v1/keys/{id}", "revokeKey", "Revoke an API key at once", status: 204, use: revokeKey)
@@ -23,7 +23,7 @@ extension IdentityModule {
                 .scope(.readAudit),
             .get("/v1/limits", "getLimits", "Read what keys and addresses may use", use: getLimits).scope(.readKeys),
             .change(.put, "/v1/limits/{name}", "putLimit", "Change a limit while the shop is open", use: putLimit)
-                .scope(.writeKeys),
+                .scope(.writeKeys).mayAnswer(.insufficientScope),
         ]
     }
 
@@ -47,11 +47,7 @@ extension IdentityModule {
     }
 
     private func createKey(_ call: Call, _: NoBody, _ input: KeyInput) async throws -> Answer<KeyBody> {
-        let excess = Set(input.scopes).subtracting(call.principal?.scopes ?? [])
-        guard excess.isEmpty else {
-            throw IdentityError.scopesExceedCaller(excess.sorted { $0.rawValue < $1.rawValue })
-        }
-        try requireTier(input.tier, of: call)
+        try require(input.scopes, input.tier, input.unitsPerMinute, of: call)
         return try await call.commit { transaction in
             let draft = APIKeyDraft(
                 name: input.name, scopes: input.scopes, tier: input.tier, unitsPerMinute: input.unitsPerMinute,
@@ -64,18 +60,27 @@ extension IdentityModule {
     }
 
     private func patchKey(_ call: Call, _ path: KeyPath, _ patch: KeyPatch) async throws -> Answer<KeyBody> {
-        if case .set(let tier) = patch.tier { try requireTier(tier, of: call) }
         return try await call.commit { transaction in
-            let key = try keys.change(path.id, if: call.precondition, by: call.actor, in: transaction) {
-                patch.apply(to: &$0)
+            let key = try keys.change(path.id, if: call.precondition, by: call.actor, in: transaction) { key in
+                try require(key.scopes, key.tier, key.unitsPerMinute, of: call)
+                patch.apply(to: &key)
+                try require(key.scopes, key.tier, key.unitsPerMinute, of: call)
             }
             return .ok(KeyBody(key), version: key.version)
         }
     }
 
-    /// A key may not give more than its holder has.
-    private func requireTier(_ tier: Tier, of call: Call) throws {
-        guard tier <= call.principal?.tier ?? .standard else { throw IdentityError.tierExceedsCaller(tier) }
+    /// A key may not give, or take over, more than its holder has; nor a limit of its own, which only the shop's own systems set.
+    private func require(_ scopes: [Scope], _ tier: Tier, _ unitsPerMinute: Int?, of call: Call) throws {
+        let excess = Set(scopes).subtracting(call.principal?.scopes ?? [])
+        guard excess.isEmpty else {
+            throw IdentityError.scopesExceedCaller(excess.sorted { $0.rawValue < $1.rawValue })
+        }
+        let own = call.principal?.tier ?? .standard
+        guard tier <= own else { throw IdentityError.tierExceedsCaller(tier) }
+        if let unitsPerMinute, own != .trusted, unitsPerMinute > call.principal?.unitsPerMinute ?? 0 {
+            throw IdentityError.limitExceedsCaller(unitsPerMinute)
+        }
     }
 
     private func getLimits(_ call: Call, _: NoBody) async throws -> Answer<LimitsBody> {
@@ -83,6 +88,7 @@ extension IdentityModule {
     }
 
     private func putLimit(_ call: Call, _ path: LimitPath, _ input: LimitInput) async throws -> Answer<LimitBody> {
+        guard call.principal?.tier == .trusted else { throw IdentityError.tierExceedsCaller(.trusted) }
         let answer: Answer<LimitBody> = try await call.commit { transaction in
             let changed = ChangedLimit(name: path.name, limit: input.limit, isEnabled: input.enabled)
             try limits.change(changed, by: call.actor, in: transaction)
@@ -97,7 +103,9 @@ extension IdentityModule {
     private func rotateKey(_ call: Call, _ path: KeyPath, _ input: RotationInput) async throws -> Answer<KeyBody> {
         try await call.commit { transaction in
             let overlap = Duration.seconds(input.overlapSeconds)
-            let issued = try keys.rotate(path.id, overlap: overlap, by: call.actor, in: transaction)
+            let issued = try keys.rotate(path.id, overlap: overlap, by: call.actor, in: transaction) { key in
+                try require(key.scopes, key.tier, key.unitsPerMinute, of: call)
+            }
             return .created(
                 KeyBody(issued.key, secret: issued.secret), at: "/v1/keys/\(issued.key.id)", version: issued.key.version
             )

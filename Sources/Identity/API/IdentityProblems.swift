@@ -11,7 +11,9 @@ extension IdentityError: ProblemConvertible {
                 .insufficientScope,
                 "A key cannot give what it does not have itself: \(scopes.map(\.rawValue).joined(separator: ", ")).")
         case .tierExceedsCaller(let tier):
-            Problem(.insufficientScope, "A key cannot give a tier that it does not have itself: \(tier.rawValue).")
+            Problem(.insufficientScope, "This needs a key of the tier \(tier.rawValue).")
+        case .limitExceedsCaller(let units):
+            Problem(.insufficientScope, "A key cannot give \(units) units a minute; a key of the tier trusted can.")
         case .expiryInPast: Problem(.invalidBody, "expires_at lies in the past.")
         case .keyIsInvalid: Problem(.conflict, "The key has ended already; make a new one instead.")
         }

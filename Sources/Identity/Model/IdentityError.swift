@@ -8,6 +8,7 @@ package enum IdentityError: Error, Equatable {
     /// A key may not give what its holder does not have.
     case scopesExceedCaller([Scope])
     case tierExceedsCaller(Tier)
+    case limitExceedsCaller(Int)
     case expiryInPast
     case keyIsInvalid
 }

@@ -15,6 +15,8 @@ final class KeyAuthenticator: Sendable {
     private let database: Database
     private let clock: WallClock
     private let known = Mutex<[String: Known]>([:])
+    /// Grows when keys were changed here; what was read before that is not remembered.
+    private let changes = Atomic(0)
 
     /// How long another process may still accept a key that was revoked here.
     private static let memory = Duration.seconds(5)
@@ -31,6 +33,7 @@ final class KeyAuthenticator: Sendable {
     func principal(holding token: String) async throws -> Principal? {
         let now = clock.now()
         if let known = known.withLock({ $0[token] }), now < known.until { return known.principal }
+        let before = changes.load(ordering: .acquiring)
         let key = try await database.read { try APIKeyStore.find(hash: APISecret.hash(token), in: $0) }
         let principal = key.flatMap { key in
             key.isValid(at: now)
@@ -40,6 +43,8 @@ final class KeyAuthenticator: Sendable {
         }
         let until = min(now.advanced(by: Self.memory), key?.expiresAt ?? now.advanced(by: Self.memory))
         known.withLock { known in
+            guard changes.load(ordering: .acquiring) == before else { return }
+            if known.count >= Self.knownMax { known = known.filter { $0.value.principal != nil } }
             if known.count >= Self.knownMax { known.removeAll() }
             known[token] = Known(principal: principal, until: until)
         }
@@ -47,7 +52,10 @@ final class KeyAuthenticator: Sendable {
         return principal
     }
 
-    func forgetAll() { known.withLock { $0.removeAll() } }
+    func forgetAll() {
+        changes.add(1, ordering: .releasing)
+        known.withLock { $0.removeAll() }
+    }
 
     private func noteUse(of key: APIKey, at now: Timestamp) async throws {
         if let last = key.lastUsedAt, last.duration(to: now) < Self.lastUsedResolution { return }

@@ -40,9 +40,11 @@ package struct ManageKeys: Sendable {
 
     /// Makes a successor with the same scopes; the old key stays valid for `overlap`, so that nothing breaks meanwhile.
     package func rotate(
-        _ id: APIKeyID, overlap: Duration, by actor: String, in transaction: Transaction
+        _ id: APIKeyID, overlap: Duration, by actor: String, in transaction: Transaction,
+        where isAllowed: (APIKey) throws -> Void = { _ in }
     ) throws -> Issued {
         guard var old = try APIKeyStore.find(id, in: transaction) else { throw IdentityError.keyNotFound }
+        try isAllowed(old)
         let now = clock.now()
         guard old.isValid(at: now) else { throw IdentityError.keyIsInvalid }
         let end = now.advanced(by: overlap)
@@ -57,7 +59,7 @@ package struct ManageKeys: Sendable {
         try outbox.publish(
             "key.rotated", subject: id.rawValue, actor: actor, ["successor": .string(issued.key.id.rawValue)],
             in: transaction)
-        forget()
+        transaction.afterCommit(forget)
         return issued
     }
 
@@ -75,7 +77,7 @@ package struct ManageKeys: Sendable {
         try outbox.publish(
             "key.changed", subject: id.rawValue, actor: actor,
             ["name": .string(key.name), "tier": .string(key.tier.rawValue)], in: transaction)
-        forget()
+        transaction.afterCommit(forget)
         key.version += 1
         return key
     }
@@ -90,6 +92,6 @@ package struct ManageKeys: Sendable {
         key.revokedAt = clock.now()
         try APIKeyStore.update(key, in: transaction)
         try outbox.publish("key.revoked", subject: id.rawValue, actor: actor, [:], in: transaction)
-        forget()
+        transaction.afterCommit(forget)
     }
 }

@@ -47,6 +47,12 @@ struct RecoverOrders: Sendable {
             switch outcome {
             case .authorized, .captured, .declined:
                 _ = try placing.settle(order.id, outcome, by: Self.actor, in: transaction)
+            case .requiresAction where !hasExpired:
+                // What the customer has to do is written down for whoever reads the order.
+                if let id = order.payment, let payment = try payments.find(id, in: transaction) {
+                    _ = try payments.record(outcome, for: payment, in: transaction)
+                }
+                try postpone(order, in: transaction)
             case .requiresAction, .notFound:
                 // Until the time to pay is over, the client may come back with the same key, or the customer act.
                 if hasExpired {

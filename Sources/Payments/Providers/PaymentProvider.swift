@@ -57,6 +57,8 @@ enum ProviderFault: Error, Equatable {
     case noAnswer
     /// An answer that says to try again.
     case temporary
+    /// Another request is at work on the same payment; try again.
+    case busy
     /// The provider refuses this step for good.
     case refused(String)
 }

@@ -21,7 +21,7 @@ struct ProviderGuard: Sendable {
             judge: { error in
                 switch error {
                 // A no is an answer.
-                case ProviderFault.refused: .success
+                case ProviderFault.refused, ProviderFault.busy: .success
                 case is CancellationError: .ignored
                 default: .failure
                 }

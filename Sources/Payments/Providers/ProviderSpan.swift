@@ -30,7 +30,8 @@ struct ProviderSpan {
             note("refused")
             throw ProviderFault.refused(reason)
         } catch {
-            health.failed(error)
+            // That there is no room says nothing of the provider.
+            if !(error is BulkheadFull) { health.failed(error) }
             note(error is BreakerOpen || error is BulkheadFull ? "not_asked" : "failed")
             throw error
         }

@@ -33,8 +33,9 @@ struct StripeConnection {
 
         var fault: ProviderFault {
             switch status {
-            // 409: another request is at work on the same object.
-            case 409, 429, 503: .temporary
+            // Another request is at work on the same object.
+            case 409: .busy
+            case 429, 503: .temporary
             case 400..<500: .refused(body["error"]?["message"]?.string ?? "status \(status)")
             default: .noAnswer
             }
@@ -80,6 +81,7 @@ struct StripeConnection {
             let json = try? JSON.parse(Array(bytes.readableBytesView), depthMax: 32)
             return Answer(status: Int(response.status.code), body: json ?? .null)
         } catch {
+            try Task.checkCancellation()
             throw ProviderFault.noAnswer
         }
     }

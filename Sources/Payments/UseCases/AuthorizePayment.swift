@@ -58,7 +58,8 @@ struct AuthorizePayment: Sendable {
     private func attempts<Result: Sendable>(
         _ name: String, at provider: any PaymentProvider, _ ask: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
-        try await Self.retry.run(advice: { $0 as? ProviderFault == .temporary ? .retry : .giveUp }) { attempt in
+        try await Self.retry.run(advice: { [.temporary, .busy].contains($0 as? ProviderFault) ? .retry : .giveUp }) {
+            attempt in
             try await providers.ask(name, at: provider, attempt: attempt) {
                 try await withDeadline(Self.deadline) { try await ask() }
             }

@@ -109,7 +109,7 @@ struct Algorithm: Sendable {
             _ = charge(state, actual - charged, now)
             return
         }
-        let excess = charged - actual
+        let excess = min(charged - actual, costMax)
         switch kind {
         case .window(let window, let isNarrow):
             if isNarrow {

@@ -108,7 +108,12 @@ public struct ClientAddress: Hashable, Sendable {
 
     /// Whether the address itself, as it came, is in a network.
     func isIn(_ network: (high: UInt64, low: UInt64), _ prefix: Int) -> Bool {
-        (received.high & Self.mask(prefix), received.low & Self.mask(prefix - 64)) == network
+        self.network(prefix) == network
+    }
+
+    /// The first bits of the address as it came.
+    func network(_ prefix: Int) -> (high: UInt64, low: UInt64) {
+        (received.high & Self.mask(prefix), received.low & Self.mask(prefix - 64))
     }
 
     /// The first `prefix` of 128 bits.
@@ -140,12 +145,14 @@ public struct TrustedProxies: Sendable {
         for text in networks {
             let parts = text.split(separator: "/", omittingEmptySubsequences: false)
             guard parts.count <= 2, let address = ClientAddress(parts[0]) else { return nil }
-            let widest = address.isIPv4 ? 32 : 128
+            // What is written with dots alone is of IPv4; all else is taken by its bits.
+            let isDotted = !parts[0].contains(":")
+            let widest = isDotted ? 32 : 128
             guard let length = parts.count == 2 ? Int(parts[1]) : widest, (0...widest).contains(length) else {
                 return nil
             }
-            let prefix = address.isIPv4 ? 96 + length : length
-            let (high, low) = address.masked(prefix)
+            let prefix = isDotted ? 96 + length : length
+            let (high, low) = address.network(prefix)
             read.append(Network(high: high, low: low, prefix: prefix))
         }
         self.init(networks: read)

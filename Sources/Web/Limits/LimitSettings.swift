@@ -83,6 +83,10 @@ package struct LimitSettings: Sendable {
             }
             let seconds = parts.count == 2 ? Duration.seconds(parts[1] ?? 60) : window
             policies[name.index].rule = policies[name.index].rule.with(limit: limit, window: seconds)
+            if policies[name.index].keyLimitMax != nil, let seconds {
+                let most = Double(Self.unitsPerMinuteMax) * (seconds / .seconds(60))
+                policies[name.index].keyLimitMax = Int(min(Double(RatePolicy.limitMax), max(1, most)))
+            }
         }
     }
 

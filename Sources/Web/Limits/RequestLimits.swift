@@ -49,6 +49,10 @@ package final class RequestLimits: Sendable {
     package let proxies: TrustedProxies
     /// Changed while the shop is open.
     private let off: Mutex<Set<LimitName>>
+    /// Out of force by the configuration, which nothing overrules.
+    private let offForGood: Set<LimitName>
+    /// How long the window of each is.
+    private let minutes: [Double]
 
     /// - Throws: `Failure` with `misconfigured`.
     package init(_ settings: LimitSettings, capacity: Int = 65_536) throws {
@@ -59,6 +63,8 @@ package final class RequestLimits: Sendable {
         }
         proxies = settings.proxies
         off = Mutex(settings.off)
+        offForGood = settings.off
+        minutes = settings.policies.map { ($0.rule.window ?? .seconds(60)) / .seconds(60) }
     }
 
     package static var unlimited: RequestLimits {
@@ -99,7 +105,7 @@ package final class RequestLimits: Sendable {
         let key = principal.map { LimitKey("key:" + $0.id) } ?? address?.key() ?? Self.local
         if let principal {
             let name = principal.tier == .partner ? LimitName.partner : .standard
-            add(name, key, use.cost, limit: principal.unitsPerMinute)
+            add(name, key, use.cost, limit: principal.unitsPerMinute.map { units(perMinute: $0, under: name) })
         } else {
             add(.anonymous, key, use.cost)
             if let address, !address.isIPv4 {
@@ -113,6 +119,11 @@ package final class RequestLimits: Sendable {
         }
         if !isInstant { add(.open, key, 1) }
         return checks
+    }
+
+    /// As many in the limit's own window.
+    private func units(perMinute units: Int, under name: LimitName) -> Int {
+        max(1, Int(Double(units) * minutes[name.index]))
     }
 
     /// Whoever has no address, such as a socket of this machine.
@@ -136,7 +147,9 @@ package final class RequestLimits: Sendable {
     /// Sets a limit while requests run; `isOff` takes it out of force.
     package func set(_ name: LimitName, limit: Int, isOff: Bool) throws(RatePolicyError) {
         try limiter.set(limit: limit, of: limiter.policyIDs[name.index])
-        off.withLock { off in _ = isOff ? off.insert(name).inserted : off.remove(name) != nil }
+        off.withLock { off in
+            if isOff || offForGood.contains(name) { off.insert(name) } else { off.remove(name) }
+        }
     }
 
     package func state(of name: LimitName) -> LimitState {
