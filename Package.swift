@@ -149,7 +149,7 @@ let suites: [Target] = [
     tests(
         "RateLimitingTests",
         ["Kernel", "RateLimiting", "TestSupport", httpTypes, hummingbird, logging, nioCore, nioEmbedded]),
-    tests("ResilienceTests", ["Kernel", "Resilience"]),
+    tests("ResilienceTests", ["Kernel", "Resilience", "TestSupport"]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
     tests(

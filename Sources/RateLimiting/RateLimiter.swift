@@ -19,8 +19,6 @@ public final class RateLimiter: Sendable {
     public let policyIDs: [PolicyID]
     private let declared: [RatePolicy]
     private let tables: [LimitTable]
-    private let names: [String]
-    private let isShadow: [Bool]
     let told: [ToldPolicy]
     private let clock: LimitClock
     private let counters: [(allowed: Counter, limited: Counter)]
@@ -37,8 +35,6 @@ public final class RateLimiter: Sendable {
         if let twice = names.first(where: { name in names.filter { $0 == name }.count > 1 }) {
             throw RatePolicyError(twice, "is declared twice")
         }
-        self.names = names
-        isShadow = policies.map(\.isShadow)
         told = policies.map(ToldPolicy.init)
         declared = policies
         tables = policies.map { LimitTable($0, capacity: capacity) }
@@ -52,13 +48,15 @@ public final class RateLimiter: Sendable {
         }
     }
 
-    public func policy(named name: String) -> PolicyID? { names.firstIndex(of: name).map(PolicyID.init) }
+    public func policy(named name: String) -> PolicyID? { declared.firstIndex { $0.name == name }.map(PolicyID.init) }
 
-    public func name(of policy: PolicyID) -> String { names[policy.index] }
+    public func name(of policy: PolicyID) -> String { declared[policy.index].name }
 
     /// The policy as it is now.
     public subscript(policy: PolicyID) -> RatePolicy {
-        RatePolicy(names[policy.index], tables[policy.index].rule, isShadow: isShadow[policy.index])
+        var now = declared[policy.index]
+        now.rule = tables[policy.index].rule
+        return now
     }
 
     /// Changes a limit while requests run; what was used stays used.
@@ -114,7 +112,7 @@ public final class RateLimiter: Sendable {
             let state = shard.state(of: hash, now)
             let algorithm = checks[place].limit.map { shard.algorithm.with(limit: $0) } ?? shard.algorithm
             let reading = algorithm.read(state, cost, now)
-            if !reading.fits, !isShadow[policy] {
+            if !reading.fits, !told[policy].isShadow {
                 decision.isAllowed = false
                 decision.waitNanoseconds = max(decision.waitNanoseconds, reading.wait)
                 if cost > algorithm.costMax { decision.isImpossible = true }

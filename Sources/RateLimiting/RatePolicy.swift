@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Kernel
+
 /// How much somebody may use, and how that is counted.
 public struct RatePolicy: Sendable, Hashable {
     public enum Rule: Sendable, Hashable {
@@ -71,7 +73,7 @@ public struct RatePolicy: Sendable, Hashable {
             guard (1...Self.limitMax).contains(burst) else {
                 throw RatePolicyError(name, "needs a burst from 1 to \(Self.limitMax), not \(burst)")
             }
-            guard Double(nanoseconds(window)) / Double(rule.limit) * Double(burst) <= Self.fillMax * 1.001 else {
+            guard Double(window.wholeNanoseconds) / Double(rule.limit) * Double(burst) <= Self.fillMax * 1.001 else {
                 throw RatePolicyError(name, "would take more than a year to fill its burst")
             }
         case .concurrency: break

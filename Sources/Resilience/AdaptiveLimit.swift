@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Kernel
+
 /// How many calls may be under way at once, learnt from how long they take (L. Brakmo, L. Peterson, "TCP Vegas", 1995, as
 /// Netflix' concurrency-limits applies it to calls).
 public struct AdaptiveLimitSettings: Sendable {
@@ -48,7 +50,7 @@ struct AdaptiveLimit: Sendable {
 
     init(_ settings: AdaptiveLimitSettings) {
         self.settings = settings
-        windowMin = nanoseconds(settings.windowMin)
+        windowMin = settings.windowMin.wholeNanoseconds
         limit = Double(settings.initial)
         samples.reserveCapacity(256)
     }

@@ -16,15 +16,15 @@ public struct BreakerOpen: Error, Equatable, CustomStringConvertible {
 
 /// Stops asking a dependency that fails, and tries now and then whether it is back.
 ///
-/// Every decision is counted; a change of state is a log line and a span of the call that made it. Cost: some 100 ns a call.
+/// Every decision is counted; a change of state is a log line and a span of the call that made it. Cost: some 300 ns a call.
 public final class Breaker: Sendable {
-    /// What a call's error says of the dependency.
+    /// What the end of a call says of the dependency.
     public enum Judgement: Sendable {
         /// It is at fault.
         case failure
-        /// It answered; the answer was no.
+        /// It answered, whatever it said.
         case success
-        /// Neither, such as a caller who left.
+        /// Neither: the caller left, or was refused for a reason of his own.
         case ignored
     }
 
@@ -72,13 +72,7 @@ public final class Breaker: Sendable {
             report(permit, .success, since: start)
             return result
         } catch {
-            let result: BreakerState.Result =
-                switch judge(error) {
-                case .failure: .failure
-                case .success: .success
-                case .ignored: .ignored
-                }
-            report(permit, result, since: start)
+            report(permit, judge(error), since: start)
             throw error
         }
     }
@@ -107,7 +101,7 @@ public final class Breaker: Sendable {
         return permit
     }
 
-    private func report(_ permit: BreakerState.Permit, _ result: BreakerState.Result, since start: Int64) {
+    private func report(_ permit: BreakerState.Permit, _ result: Judgement, since start: Int64) {
         let now = now()
         let (before, after) = state.withLock { state in
             let before = Self.state(of: state.phase)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Kernel
+
 /// When a breaker decides that a dependency is not to be asked for a while.
 public struct BreakerSettings: Sendable {
     /// What is looked at: the last ten parts of this. Default 10 s. At least twice what a call may take, or calls that are
@@ -41,13 +43,6 @@ struct BreakerState: Sendable {
         fileprivate let generation: Int
     }
 
-    enum Result: Sendable {
-        case success
-        case failure
-        /// Says nothing of the dependency: cancelled, or refused for a reason of the caller's.
-        case ignored
-    }
-
     private struct Slot {
         var number: Int64 = -1
         var calls = 0
@@ -67,8 +62,8 @@ struct BreakerState: Sendable {
 
     init(_ settings: BreakerSettings) {
         self.settings = settings
-        slotWidth = max(1, nanoseconds(settings.window) / 10)
-        slowAfter = settings.slowAfter.map(nanoseconds) ?? .max
+        slotWidth = max(1, settings.window.wholeNanoseconds / 10)
+        slowAfter = settings.slowAfter.map(\.wholeNanoseconds) ?? .max
     }
 
     /// - Returns: `nil` where the dependency is not to be asked now.
@@ -85,7 +80,8 @@ struct BreakerState: Sendable {
     }
 
     mutating func report(
-        _ permit: Permit, _ result: Result, took duration: Int64, _ now: Int64, jitter: @autoclosure () -> Double
+        _ permit: Permit, _ result: Breaker.Judgement, took duration: Int64, _ now: Int64,
+        jitter: @autoclosure () -> Double
     ) {
         guard permit.generation == generation else { return }
         passTime(now, jitter)
@@ -115,7 +111,7 @@ struct BreakerState: Sendable {
         }
     }
 
-    private mutating func count(_ result: Result, _ isSlow: Bool, _ now: Int64, _ jitter: () -> Double) {
+    private mutating func count(_ result: Breaker.Judgement, _ isSlow: Bool, _ now: Int64, _ jitter: () -> Double) {
         let number = now / slotWidth
         let place = Int(number % 10)
         if slots[place].number != number { slots[place] = Slot(number: number) }
@@ -141,7 +137,7 @@ struct BreakerState: Sendable {
         case .closed: break
         case .open(let until):
             guard now >= until else { return }
-            phase = .halfOpen(until: now + nanoseconds(settings.probeTime))
+            phase = .halfOpen(until: now + settings.probeTime.wholeNanoseconds)
             generation += 1
             (lent, succeeded) = (0, 0)
         case .halfOpen(let until):
@@ -152,15 +148,15 @@ struct BreakerState: Sendable {
             } else if lent > 0 {
                 open(now, jitter)
             } else {
-                phase = .halfOpen(until: now + nanoseconds(settings.probeTime))
+                phase = .halfOpen(until: now + settings.probeTime.wholeNanoseconds)
             }
         }
     }
 
     private mutating func open(_ now: Int64, _ jitter: () -> Double) {
-        let base = Double(nanoseconds(settings.openTime)) * Double(1 << min(openings, 20))
+        let base = Double(settings.openTime.wholeNanoseconds) * Double(1 << min(openings, 20))
         // A fifth less or more, so that processes that opened together do not try together.
-        let time = min(base, Double(nanoseconds(settings.openTimeMax))) * (0.8 + 0.4 * jitter())
+        let time = min(base, Double(settings.openTimeMax.wholeNanoseconds)) * (0.8 + 0.4 * jitter())
         phase = .open(until: now + Int64(time))
         openings += 1
         generation += 1

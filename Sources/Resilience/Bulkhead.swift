@@ -3,7 +3,7 @@
 internal import CoreMetrics
 internal import Synchronization
 
-/// No room: as many calls run as may, and as many wait as may.
+/// No room: as many calls run as may.
 public struct BulkheadFull: Error, Equatable, CustomStringConvertible {
     public let name: String
 

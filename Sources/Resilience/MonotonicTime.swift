@@ -8,9 +8,3 @@ public enum MonotonicTime {
 
     public static let system: Source = { Int64(DispatchTime.now().uptimeNanoseconds) }
 }
-
-/// Whole nanoseconds.
-func nanoseconds(_ duration: Duration) -> Int64 {
-    let (seconds, attoseconds) = duration.components
-    return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
-}

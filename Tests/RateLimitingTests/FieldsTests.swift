@@ -124,6 +124,18 @@ import Testing
         #expect(try await send(responder, from: "::ffff:192.0.2.1").status == .tooManyRequests)
     }
 
+    @Test func `what costs more than there ever is is not told to wait`() async throws {
+        let limiter = try RateLimiter([.slidingWindow("few", limit: 2, per: .seconds(60))])
+        let router = Router(context: Context.self)
+        router.add(
+            middleware: RateLimitMiddleware(limiter) { _, _ in
+                [Check(limiter.policyIDs[0], LimitKey("all"), cost: 3)]
+            })
+        router.get("/") { _, _ in "hello" }
+        let refused = try await send(router.buildResponder(), from: "192.0.2.1")
+        #expect(refused.status == .forbidden && refused.headers[.retryAfter] == nil)
+    }
+
     @Test func `a place is given back when the answer is there`() async throws {
         let limiter = try RateLimiter([.concurrency("open", limit: 1)])
         let router = Router(context: Context.self)

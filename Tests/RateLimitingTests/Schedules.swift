@@ -1,40 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
 import RateLimiting
-import Synchronization
+import TestSupport
 
-/// Random numbers that come again with their seed (splitmix64; G. Steele et al., 2014).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
-/// A clock that stands where a test puts it.
-final class HandClock: Sendable {
-    let time: Atomic<Int64>
-
-    init(_ start: Int64 = 1_000_000_000) { time = Atomic(start) }
-
-    var now: Int64 {
-        get { time.load(ordering: .relaxed) }
-        set { time.store(newValue, ordering: .relaxed) }
-    }
-
-    func advance(by duration: Duration) {
-        let (seconds, attoseconds) = duration.components
-        now += seconds * 1_000_000_000 + attoseconds / 1_000_000_000
-    }
-
-    var clock: LimitClock { LimitClock { self.now } }
+extension HandClock {
+    var clock: LimitClock { LimitClock(now: source) }
 }
 
 /// Everything that passed, remembered one by one: the truth that windows are measured by.
@@ -86,7 +57,7 @@ struct Schedule {
     mutating func pause(after wait: Int64) -> Int64 {
         let mean = Double(window) / Double(limit) / load
         switch kind {
-        case .poisson: return Int64(-mean * Double.random(in: 1e-9..<1, using: &random).logarithm)
+        case .poisson: return Int64(-mean * log(Double.random(in: 1e-9..<1, using: &random)))
         case .greedy: return Int64(mean / 4) + 1
         case .bursts, .edges:
             if burstLeft > 0 {
@@ -99,19 +70,5 @@ struct Schedule {
             return kind == .edges ? window + around : Int64.random(in: 0...(2 * window), using: &random)
         case .retries: return wait > 0 ? wait : Int64.random(in: 0...Int64(mean), using: &random)
         }
-    }
-}
-
-extension Double {
-    /// The natural logarithm, by the series of the area tangent; Foundation is not needed for it.
-    fileprivate var logarithm: Double {
-        let exponent = Double(self.exponent)
-        let part = (significand - 1) / (significand + 1)
-        var (sum, power) = (0.0, part)
-        for step in stride(from: 1.0, through: 25, by: 2) {
-            sum += power / step
-            power *= part * part
-        }
-        return 2 * sum + exponent * 0.693147180559945309
     }
 }

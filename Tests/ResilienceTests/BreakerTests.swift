@@ -1,29 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Synchronization
+import TestSupport
 import Testing
 
 @testable import Resilience
-
-/// A clock that stands where a test puts it.
-final class HandTime: Sendable {
-    private let time = Atomic<Int64>(1_000_000_000)
-
-    var now: Int64 { time.load(ordering: .relaxed) }
-    var source: MonotonicTime.Source { { self.now } }
-    func advance(_ duration: Duration) { time.add(nanoseconds(duration), ordering: .relaxed) }
-}
-
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state
-    }
-}
 
 @Suite struct BreakerTests {
     private struct Broken: Error {}
@@ -34,7 +14,7 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 
     @Test func `it opens at its share of failures, and not before there are enough calls`() async throws {
-        let time = HandTime()
+        let time = HandClock()
         let breaker = Breaker("db", now: time.source)
         await fail(breaker, 9)
         #expect(breaker.current == .closed)
@@ -52,16 +32,16 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 
     @Test func `what lies behind the window is forgotten`() async throws {
-        let time = HandTime()
+        let time = HandClock()
         let breaker = Breaker("db", now: time.source)
         await fail(breaker, 9)
-        time.advance(.seconds(11))
+        time.advance(by: .seconds(11))
         await fail(breaker, 9)
         #expect(breaker.current == .closed)
     }
 
     @Test func `slow calls open it, and refusals and callers who leave do not`() async throws {
-        let time = HandTime()
+        let time = HandClock()
         var settings = BreakerSettings()
         settings.slowAfter = .seconds(1)
         let breaker = Breaker("db", settings, now: time.source) { error in
@@ -70,16 +50,16 @@ struct SeededGenerator: RandomNumberGenerator {
         for _ in 0..<50 { _ = try? await breaker.run { throw Refused() } }
         for _ in 0..<50 { _ = try? await breaker.run { throw CancellationError() } }
         #expect(breaker.current == .closed)
-        time.advance(.seconds(20))
-        for _ in 0..<10 { try await breaker.run { time.advance(.milliseconds(1_001)) } }
+        time.advance(by: .seconds(20))
+        for _ in 0..<10 { try await breaker.run { time.advance(by: .milliseconds(1_001)) } }
         #expect(breaker.current == .open)
     }
 
     @Test func `after a while it lets probes through, and closes when they come back`() async throws {
-        let time = HandTime()
+        let time = HandClock()
         let breaker = Breaker("db", now: time.source)
         await fail(breaker, 10)
-        time.advance(.seconds(7))
+        time.advance(by: .seconds(7))
         try await breaker.run {}
         #expect(breaker.current == .halfOpen)
         try await breaker.run {}
@@ -90,11 +70,11 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 
     @Test func `a probe that fails opens it for twice as long`() async throws {
-        let time = HandTime()
+        let time = HandClock()
         let breaker = Breaker("db", now: time.source)
         await fail(breaker, 10)
         for round in 1...6 {
-            time.advance(breaker.retryAfter ?? .zero)
+            time.advance(by: breaker.retryAfter ?? .zero)
             await fail(breaker, 1)
             let next = min(5.0 * Double(1 << round), 60)
             let wait = breaker.retryAfter.map { $0 / .seconds(1) } ?? 0
@@ -103,13 +83,13 @@ struct SeededGenerator: RandomNumberGenerator {
     }
 
     @Test func `nobody who was not asked has failed`() async throws {
-        let time = HandTime()
+        let time = HandClock()
         let breaker = Breaker("db", now: time.source)
         await fail(breaker, 10)
         // The time to try comes and goes while nobody calls; only then somebody does.
-        time.advance(.seconds(7))
+        time.advance(by: .seconds(7))
         _ = try? await breaker.run { throw CancellationError() }
-        time.advance(.seconds(30))
+        time.advance(by: .seconds(30))
         try await breaker.run {}
         #expect(breaker.current == .halfOpen)
     }
@@ -125,23 +105,20 @@ struct SeededGenerator: RandomNumberGenerator {
             var state = BreakerState(settings)
             var now: Int64 = 0
             var open: [(permit: BreakerState.Permit, at: Int64)] = []
-            var since: Int64?
+            var wasHalfOpen = false
             for _ in 0..<40 {
                 now += Int64.random(in: 0...4_000_000_000, using: &random)
                 if Bool.random(using: &random), let permit = state.admit(now, jitter: 0.5) {
                     open.append((permit, now))
                 } else if let call = open.randomElement(using: &random) {
                     // Some are reported twice, some never: both happen to callers who make mistakes.
-                    let result: BreakerState.Result =
+                    let result: Breaker.Judgement =
                         [.success, .failure, .failure, .ignored].randomElement(using: &random) ?? .failure
                     state.report(call.permit, result, took: now - call.at, now, jitter: 0.5)
                 }
-                if case .halfOpen = state.phase {
-                    if since == nil { halfOpened += 1 }
-                    since = since ?? now
-                } else {
-                    since = nil
-                }
+                let isHalfOpen = if case .halfOpen = state.phase { true } else { false }
+                if isHalfOpen, !wasHalfOpen { halfOpened += 1 }
+                wasHalfOpen = isHalfOpen
             }
             // Whoever is still out and never comes back: calls that come and succeed close it all the same.
             for _ in 0..<400 where state.phase != .closed {

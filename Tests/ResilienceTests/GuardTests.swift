@@ -2,6 +2,7 @@
 
 import Kernel
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Resilience
@@ -11,13 +12,13 @@ import Testing
     private struct Broken: Error {}
 
     @Test func `what turns calls away is asked twice what it takes, and at least once a second`() {
-        let time = HandTime()
+        let time = HandClock()
         let throttle = ClientThrottle("db", now: time.source) { $0 is Refused }
         var random = SeededGenerator(seed: 5)
         var (asked, seen) = (0, 0)
         // It takes one in ten of what it is asked, for four minutes.
         for number in 0..<24_000 {
-            time.advance(.milliseconds(10))
+            time.advance(by: .milliseconds(10))
             let isAdmitted = throttle.admit(at: Double.random(in: 0..<1, using: &random))
             if isAdmitted, number % 10 == 0 { throttle.accepted() }
             guard number > 12_000 else { continue }
@@ -34,7 +35,7 @@ import Testing
     }
 
     @Test func `a late answer is asked for again, within the budget, and the first one counts`() async throws {
-        let time = HandTime()
+        let time = HandClock()
         let hedge = Hedge(
             after: .milliseconds(20), budget: RetryBudget("read", share: 1, perSecondMin: 0, now: time.source))
         let calls = Atomic(0)

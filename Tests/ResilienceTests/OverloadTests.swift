@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Foundation
+import TestSupport
 import Testing
 
 @testable import Resilience
@@ -54,7 +56,7 @@ private struct Simulation {
             let time = Double(now) / 1e9
             switch event {
             case .arrival:
-                let pause = -SeededGenerator.logarithm(Double.random(in: 1e-9..<1, using: &random)) / load(time)
+                let pause = -log(Double.random(in: 1e-9..<1, using: &random)) / load(time)
                 schedule(.arrival, at: now + max(1, Int64(pause * 1e9)))
                 let call = Call(arrival: now, priority: priority(number))
                 number += 1
@@ -141,18 +143,5 @@ private struct Simulation {
         }
         #expect(refused(.critical) < 0.02, "\(refused(.critical))")
         #expect(refused(.critical) < refused(.standard) && refused(.standard) < refused(.sheddable))
-    }
-}
-
-extension SeededGenerator {
-    /// By the series of the area tangent.
-    static func logarithm(_ value: Double) -> Double {
-        let part = (value.significand - 1) / (value.significand + 1)
-        var (sum, power) = (0.0, part)
-        for step in stride(from: 1.0, through: 25, by: 2) {
-            sum += power / step
-            power *= part * part
-        }
-        return 2 * sum + Double(value.exponent) * 0.693147180559945309
     }
 }

@@ -2,6 +2,7 @@
 
 import Kernel
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Resilience
@@ -45,7 +46,7 @@ import Testing
 
     /// Three layers, each with four attempts, over something that is down.
     @Test func `layers that retry within a budget add a tenth each, where they would have made it sixty-four`() async {
-        let time = HandTime()
+        let time = HandClock()
         var asked = 0
         func ask(_ layer: Int, _ budgets: [RetryBudget?]) async throws {
             guard layer > 0 else {
@@ -60,7 +61,7 @@ import Testing
         asked = 0
         let budgets = (0..<3).map { RetryBudget("layer \($0)", perSecondMin: 0, now: time.source) }
         for _ in 0..<5_000 {
-            time.advance(.milliseconds(1))
+            time.advance(by: .milliseconds(1))
             _ = try? await ask(3, budgets)
         }
         #expect(Double(asked) <= 5_000 * 1.1 * 1.1 * 1.1 && asked > 6_000, "\(asked)")
@@ -68,7 +69,7 @@ import Testing
         // Where only the edge retries, as it should be.
         let edge = [nil, nil, RetryBudget("edge", perSecondMin: 0, now: time.source)]
         for _ in 0..<5_000 {
-            time.advance(.milliseconds(1))
+            time.advance(by: .milliseconds(1))
             _ = try? await ask(
                 3,
                 edge.map { $0 }.enumerated().map {
@@ -79,10 +80,10 @@ import Testing
     }
 
     @Test func `a few are allowed however few calls there are, and old ones are forgotten`() {
-        let time = HandTime()
+        let time = HandClock()
         let budget = RetryBudget("db", share: 0.1, perSecondMin: 1, now: time.source)
         #expect((0..<50).count { _ in budget.withdraw() } == 10)
-        time.advance(.seconds(11))
+        time.advance(by: .seconds(11))
         #expect((0..<50).count { _ in budget.withdraw() } == 10)
     }
 

@@ -95,19 +95,6 @@ private struct ForgetfulDisk {
     }
 }
 
-/// splitmix64 (S. Vigna, 2015), so that a failure can be had again.
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
-
 extension Result where Failure == any Error {
     fileprivate init(_ body: () async throws -> Success) async {
         do { self = .success(try await body()) } catch { self = .failure(error) }
@@ -210,7 +197,7 @@ struct PowerLossTests {
         #expect(records.contains { $0.kind == "S" } && records.contains { $0.kind == "W" })
         let first = records.firstIndex { $0.end > acknowledged[0].logEnd } ?? 0
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = SeededGenerator(state: seed)
+        var generator = SeededGenerator(seed: seed)
         let cuts = Set((0..<(isLong ? 400 : 40)).map { _ in Int.random(in: first..<records.count, using: &generator) })
         var disk = ForgetfulDisk()
         var lossy = ForgetfulDisk()

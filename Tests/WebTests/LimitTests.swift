@@ -121,6 +121,17 @@ import Web
         }
     }
 
+    @Test func `units a minute are as many in another window, and what is configured off stays off`() async throws {
+        try await TestShop.run(configure: { try? $0.limits.apply("standard=1000/10, search=off") }) { shop in
+            let (_, secret) = try await key(shop, ["units_per_minute": 60])
+            #expect(try await get(shop, "/v1/orders", secret).headers[HTTPField.Name("X-RateLimit-Limit")!] == "10")
+            let changed = try await ask(shop, .put, "/v1/limits/search", ["limit": 10])
+            #expect(changed.status == 200 && changed.json["enabled"] == false, "\(changed.text)")
+            let fields = try await get(shop, "/v1/products", secret).headers[HTTPField.Name("RateLimit")!]
+            #expect(fields?.contains("standard") == true && fields?.contains("search") == false)
+        }
+    }
+
     @Test func `a key gives no tier that it does not have`() async throws {
         try await TestShop.run { shop in
             let made = try await shop.post(

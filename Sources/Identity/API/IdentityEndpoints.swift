@@ -60,7 +60,7 @@ extension IdentityModule {
     }
 
     private func patchKey(_ call: Call, _ path: KeyPath, _ patch: KeyPatch) async throws -> Answer<KeyBody> {
-        return try await call.commit { transaction in
+        try await call.commit { transaction in
             let key = try keys.change(path.id, if: call.precondition, by: call.actor, in: transaction) { key in
                 try require(key.scopes, key.tier, key.unitsPerMinute, of: call)
                 patch.apply(to: &key)
@@ -93,7 +93,7 @@ extension IdentityModule {
             let changed = ChangedLimit(name: path.name, limit: input.limit, isEnabled: input.enabled)
             try limits.change(changed, by: call.actor, in: transaction)
             var state = limits.limits.state(of: path.name)
-            (state.limit, state.isOff) = (input.limit, !input.enabled)
+            (state.limit, state.isOff) = (input.limit, !input.enabled || state.isOffForGood)
             return .ok(LimitBody(path.name, state))
         }
         try await limits.refresh()

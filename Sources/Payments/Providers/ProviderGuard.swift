@@ -5,7 +5,7 @@ internal import Resilience
 /// What keeps a payment provider that is slow or down from taking the shop with it: a breaker, and a bound on what is under way.
 struct ProviderGuard: Sendable {
     private let breaker: Breaker
-    private let bulkhead: Bulkhead
+    private let guards: Guards
 
     /// Calls under way for all orders of this process.
     private static let callsMax = 64
@@ -26,7 +26,7 @@ struct ProviderGuard: Sendable {
                 default: .failure
                 }
             })
-        bulkhead = Bulkhead("payments.\(provider)", limit: Self.callsMax)
+        guards = Guards(bulkhead: Bulkhead("payments.\(provider)", limit: Self.callsMax), breaker: breaker)
     }
 
     /// Whether it would be asked now.
@@ -34,6 +34,6 @@ struct ProviderGuard: Sendable {
 
     /// - Throws: `BreakerOpen` or `BulkheadFull` where the provider was not asked, or what `ask` throws.
     func run<Result: Sendable>(_ ask: () async throws -> Result) async throws -> Result {
-        try await bulkhead.run { try await breaker.run(ask) }
+        try await guards.run { try await ask() }
     }
 }

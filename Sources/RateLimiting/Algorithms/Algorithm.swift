@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Kernel
+
 /// One of the ways to count, over the bytes in which a key's use is kept. Times are nanoseconds since the clock's zero.
 struct Algorithm: Sendable {
     private enum Kind: Sendable {
@@ -26,7 +28,7 @@ struct Algorithm: Sendable {
     /// With `isNarrow` windows count in 16 bits.
     init(_ rule: RatePolicy.Rule, isNarrow: Bool) {
         self.rule = rule
-        window = rule.window.map(nanoseconds) ?? 0
+        window = rule.window.map(\.wholeNanoseconds) ?? 0
         (limit, costMax) = (rule.limit, rule.costMax)
         switch rule {
         case .slidingWindow(let limit, _, let slots):
@@ -172,10 +174,4 @@ struct Algorithm: Sendable {
         case .concurrency: .infinity
         }
     }
-}
-
-/// Whole nanoseconds; a policy's window is at most a year.
-func nanoseconds(_ duration: Duration) -> Int64 {
-    let (seconds, attoseconds) = duration.components
-    return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
 }

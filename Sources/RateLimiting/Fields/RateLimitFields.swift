@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Kernel
+
 /// What a client is told of its quotas: `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11), and the
 /// `X-RateLimit-` fields that older clients read.
 public struct RateLimitFields: Sendable {
@@ -68,7 +70,7 @@ struct ToldPolicy: Sendable {
     init(_ policy: RatePolicy) {
         // Names have no character that a string of structured fields would escape.
         quotedName = "\"\(policy.name)\""
-        window = policy.rule.window.map(nanoseconds) ?? 0
+        window = policy.rule.window.map(\.wholeNanoseconds) ?? 0
         windowParameter =
             window > 0
             ? ";w=\(max(1, (window + 999_999_999) / 1_000_000_000))" : ";qu=\"concurrent-requests\""

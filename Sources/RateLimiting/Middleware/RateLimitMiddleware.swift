@@ -10,7 +10,8 @@ internal import NIOCore
 ///
 ///     router.add(middleware: RateLimitMiddleware(window: .seconds(60), maxRequests: 100))
 ///
-/// Beyond that it answers 429 with `Retry-After` and problem details; every answer tells what is left.
+/// Beyond that it answers 429 with `Retry-After` and problem details, and 403 what costs more than there ever is; every answer
+/// tells what is left.
 public struct RateLimitMiddleware<Context: RequestContext>: RouterMiddleware {
     private let limiter: RateLimiter
     private let message: String
@@ -57,6 +58,8 @@ public struct RateLimitMiddleware<Context: RequestContext>: RouterMiddleware {
     }
 
     private func refusal(_ decision: Decision) -> Response {
+        // What costs more than there ever is gains nothing by waiting.
+        if decision.isImpossible { return Response(status: .forbidden) }
         let seconds = decision.retryAfterSeconds(of: limiter)
         var json = JSONWriter()
         json.value([

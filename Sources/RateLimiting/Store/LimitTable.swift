@@ -5,9 +5,9 @@ internal import Synchronization
 
 /// The use of every key under one policy, in a fixed amount of memory.
 ///
-/// Sixteen shards, each behind a lock of its own, each an open-addressed table of hashes beside a table of states. A place is
-/// never freed; it is taken over: first from a key of which forgetting loses nothing, then from the one that has used least,
-/// and never from one that is at its limit. Where all are, newcomers share the shard's last place until there is room.
+/// Sixteen shards, each behind a lock of its own, each an open-addressed table of hashes with their states. A place is never
+/// freed; it is taken over: first from a key of which forgetting loses nothing, then from the one that has used the least share
+/// of the policy's limit, and never from one that is at that. Where all are, newcomers share the shard's last place until there is room.
 final class LimitTable: Sendable {
     static let shardCount = 16
 
@@ -34,7 +34,6 @@ final class LimitTable: Sendable {
         var account = LimitTableAccount()
         for place in 0..<Self.shardCount {
             shards[place].withLock { shard in
-                account.keys += shard.account.keys
                 account.forgotten += shard.account.forgotten
                 account.shared += shard.account.shared
             }
@@ -44,8 +43,6 @@ final class LimitTable: Sendable {
 }
 
 struct LimitTableAccount {
-    /// Places that are taken.
-    var keys = 0
     /// Keys that were forgotten though they had used something.
     var forgotten = 0
     /// Times that a newcomer found no place of its own.
@@ -95,7 +92,6 @@ struct LimitShard: ~Copyable {
             if found == hash { return start + 8 }
             if found == 0 {
                 start.storeBytes(of: hash, as: UInt64.self)
-                account.keys += 1
                 return start + 8
             }
             place = (place + 1) & mask

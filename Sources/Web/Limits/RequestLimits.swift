@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
-internal import Metrics
 package import RateLimiting
 internal import Synchronization
 
@@ -23,6 +22,8 @@ package struct LimitState: Sendable {
     /// `nil` where it limits what runs at once.
     package let windowSeconds: Int?
     package var isOff: Bool
+    /// By the configuration, which nothing overrules.
+    package let isOffForGood: Bool
     package let isShadow: Bool
 }
 
@@ -65,14 +66,6 @@ package final class RequestLimits: Sendable {
         off = Mutex(settings.off)
         offForGood = settings.off
         minutes = settings.policies.map { ($0.rule.window ?? .seconds(60)) / .seconds(60) }
-    }
-
-    package static var unlimited: RequestLimits {
-        get throws {
-            var settings = LimitSettings()
-            settings.off = Set(LimitName.allCases)
-            return try RequestLimits(settings)
-        }
     }
 
     // MARK: Requests
@@ -156,7 +149,8 @@ package final class RequestLimits: Sendable {
         let policy = limiter[limiter.policyIDs[name.index]]
         return LimitState(
             limit: policy.limit, windowSeconds: policy.rule.window.map { Int($0 / .seconds(1)) },
-            isOff: off.withLock { $0.contains(name) }, isShadow: policy.isShadow)
+            isOff: off.withLock { $0.contains(name) }, isOffForGood: offForGood.contains(name),
+            isShadow: policy.isShadow)
     }
 
     // MARK: Telling

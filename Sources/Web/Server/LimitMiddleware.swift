@@ -22,7 +22,8 @@ package struct LimitMiddleware: RouterMiddleware {
     package func handle(
         _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
-        let address = limits.address(of: request, context)
+        // Of a key, where it came from says nothing.
+        let address = context.principal == nil ? limits.address(of: request, context) : nil
         if request.uri.query?.contains("dry_run=") == true, request.uri.queryParameters["dry_run"] == "cost" {
             let decision = limits.look(context.principal, address, use)
             return Response(price(decision), requestID: context.requestID, method: request.method)
@@ -42,7 +43,7 @@ package struct LimitMiddleware: RouterMiddleware {
         for place in 0..<(decision?.count ?? 0) {
             guard let quota = decision?[place] else { continue }
             policies.append([
-                "policy": .string(limits.limiter[quota.policy].name), "limit": .integer(Int64(quota.limit)),
+                "policy": .string(limits.limiter.name(of: quota.policy)), "limit": .integer(Int64(quota.limit)),
                 "available": .integer(Int64(quota.available)), "allowed": .bool(quota.fits),
             ])
         }
