@@ -63,6 +63,8 @@ actor ShopClient {
         } catch {
             self.channel = nil
             try? await channel.close()
+            // A caller who left has cut the connection himself, which is no fault of the shop's.
+            try Task.checkCancellation()
             throw error
         }
     }
