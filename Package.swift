@@ -66,7 +66,9 @@ let ground: [Target] = [
             "Kernel", "Telemetry", asyncHTTPClient, coreMetrics, httpTypes, hummingbird, lifecycle, logging, nioCore,
             nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
         ]),
-    room("RateLimiting", ["Kernel", coreMetrics, httpTypes, hummingbird, nioCore]),
+    .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+    room("Redis", ["CHiredis", "Kernel", coreMetrics, logging]),
+    room("RateLimiting", ["Kernel", "Redis", coreMetrics, httpTypes, hummingbird, logging, nioCore]),
     room("Resilience", ["Kernel", coreMetrics, logging, tracing]),
     room("Jobs", ["Kernel", "Persistence", coreMetrics, instrumentation, lifecycle, logging, serviceContext, tracing]),
     room(
@@ -149,6 +151,7 @@ let suites: [Target] = [
     tests(
         "RateLimitingTests",
         ["Kernel", "RateLimiting", "TestSupport", httpTypes, hummingbird, logging, nioCore, nioEmbedded]),
+    tests("RedisTests", ["Kernel", "Redis", "TestSupport"]),
     tests("ResilienceTests", ["Kernel", "Resilience", "TestSupport"]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),

@@ -32,6 +32,8 @@ public struct Quota: Sendable {
     public internal(set) var fits = true
     /// Whether it was counted in a place that several keys share.
     var isShared = false
+    /// Whether it was counted in a store that processes share.
+    var isElsewhere = false
     var hash: UInt64 = 0
     var moment: Int64 = 0
     /// Nanoseconds in which no more than ``available`` becomes available.
@@ -60,6 +62,17 @@ public struct Decision: Sendable {
 
     /// Nanoseconds until the same request would be let in, if nothing else is used meanwhile; 0 where it was.
     public internal(set) var waitNanoseconds: Int64 = 0
+
+    /// Adds what one more policy says; quotas come in the order of their policies.
+    mutating func add(_ quota: Quota) {
+        var place = count
+        while place > 0, quotas[place - 1].policyIndex > quota.policyIndex {
+            quotas[place] = quotas[place - 1]
+            place -= 1
+        }
+        quotas[place] = quota
+        count += 1
+    }
 
     public var retryAfter: Duration { .nanoseconds(waitNanoseconds) }
 

@@ -128,10 +128,12 @@ public final class RateLimiter: Sendable {
                 isShared: state == shard.shared, hash: hash,
                 moment: moment, spanNanoseconds: span, waitNanoseconds: reading.wait)
         }
-        if isCounted {
-            let counter = counters[policy]
-            if decision.quotas[place].fits { counter.allowed.increment() } else { counter.limited.increment() }
-        }
+        if isCounted { note(decision.quotas[place].fits, under: policy) }
+    }
+
+    /// Counts what a policy said.
+    func note(_ fits: Bool, under policy: Int) {
+        if fits { counters[policy].allowed.increment() } else { counters[policy].limited.increment() }
     }
 
     // MARK: Afterwards
@@ -144,7 +146,7 @@ public final class RateLimiter: Sendable {
         let now = clock.now()
         for place in 0..<decision.count where decision.isAllowed {
             let quota = decision.quotas[place]
-            guard quota.charged > 0, told[quota.policy.index].window > 0 else { continue }
+            guard quota.charged > 0, !quota.isElsewhere, told[quota.policy.index].window > 0 else { continue }
             tables[quota.policy.index].shards[LimitTable.shard(of: quota.hash)].withLock { shard in
                 let state = quota.isShared ? shard.shared : shard.state(of: quota.hash, now)
                 // By the limit that it was counted under.
@@ -160,7 +162,7 @@ public final class RateLimiter: Sendable {
         let now = clock.now()
         for place in 0..<decision.count {
             let quota = decision.quotas[place]
-            guard quota.charged > 0, told[quota.policy.index].window == 0 else { continue }
+            guard quota.charged > 0, !quota.isElsewhere, told[quota.policy.index].window == 0 else { continue }
             tables[quota.policy.index].shards[LimitTable.shard(of: quota.hash)].withLock { shard in
                 let state = quota.isShared ? shard.shared : shard.state(of: quota.hash, now)
                 shard.algorithm.settle(state, charged: Int(quota.charged), actual: 0, at: 0, now)

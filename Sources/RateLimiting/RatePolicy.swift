@@ -16,11 +16,25 @@ public struct RatePolicy: Sendable, Hashable {
         case concurrency(limit: Int)
     }
 
+    /// What a shared limit does while Redis does not answer.
+    public enum StoreFailure: Sendable, Hashable {
+        /// Lets everything pass, uncounted.
+        case open
+        /// Refuses everything, for a second at a time.
+        case closed
+        /// Each process lets through its share: the limit divided by the processes that were seen last.
+        case share
+    }
+
     /// Names it to clients and in metrics: letters, digits, `-`, `_` and `.`.
     public let name: String
     public var rule: Rule
     /// Decides and counts, and refuses nothing: for trying a limit out.
     public var isShadow = false
+    /// What becomes of requests while the processes that share the limit cannot ask each other. Default: ``StoreFailure/share``.
+    public var whenStoreFails = StoreFailure.share
+    /// Counted in each process for itself, even where others are shared.
+    public var isPerProcess = false
     /// The largest limit that a key may have of its own (``Check/limit``). Default: four times the limit.
     public var keyLimitMax: Int?
 

@@ -152,6 +152,20 @@ struct Algorithm: Sendable {
         return (window.available(state), span)
     }
 
+    /// What the script in Redis is to know.
+    var shared: SharedRule {
+        switch kind {
+        case .window(let window, let isNarrow):
+            SharedRule(
+                counterBytes: isNarrow ? 2 : 4, ringCount: window.ringCount, most: Int64(limit),
+                pace: window.slotWidth / 1_000)
+        case .bucket(let bucket):
+            SharedRule(
+                counterBytes: 0, ringCount: 0, most: bucket.interval * Int64(bucket.burst), pace: bucket.interval)
+        case .concurrency: preconditionFailure("What runs at the same time is shared as a window.")
+        }
+    }
+
     /// Whether forgetting the state changes nothing.
     func isIdle(_ state: UnsafeMutableRawPointer, _ now: Int64) -> Bool {
         switch kind {

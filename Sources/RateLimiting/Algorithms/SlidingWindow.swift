@@ -8,14 +8,15 @@
 struct SlidingWindow: Sendable {
     let limit: Int
     /// The ring has one more than the policy has slots.
-    private let ringCount: Int
-    /// Nanoseconds; rounded up, so that the window is never too short.
-    private let slotWidth: Int64
+    let ringCount: Int
+    /// Nanoseconds; rounded up to a microsecond, which is what Redis counts in, so that the window is never too short.
+    let slotWidth: Int64
 
     init(limit: Int, window: Int64, slots: Int) {
         self.limit = limit
         ringCount = slots + 1
-        slotWidth = (window + Int64(slots) - 1) / Int64(slots)
+        let step = Int64(slots) * 1_000
+        slotWidth = (window + step - 1) / step * 1_000
     }
 
     /// Counters of 16 bits hold limits below 65,536.

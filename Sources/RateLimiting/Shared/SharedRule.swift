@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+
+/// A rule as the script in Redis knows it.
+struct SharedRule: Sendable {
+    /// 2 or 4 for a window; 0 for a bucket.
+    let counterBytes: UInt8
+    let ringCount: Int
+    /// Units of a window; nanoseconds that a bucket takes to fill.
+    var most: Int64
+    /// Microseconds of a window's slot; nanoseconds in which a unit comes back to a bucket.
+    let pace: Int64
+}
+
+/// A policy and how it is shared.
+struct SharedPolicy: Sendable {
+    let name: String
+    let isShadow: Bool
+    let isConcurrency: Bool
+    let whenStoreFails: RatePolicy.StoreFailure
+    /// Counted in this process alone.
+    let isPerProcess: Bool
+    private(set) var algorithm: Algorithm
+    /// Under which the use of a key is found; another for counters of another shape.
+    private(set) var field = ""
+    /// Nanoseconds that a lease may last; 0 where there are none.
+    private(set) var leaseTime: Int64 = 0
+    private let leaseTimeMax: Int64
+    private let isNarrow: Bool
+
+    /// A place that nobody gives back is free again after this.
+    static let placeTimeMax = Duration.seconds(60)
+
+    init(_ policy: RatePolicy, leaseTimeMax: Int64) {
+        name = policy.name
+        isShadow = policy.isShadow
+        isPerProcess = policy.isPerProcess
+        whenStoreFails = policy.whenStoreFails
+        self.leaseTimeMax = leaseTimeMax
+        if case .concurrency = policy.rule { isConcurrency = true } else { isConcurrency = false }
+        isNarrow = SlidingWindow.isNarrow(limit: max(policy.limit * 4, policy.keyLimitMax ?? 0))
+        algorithm = Algorithm(Self.counted(policy.rule), isNarrow: isNarrow)
+        set(policy.rule)
+    }
+
+    /// Places are counted as a window does, so that those of a process that has died come back.
+    private static func counted(_ rule: RatePolicy.Rule) -> RatePolicy.Rule {
+        guard case .concurrency(let limit) = rule else { return rule }
+        return .slidingWindow(limit: limit, window: placeTimeMax, slots: 60)
+    }
+
+    mutating func set(_ rule: RatePolicy.Rule) {
+        let counted = Self.counted(rule)
+        algorithm = algorithm.by(counted) ?? Algorithm(counted, isNarrow: false)
+        let shared = algorithm.shared
+        if shared.counterBytes == 0 {
+            field = name + ":bucket"
+            // What is used late comes on top of what has refilled meanwhile, so the bucket is kept smaller by that: by a
+            // twentieth at most.
+            leaseTime = leaseTimeMax * 20 <= shared.most ? leaseTimeMax : 0
+        } else {
+            field = "\(name):\(shared.counterBytes)x\(shared.ringCount):\(shared.pace)"
+            leaseTime = isConcurrency ? 0 : leaseTimeMax
+        }
+    }
+
+    /// What a check is held to.
+    func rule(for check: Check) -> SharedRule {
+        var rule = (check.limit.map { algorithm.with(limit: $0) } ?? algorithm).shared
+        rule.most -= held(by: check, rule)
+        return rule
+    }
+
+    /// How much smaller a bucket is kept, so that leases which are used late do not exceed it. Who needs all of it gets it.
+    private func held(by check: Check, _ rule: SharedRule) -> Int64 {
+        rule.counterBytes == 0 && Int64(check.cost) * rule.pace <= rule.most - leaseTime ? leaseTime : 0
+    }
+
+    /// Milliseconds after which the use of a key is forgotten.
+    var timeToLive: Int64 {
+        let rule = algorithm.shared
+        if rule.counterBytes > 0 { return Int64(rule.ringCount + 1) * rule.pace / 1_000 + 1 }
+        return rule.most / 1_000_000 + 1_000
+    }
+
+    /// Reads what Redis keeps of a key.
+    /// - Returns: whether the check would fit now, and what is left.
+    func read(_ bytes: ArraySlice<UInt8>, _ check: Check, at now: Int64) -> SharedReading {
+        let algorithm = check.limit.map { self.algorithm.with(limit: $0) } ?? self.algorithm
+        return withUnsafeTemporaryAllocation(byteCount: algorithm.stateBytes, alignment: 8) { state in
+            guard let start = state.baseAddress else { preconditionFailure("A state has bytes.") }
+            state.initializeMemory(as: UInt8.self, repeating: 0)
+            if algorithm.shared.counterBytes == 0 {
+                let numbers = bytes.withUnsafeBytes { bytes in
+                    (0..<2).map { bytes.count < 16 ? 0 : bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self) }
+                }
+                let fullAt = max(now, numbers[0] * 1_000 + numbers[1])
+                start.storeBytes(of: fullAt + held(by: check, algorithm.shared), as: Int64.self)
+            } else {
+                state.copyBytes(from: bytes.prefix(algorithm.stateBytes))
+            }
+            let reading = algorithm.read(start, check.cost, now)
+            let (available, span) = algorithm.quota(start, now)
+            let wait = isConcurrency && !reading.fits ? 1_000_000_000 : reading.wait
+            return SharedReading(
+                fits: reading.fits, wait: wait, available: available, span: isConcurrency ? 0 : span,
+                limit: algorithm.limit, slot: algorithm.shared.counterBytes == 0 ? 0 : start.load(as: Int64.self),
+                isImpossible: check.cost > algorithm.costMax)
+        }
+    }
+}
+
+/// What Redis says of one policy. Times are nanoseconds.
+struct SharedReading: Sendable {
+    let fits: Bool
+    let wait: Int64
+    let available: Int
+    let span: Int64
+    let limit: Int
+    /// The window's newest slot.
+    let slot: Int64
+    let isImpossible: Bool
+}
