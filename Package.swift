@@ -117,7 +117,7 @@ let benchmarks: [Target] = [
         name: "BareServer", dependencies: [hummingbird, logging], path: "Benchmarks/BareServer",
         swiftSettings: testSettings),
     .executableTarget(
-        name: "GuardCosts", dependencies: ["RateLimiting", "Resilience"], path: "Benchmarks/GuardCosts",
+        name: "GuardCosts", dependencies: ["RateLimiting", "Redis", "Resilience"], path: "Benchmarks/GuardCosts",
         swiftSettings: testSettings),
     .executableTarget(
         name: "TelemetryCosts", dependencies: ["OTLP", "Telemetry", coreMetrics, logging, serviceContext, tracing],

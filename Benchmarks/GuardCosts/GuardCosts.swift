@@ -41,6 +41,11 @@ import Resilience
         }
         try await pipeline()
         try flood()
+        if let shared = try SharedCosts() {
+            try await shared.run()
+        } else {
+            print("shared limits: Redis is not installed")
+        }
     }
 
     /// Retry, throttle, bulkhead, adaptive limit, breaker and deadline around a call that does nothing.

@@ -52,6 +52,8 @@ public struct Decision: Sendable {
     public internal(set) var isAllowed = true
     /// Whether a cost is larger than its policy can ever let in, so that waiting does not help.
     public internal(set) var isImpossible = false
+    /// Whether it was refused because nobody could be asked: the limit may not be used up at all.
+    public internal(set) var isStoreAway = false
     public internal(set) var count = 0
     var quotas = InlineArray<8, Quota>(repeating: Quota())
 

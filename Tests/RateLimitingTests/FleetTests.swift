@@ -50,7 +50,7 @@ struct FleetTests {
             let error = Int64.random(in: -61_000_000_000...61_000_000_000, using: &random)
             let clock = LimitClock { now() + error + 100_000_000_000 }
             var options = SharedLimitOptions()
-            options.deadline = .milliseconds(50)
+            options.deadline = .milliseconds(100)
             let limiter = try SharedRateLimiter([policy], redis: url, options: options, clock: clock)
             await limiter.settled()
             let check = Check(limiter.local.policyIDs[0], LimitKey("shop"))

@@ -107,7 +107,7 @@ struct SharedTests {
         (policies[0].whenStoreFails, policies[1].whenStoreFails) = (.open, .closed)
         var options = SharedLimitOptions()
         options.leaseTime = .zero
-        options.deadline = .milliseconds(50)
+        options.deadline = .seconds(5)
         let processes = try (0..<2).map { _ in
             try SharedRateLimiter(policies, redis: server.url, options: options)
         }

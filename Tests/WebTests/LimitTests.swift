@@ -196,3 +196,70 @@ import Web
         #expect(failure.map { "\($0)".contains(complaint) } == true)
     }
 }
+
+/// Two shops that know each other only by Redis.
+@Suite(.enabled(if: TestRedis.isInstalled, "Redis is not installed: apt-get install redis-server"))
+struct SharedLimitTests {
+    private func statuses(_ shop: TestShop, _ count: Int) async throws -> [Int] {
+        var statuses: [Int] = []
+        for _ in 0..<count { statuses.append(try await shop.send(.get, "/v1/products", key: "vt_nobody").status) }
+        return statuses
+    }
+
+    @Test func `processes count together, and each goes on without Redis as it is told`() async throws {
+        let server = try TestRedis()
+        defer { server.stop() }
+        func settings(_ more: String) -> (inout Configuration) -> Void {
+            { configuration in
+                configuration.limits.redisURL = server.url
+                // A machine that is busy with other tests is no Redis that is away.
+                configuration.limits.redisTimeMax = .seconds(5)
+                try? configuration.limits.apply("sign-in=4" + more)
+            }
+        }
+        try await TestShop.run(configure: settings("")) { one in
+            try await TestShop.run(configure: settings(", sign-in=fails-closed")) { other in
+                #expect(try await statuses(one, 2) == [401, 401])
+                #expect(try await statuses(other, 3) == [401, 401, 429])
+                #expect(try await statuses(one, 1) == [429])
+                try server.crash()
+                let end = ContinuousClock.now + .seconds(20)
+                var refused = try await statuses(other, 1)
+                while refused != [503] {
+                    try #require(ContinuousClock.now < end, "\(refused)")
+                    try await Task.sleep(for: .milliseconds(20))
+                    refused = try await statuses(other, 1)
+                }
+                // What is known to be refused is remembered for a second; then it is this process's own share.
+                while try await statuses(one, 1) != [401] { try #require(ContinuousClock.now < end) }
+            }
+        }
+    }
+
+    @Test func `a key that is busy is counted on every way, and told what is left`() async throws {
+        let server = try TestRedis()
+        defer { server.stop() }
+        func configure(_ configuration: inout Configuration) {
+            configuration.limits.redisURL = server.url
+            configuration.limits.redisTimeMax = .seconds(5)
+        }
+        try await TestShop.run(configure: configure) { shop in
+            let answer = try await shop.post(
+                "/v1/keys", ["name": "app", "scopes": ["read:products"], "units_per_minute": 200])
+            let secret = answer.json["secret"]?.string ?? ""
+            var allowed = 0
+            for _ in 0..<260 {
+                let reply = try await shop.send(.get, "/v1/products/prd_01m86y3wnftxr5ps1jv2kxafb0", key: secret)
+                if reply.status == 404 { allowed += 1 } else { #expect(reply.status == 429) }
+                #expect(reply.headers[HTTPField.Name("X-RateLimit-Limit")!] == "200")
+            }
+            #expect(allowed == 200)
+        }
+    }
+
+    @Test func `an address that is none is refused at start`() async throws {
+        await #expect(throws: Failure.self) {
+            try await TestShop.run(configure: { $0.limits.redisURL = "rediss://example.org" }) { _ in }
+        }
+    }
+}

@@ -10,10 +10,12 @@ internal import NIOCore
 ///
 ///     router.add(middleware: RateLimitMiddleware(window: .seconds(60), maxRequests: 100))
 ///
-/// Beyond that it answers 429 with `Retry-After` and problem details, and 403 what costs more than there ever is; every answer
-/// tells what is left.
+/// Beyond that it answers 429 with `Retry-After` and problem details, 403 what costs more than there ever is, and 503 where
+/// shared limits cannot be asked about and are to close then; every answer tells what is left.
 public struct RateLimitMiddleware<Context: RequestContext>: RouterMiddleware {
     private let limiter: RateLimiter
+    /// Where the limits are shared with other processes.
+    private let shared: SharedRateLimiter?
     private let message: String
     private let checks: @Sendable (Request, Context) -> [Check]
 
@@ -39,6 +41,18 @@ public struct RateLimitMiddleware<Context: RequestContext>: RouterMiddleware {
         checks: @escaping @Sendable (Request, Context) -> [Check]
     ) {
         self.limiter = limiter
+        shared = nil
+        self.message = message
+        self.checks = checks
+    }
+
+    /// With policies that processes share.
+    public init(
+        _ limiter: SharedRateLimiter, message: String = "Too many requests. Wait as long as Retry-After says.",
+        checks: @escaping @Sendable (Request, Context) -> [Check]
+    ) {
+        self.limiter = limiter.local
+        shared = limiter
         self.message = message
         self.checks = checks
     }
@@ -48,8 +62,8 @@ public struct RateLimitMiddleware<Context: RequestContext>: RouterMiddleware {
     ) async throws -> Response {
         let checks = checks(request, context)
         guard !checks.isEmpty else { return try await next(request, context) }
-        let decision = limiter.decide(checks)
-        defer { limiter.release(decision) }
+        let decision = if let shared { await shared.decide(checks) } else { limiter.decide(checks) }
+        defer { if let shared { shared.release(decision, for: checks) } else { limiter.release(decision) } }
         let now = Int64(Date.now.timeIntervalSince1970)
         let fields = RateLimitFields(decision, of: limiter, now: now)
         var response = decision.isAllowed ? try await next(request, context) : refusal(decision)
@@ -61,6 +75,9 @@ public struct RateLimitMiddleware<Context: RequestContext>: RouterMiddleware {
         // What costs more than there ever is gains nothing by waiting.
         if decision.isImpossible { return Response(status: .forbidden) }
         let seconds = decision.retryAfterSeconds(of: limiter)
+        if decision.isStoreAway {
+            return Response(status: .serviceUnavailable, headers: [.retryAfter: String(seconds)])
+        }
         var json = JSONWriter()
         json.value([
             "type": "https://iana.org/assignments/http-problem-types#quota-exceeded",

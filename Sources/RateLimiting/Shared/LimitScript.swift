@@ -62,7 +62,7 @@ enum LimitScript {
 
         local function readWindow(p, state)
             local slot = floor(now / p.pace)
-            p.slot, p.total, p.oldest, p.newest = slot, 0, 0, 0
+            p.slot = slot
             if state then
                 local last, total, first, newest = unpack('<i8I4HH', state)
                 local passed = slot - last
@@ -100,19 +100,20 @@ enum LimitScript {
         """#
 
     private static let bucket = #"""
+        -- What is used of a bucket is the nanoseconds until it would be full.
         local function readBucket(p, state)
             local ahead = 0
             if state then
                 local last, left = unpack('<i8i8', state)
                 ahead = max(0, left - max(0, now - last) * 1000)
             end
-            p.ahead = max(0, ahead - p.back * p.pace)
-            p.room = floor((p.most - p.ahead) / p.pace) - p.cost
+            p.total = max(0, ahead - p.back * p.pace)
+            p.room = floor((p.most - p.total) / p.pace) - p.cost
         end
 
         local function chargeBucket(p, granted)
-            p.ahead = min(p.ahead + (p.cost + granted) * p.pace, ttl * 1000000)
-            return pack('<i8i8', now, p.ahead)
+            p.total = min(p.total + (p.cost + granted) * p.pace, ttl * 1000000)
+            return pack('<i8i8', now, p.total)
         end
 
         """#
@@ -120,15 +121,19 @@ enum LimitScript {
     /// Mode 0 decides and counts, 1 only looks, 2 counts whatever is asked. A lease is at most one part in `divisor` of what is
     /// left, and no more than the rest of a window's slot needs.
     private static let decide = #"""
-        local count, at, fits = #ARGV - 1, 23, true
+        local count, fits = #ARGV - 1, true
         local policies, reply = {}, {1, now}
+        local states = #KEYS == 1 and redis.call('HMGET', KEYS[1], _G.unpack(ARGV, 2))
         for i = 1, count do
-            local p = {}
-            p.key, p.width, p.ring, p.most, p.pace, p.cost, p.want, p.back, p.backSlot, at =
-                unpack('<BBHi8i8I4I4I4i8', ARGV[1], at)
-            p.isShadow = p.width >= 128
-            p.width = p.width % 128
-            local state = redis.call('HGET', KEYS[p.key], ARGV[i + 1])
+            local key, width, ring, most, pace, cost, want, back, backSlot =
+                unpack('<BBHi8i8I4I4I4i8', ARGV[1], i * 40 - 17)
+            -- Whole from the start, because a table that grows is made again and again.
+            local p = {
+                key = key, width = width % 128, isShadow = width >= 128, ring = ring, most = most, pace = pace,
+                cost = cost, want = want, back = back, backSlot = backSlot, room = 0, slot = 0, total = 0,
+                oldest = 0, newest = 0, counters = false
+            }
+            local state = states and states[i] or not states and redis.call('HGET', KEYS[key], ARGV[i + 1])
             if p.width == 0 then readBucket(p, state) else readWindow(p, state) end
             if p.room < 0 and not p.isShadow and mode ~= 2 then fits = false end
             policies[i] = p

@@ -49,6 +49,9 @@ public final class SharedRateLimiter: Sendable {
     /// Returns once Redis was reached for the first time, or could not be.
     public func settled() async { await redis.settled() }
 
+    /// Whether Redis can be asked at the moment.
+    public var isSharing: Bool { redis.isAnswering }
+
     /// Ends the connection.
     public func close() { redis.close() }
 
@@ -109,6 +112,7 @@ public final class SharedRateLimiter: Sendable {
         var decision = shared
         decision.isAllowed = own.isAllowed && shared.isAllowed
         decision.isImpossible = own.isImpossible || shared.isImpossible
+        decision.isStoreAway = own.isStoreAway || shared.isStoreAway
         decision.waitNanoseconds = max(own.waitNanoseconds, shared.waitNanoseconds)
         for place in 0..<own.count {
             var quota = own[place]
@@ -278,7 +282,10 @@ public final class SharedRateLimiter: Sendable {
                     policyIndex: UInt8(check.policy), fits: book.isShadow[check.policy], hash: check.key.hash)
                 quota.isElsewhere = true
                 quota.waitNanoseconds = quota.fits ? 0 : Refusal.timeMax
-                if !quota.fits { (decision.isAllowed, decision.waitNanoseconds) = (false, Refusal.timeMax) }
+                if !quota.fits {
+                    (decision.isAllowed, decision.isStoreAway) = (false, true)
+                    decision.waitNanoseconds = Refusal.timeMax
+                }
                 decision.add(quota)
                 local.note(quota.fits, under: check.policy)
             case .share:

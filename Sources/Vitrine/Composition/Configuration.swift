@@ -45,7 +45,8 @@ package struct Configuration: Sendable {
     /// `VITRINE_STRIPE_ADDRESS` for another server that speaks the same API.
     package var stripe: StripeSettings?
     /// What keys and addresses may use; see `LimitSettings` and docs/LIMITS.md. Environment: `VITRINE_LIMITS`, and
-    /// `VITRINE_TRUSTED_PROXIES` for the networks whose `X-Forwarded-For` is believed.
+    /// `VITRINE_TRUSTED_PROXIES` for the networks whose `X-Forwarded-For` is believed, and `VITRINE_REDIS` for the Redis in
+    /// which all processes count together.
     package var limits = LimitSettings()
     /// Carts and reservations; see `OrderingModule.Settings` for units and names.
     package var ordering = OrderingModule.Settings()
@@ -69,6 +70,7 @@ package struct Configuration: Sendable {
         VITRINE_STRIPE_ADDRESS         where Stripe's API is (https://api.stripe.com)
         VITRINE_LIMITS           changes of limits: standard=12000, search=off, writes=shadow; off for none
         VITRINE_TRUSTED_PROXIES  networks whose X-Forwarded-For is believed, separated by spaces (none)
+        VITRINE_REDIS            a Redis in which all processes count limits together: redis://host:6379 (none)
         VITRINE_LOG_LEVEL        trace, debug, info, notice, warning, error or critical (notice)
         \(TelemetrySettings.help)
         """
@@ -99,6 +101,7 @@ package struct Configuration: Sendable {
         ordering.reservationTimeToLive = .seconds(try number("VITRINE_RESERVATION_TTL", 1...86_400, 900))
         ordering.cartTimeToLive = .seconds(try number("VITRINE_CART_TTL", 60...31_536_000, 2_592_000))
         if let text = text("VITRINE_LIMITS") { try limits.apply(text) }
+        limits.redisURL = text("VITRINE_REDIS")
         if let text = text("VITRINE_TRUSTED_PROXIES") {
             guard let proxies = TrustedProxies(text.split(separator: " ").map(String.init)) else {
                 throw Failure(

@@ -20,6 +20,7 @@ package struct Shop: Sendable {
     package let clock: WallClock
     package let database: Database
     package let jobs: JobsModule
+    let limits: RequestLimits
     package let identity: IdentityModule
     package let inventory: InventoryModule
     package let catalog: CatalogModule
@@ -65,6 +66,8 @@ package struct Shop: Sendable {
         self.database = database
         jobs = JobsModule(database: database, clock: clock)
         let limits = try RequestLimits(configuration.limits)
+        self.limits = limits
+        await limits.settled()
         identity = IdentityModule(database: database, jobs: jobs, clock: clock, limits: limits)
         let inventory = InventoryModule(database: database, jobs: jobs, clock: clock)
         self.inventory = inventory

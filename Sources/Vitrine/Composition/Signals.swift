@@ -76,6 +76,15 @@ package enum Signals {
             "rate_limit.requests", .counter, unit: "{request}", labels: ["policy", "outcome"],
             "Requests held to a limit: allowed, limited, or shadow_limited where it refuses nothing."),
         MetricDescription(
+            "rate_limit.shared.decisions", .counter, unit: "{request}", labels: ["source"],
+            "Where shared limits were decided about: here from what was leased, here because it was known to be refused, by "
+                + "redis, or without_redis."),
+        MetricDescription(
+            "rate_limit.shared.losses", .counter, unit: "1", "Times that Redis had forgotten what was used."),
+        MetricDescription(
+            "redis.client.failures", .counter, unit: "{call}", labels: ["reason"],
+            "Calls that Redis did not answer, by why."),
+        MetricDescription(
             "resilience.breaker.state", .gauge, unit: "1", labels: ["name"],
             "Whether a dependency is asked: 0 yes (closed), 1 a few calls try it (half-open), 2 no (open)."),
         MetricDescription(
@@ -166,6 +175,13 @@ package enum Signals {
                 if let fault = provider.lastFault { throw Failure(.unavailable, fault) }
             },
         ]
+        let limits = shop.limits
+        if limits.isSharing != nil {
+            dependencies.append(
+                Health.Dependency("redis", isRequired: false) {
+                    guard limits.isSharing == true else { throw Failure(.unavailable, "Redis does not answer.") }
+                })
+        }
         if let exporter = process.exporter {
             dependencies.append(
                 Health.Dependency("collector", isRequired: false) {

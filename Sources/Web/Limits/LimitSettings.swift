@@ -39,6 +39,10 @@ package struct LimitSettings: Sendable {
         .concurrency(LimitName.open.rawValue, limit: 64),
     ]
     package var off: Set<LimitName> = []
+    /// A Redis in which all processes count together; each counts for itself without. Environment: `VITRINE_REDIS`.
+    package var redisURL: String?
+    /// The longest that a request waits for Redis. Default 10 ms.
+    package var redisTimeMax = Duration.milliseconds(10)
     package var proxies = TrustedProxies.none
 
     /// The largest that a key may have of its own.
@@ -46,10 +50,13 @@ package struct LimitSettings: Sendable {
 
     package init() {
         for name in [LimitName.standard, .partner] { policies[name.index].keyLimitMax = Self.unitsPerMinuteMax }
+        // What it protects is this process, and nobody is asked for a place in it.
+        policies[LimitName.open.index].isPerProcess = true
     }
 
     /// Changes what `text` names: `standard=12000, search=off, writes=shadow, partner=100000/10` for units in seconds; `off`
-    /// for none at all.
+    /// for none at all. `fails-open` and
+    /// `fails-closed` say what becomes of a limit while Redis is away; else each process keeps to its share.
     /// - Throws: `Failure` with `misconfigured`.
     package mutating func apply(_ text: String) throws {
         if text == "off" {
@@ -70,10 +77,13 @@ package struct LimitSettings: Sendable {
         switch value {
         case "off": off.insert(name)
         case "shadow": policies[name.index].isShadow = true
+        case "fails-open": policies[name.index].whenStoreFails = .open
+        case "fails-closed": policies[name.index].whenStoreFails = .closed
         default:
             let parts = value.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
             guard let limit = parts.first ?? nil, parts.count <= 2, limit >= 1 else {
-                throw Self.misconfigured(value, "\(name.rawValue) takes units, units/seconds, off or shadow")
+                throw Self.misconfigured(
+                    value, "\(name.rawValue) takes units, units/seconds, off, shadow, fails-open or fails-closed")
             }
             let window = policies[name.index].rule.window
             if parts.count == 2 {

@@ -44,9 +44,17 @@ package struct EndpointUse: Sendable {
     }
 }
 
+/// What became of a request, and what is to be given back when it is done.
+package struct LimitRuling: Sendable {
+    package let decision: Decision
+    fileprivate let checks: [Check]
+}
+
 /// Holds every request of the shop to the limits of who sends it.
 package final class RequestLimits: Sendable {
     package let limiter: RateLimiter
+    /// Where several processes count together.
+    private let shared: SharedRateLimiter?
     package let proxies: TrustedProxies
     /// Changed while the shop is open.
     private let off: Mutex<Set<LimitName>>
@@ -58,8 +66,13 @@ package final class RequestLimits: Sendable {
     /// - Throws: `Failure` with `misconfigured`.
     package init(_ settings: LimitSettings, capacity: Int = 65_536) throws {
         do {
-            limiter = try RateLimiter(settings.policies, capacity: capacity)
-        } catch {
+            var options = SharedLimitOptions()
+            options.deadline = settings.redisTimeMax
+            shared = try settings.redisURL.map {
+                try SharedRateLimiter(settings.policies, redis: $0, options: options, capacity: capacity)
+            }
+            limiter = try shared?.local ?? RateLimiter(settings.policies, capacity: capacity)
+        } catch let error as RatePolicyError {
             throw Failure(.misconfigured, "VITRINE_LIMITS: \(error)")
         }
         proxies = settings.proxies
@@ -70,18 +83,44 @@ package final class RequestLimits: Sendable {
 
     // MARK: Requests
 
-    /// - Returns: `nil` where nothing limits the request. Whoever is let in is to be released, unless `isInstant`.
+    /// Returns once it is known whether Redis is there.
+    package func settled() async { await shared?.settled() }
+
+    /// Whether other processes' use is known; `nil` where it is not asked for.
+    package var isSharing: Bool? { shared?.isSharing }
+
+    /// - Returns: `nil` where nothing limits the request. Whoever is let in is to be released.
     package func decide(
-        _ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse, isInstant: Bool = false
-    ) -> Decision? {
-        let checks = checks(principal, address, use, isInstant: isInstant)
-        return checks.isEmpty ? nil : limiter.decide(checks)
+        _ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse
+    ) async -> LimitRuling? {
+        let checks = checks(principal, address, use, isInstant: false)
+        guard !checks.isEmpty else { return nil }
+        let decision = if let shared { await shared.decide(checks) } else { limiter.decide(checks) }
+        return LimitRuling(decision: decision, checks: checks)
     }
 
-    /// The same, with nothing counted.
-    package func look(_ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse) -> Decision? {
+    package func release(_ ruling: LimitRuling) {
+        if let shared { shared.release(ruling.decision, for: ruling.checks) } else { limiter.release(ruling.decision) }
+    }
+
+    /// Decides about an answer that is ready and needs nothing to be released.
+    /// - Returns: whether it may be given at once, and by what decision; what may not is for ``decide(_:_:_:)``.
+    package func decideAtOnce(_ principal: Principal?, _ use: EndpointUse) -> (isAllowed: Bool, decision: Decision?) {
+        let checks = checks(principal, nil, use, isInstant: true)
+        guard !checks.isEmpty else { return (true, nil) }
+        guard let shared else {
+            let decision = limiter.decide(checks)
+            return (decision.isAllowed, decision)
+        }
+        let decision = shared.decideAtOnce(checks)
+        return (decision?.isAllowed ?? false, decision)
+    }
+
+    /// What ``decide(_:_:_:)`` would say, with nothing counted.
+    package func look(_ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse) async -> Decision? {
         let checks = checks(principal, address, use, isInstant: false)
-        return checks.isEmpty ? nil : limiter.look(checks)
+        guard !checks.isEmpty else { return nil }
+        return if let shared { await shared.look(checks) } else { limiter.look(checks) }
     }
 
     private func checks(
@@ -129,9 +168,10 @@ package final class RequestLimits: Sendable {
     /// Only such keys are refused, because a neighbour behind the same address, who sends an old key over and over, must not
     /// keep out those whose keys are good.
     /// - Throws: ``Problem`` 429 where too many came from this address.
-    package func noteFailedSignIn(from address: ClientAddress?) throws {
+    package func noteFailedSignIn(from address: ClientAddress?) async throws {
         guard !off.withLock({ $0.contains(.signIn) }) else { return }
-        let decision = limiter.decide(Check(limiter.policyIDs[LimitName.signIn.index], address?.key() ?? Self.local))
+        let check = Check(limiter.policyIDs[LimitName.signIn.index], address?.key() ?? Self.local)
+        let decision = if let shared { await shared.decide([check]) } else { limiter.decide(check) }
         guard decision.isAllowed else { throw problem(decision) }
     }
 
@@ -139,7 +179,8 @@ package final class RequestLimits: Sendable {
 
     /// Sets a limit while requests run; `isOff` takes it out of force.
     package func set(_ name: LimitName, limit: Int, isOff: Bool) throws(RatePolicyError) {
-        try limiter.set(limit: limit, of: limiter.policyIDs[name.index])
+        let policy = limiter.policyIDs[name.index]
+        if let shared { try shared.set(limit: limit, of: policy) } else { try limiter.set(limit: limit, of: policy) }
         off.withLock { off in
             if isOff || offForGood.contains(name) { off.insert(name) } else { off.remove(name) }
         }
@@ -158,6 +199,11 @@ package final class RequestLimits: Sendable {
     func problem(_ decision: Decision) -> Problem {
         let seconds = decision.retryAfterSeconds(of: limiter)
         let names = decision.violated(of: limiter)
+        if decision.isStoreAway {
+            return Problem(.unavailable, "What may be used cannot be found out just now. Wait \(seconds) s.")
+                .with("retryAfter", .integer(seconds))
+                .with(header: "Retry-After", String(seconds))
+        }
         if decision.isImpossible {
             return Problem(
                 .costExceedsLimit,

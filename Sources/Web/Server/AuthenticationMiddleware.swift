@@ -27,7 +27,7 @@ package struct AuthenticationMiddleware: RouterMiddleware {
             throw Self.challenge("This operation needs an API key. Send Authorization: Bearer <key>.")
         }
         guard let principal = try await authenticate(token) else {
-            try limits.noteFailedSignIn(from: limits.address(of: request, context))
+            try await limits.noteFailedSignIn(from: limits.address(of: request, context))
             throw Self.challenge("This API key is unknown, revoked or expired.", error: "invalid_token")
         }
         if case .scope(let scope) = access, !principal.scopes.contains(scope) {

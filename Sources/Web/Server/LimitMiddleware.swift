@@ -25,15 +25,15 @@ package struct LimitMiddleware: RouterMiddleware {
         // Of a key, where it came from says nothing.
         let address = context.principal == nil ? limits.address(of: request, context) : nil
         if request.uri.query?.contains("dry_run=") == true, request.uri.queryParameters["dry_run"] == "cost" {
-            let decision = limits.look(context.principal, address, use)
+            let decision = await limits.look(context.principal, address, use)
             return Response(price(decision), requestID: context.requestID, method: request.method)
         }
-        guard let decision = limits.decide(context.principal, address, use) else {
+        guard let ruling = await limits.decide(context.principal, address, use) else {
             return try await next(request, context)
         }
-        defer { limits.limiter.release(decision) }
-        context.signals.quota = limits.fields(decision, now: clock.now())
-        guard decision.isAllowed else { throw limits.problem(decision) }
+        defer { limits.release(ruling) }
+        context.signals.quota = limits.fields(ruling.decision, now: clock.now())
+        guard ruling.decision.isAllowed else { throw limits.problem(ruling.decision) }
         return try await next(request, context)
     }
 

@@ -66,9 +66,9 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
         guard let head = RequestHead(bytes), let answer = answers.find(hash: head.hash, where: head.matches) else {
             return nil
         }
-        // Whoever has used up his limit is told so by the general path.
-        let decision = answers.limits.decide(answer.principal, nil, answer.use, isInstant: true)
-        if decision?.isAllowed == false { return nil }
+        // Whoever has used up his limit is told so by the general path, which can also ask other processes.
+        let (isAllowed, decision) = answers.limits.decideAtOnce(answer.principal, answer.use)
+        guard isAllowed else { return nil }
         let isKnown = head.ifNoneMatch.map { known in
             EntityTag.matches(ifNoneMatch: String(decoding: known, as: UTF8.self), answer.tag)
         }
