@@ -201,8 +201,9 @@ public final class SharedRateLimiter: Sendable {
         for check in checks {
             let policy = policies[check.policy]
             var line = LimitQuestion.Line(policy: policy, check: check, cost: check.cost)
-            if mode == .decide, policy.leaseTime > 0 {
-                let most = (check.limit ?? policy.algorithm.limit) / (4 * fleet.count)
+            let most = (check.limit ?? policy.algorithm.limit) / (4 * fleet.count)
+            // Of a small limit others would miss what is leased here.
+            if mode == .decide, policy.leaseTime > 0, most >= 4 {
                 leases.with(check.leaseHash, now) { lease in
                     lease.prepare(&line, now, horizon: horizon, most: most, askingUntil: until)
                 }
