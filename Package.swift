@@ -170,7 +170,7 @@ let suites: [Target] = [
             tracing,
         ]),
     tests("HouseRulesTests", []),
-    tests("VitrineTests", ["Kernel", "Telemetry", "TestSupport", "Vitrine", nioCore, nioHTTP1]),
+    tests("VitrineTests", ["Kernel", "Resilience", "Telemetry", "TestSupport", "Vitrine", nioCore, nioHTTP1]),
 ]
 
 let package = Package(

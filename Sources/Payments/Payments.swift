@@ -4,6 +4,7 @@ package import Jobs
 package import Kernel
 internal import Logging
 package import Persistence
+package import Resilience
 internal import Web
 
 /// The front door: money from customers, and back to them.
@@ -22,13 +23,14 @@ package struct PaymentsModule: Sendable {
 
     /// New payments go to `stripe` where it is given, else to the sandbox; older ones stay with whom they were opened.
     package init(
-        database: Database, jobs: JobsModule, clock: WallClock, stripe: StripeSettings? = nil
+        database: Database, jobs: JobsModule, clock: WallClock, stripe: StripeSettings? = nil,
+        faults: FaultInjector? = nil
     ) {
         let logger = Logger(label: "vitrine.payments")
         let sandbox = SandboxProvider(database: database, clock: clock, sleep: { try await Task.sleep(for: $0) })
         let current: any PaymentProvider = stripe.map { StripeProvider($0) } ?? sandbox
         let providers = PaymentProviders(
-            current: current, others: [sandbox], isGuarded: stripe?.isGuarded ?? true)
+            current: current, others: [sandbox], isGuarded: stripe?.isGuarded ?? true, faults: faults)
         self.database = database
         self.clock = clock
         self.providers = providers

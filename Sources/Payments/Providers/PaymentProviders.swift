@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Resilience
+
 /// The providers that this shop has money with.
 struct PaymentProviders: Sendable {
     /// Takes new payments.
@@ -7,13 +9,19 @@ struct PaymentProviders: Sendable {
     /// Those that took payments before.
     private let others: [any PaymentProvider]
     private let guards: [String: ProviderGuard]
+    private let faults: FaultInjector?
     let health = ProviderHealth()
 
-    /// With `isGuarded`, what is slow or down is left alone for a while.
-    init(current: any PaymentProvider, others: [any PaymentProvider], isGuarded: Bool = true) {
+    /// With `isGuarded`, what is slow or down is left alone for a while. `faults` are done to every provider, at the edge
+    /// `payment`.
+    init(
+        current: any PaymentProvider, others: [any PaymentProvider], isGuarded: Bool = true,
+        faults: FaultInjector? = nil
+    ) {
         self.current = current
         self.others = others
-        let remote = ([current] + others).filter { isGuarded && $0.isRemote }
+        self.faults = faults
+        let remote = ([current] + others).filter { isGuarded && ($0.isRemote || faults != nil) }
         guards = Dictionary(remote.map { ($0.name, ProviderGuard($0.name)) }) { first, _ in first }
     }
 
@@ -29,7 +37,12 @@ struct PaymentProviders: Sendable {
     ) async throws -> Result {
         try await ProviderSpan(health: health).run(name, at: provider, attempt: attempt) {
             guard let guarding = guards[provider.name] else { return try await ask() }
-            return try await guarding.run(ask)
+            guard let faults else { return try await guarding.run(ask) }
+            return try await guarding.run {
+                try await faults.run(
+                    at: "payment", facts: ["operation": name, "provider": provider.name],
+                    refusal: { _ in ProviderFault.noAnswer }, ask)
+            }
         }
     }
 

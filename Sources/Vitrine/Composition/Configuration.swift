@@ -7,6 +7,7 @@ package import Ordering
 package import Payments
 internal import Persistence
 internal import RateLimiting
+package import Resilience
 package import Web
 
 /// Every setting of the process.
@@ -48,6 +49,9 @@ package struct Configuration: Sendable {
     /// `VITRINE_TRUSTED_PROXIES` for the networks whose `X-Forwarded-For` is believed, and `VITRINE_REDIS` for the Redis in
     /// which all processes count together.
     package var limits = LimitSettings()
+    /// Does faults to the database, to payment providers and to requests on purpose, for experiments. Default none; no
+    /// setting of the environment, so that no shop has it by mistake.
+    package var faults: FaultInjector?
     /// Carts and reservations; see `OrderingModule.Settings` for units and names.
     package var ordering = OrderingModule.Settings()
 

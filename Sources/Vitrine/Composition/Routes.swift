@@ -35,12 +35,12 @@ extension Shop {
         router.add(middleware: ProblemMiddleware(baseURL: configuration.baseURL))
         let authenticate = identity.authenticate
         let table = RouteTable(services: calls)
-        table.mount(serviceEndpoints.endpoints(describing: sliceEndpoints) + others, on: router) {
-            endpoint in
-            [
+        table.mount(serviceEndpoints.endpoints(describing: sliceEndpoints) + others, on: router) { endpoint in
+            let limited: [any MiddlewareProtocol<Request, Response, APIContext>] = [
                 AuthenticationMiddleware(access: endpoint.access, limits: calls.limits, authenticate: authenticate),
                 LimitMiddleware(calls.limits, endpoint: endpoint, clock: clock),
             ]
+            return limited + (configuration.faults.map { [FaultMiddleware($0, endpoint: endpoint)] } ?? [])
         }
         return table.responder(over: router.buildResponder())
     }

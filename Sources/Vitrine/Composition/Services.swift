@@ -44,7 +44,7 @@ package struct Shop: Sendable {
             engine.replicaURLs = configuration.replicaURLs
             engine.writers = configuration.writers
             engine.readers = configuration.readerThreads
-            return Database(engine: try PostgresEngine(engine))
+            return database(try PostgresEngine(engine), configuration)
         }
         do {
             try FileManager.default.createDirectory(
@@ -57,7 +57,12 @@ package struct Shop: Sendable {
         }
         var engine = SQLiteEngine.Configuration(path: configuration.databasePath)
         engine.readerThreads = configuration.readerThreads
-        return Database(engine: try SQLiteEngine(engine))
+        return database(try SQLiteEngine(engine), configuration)
+    }
+
+    private static func database(_ engine: some SQLEngine, _ configuration: Configuration) -> Database {
+        guard let faults = configuration.faults else { return Database(engine: engine) }
+        return Database(engine: FaultyEngine(engine: engine, faults: faults))
     }
 
     package init(_ configuration: Configuration, database: Database, clock: WallClock) async throws {
@@ -79,7 +84,7 @@ package struct Shop: Sendable {
         }
         customers = CustomersModule(database: database, jobs: jobs, clock: clock)
         payments = PaymentsModule(
-            database: database, jobs: jobs, clock: clock, stripe: configuration.stripe)
+            database: database, jobs: jobs, clock: clock, stripe: configuration.stripe, faults: configuration.faults)
         ordering = OrderingModule(
             database: database, jobs: jobs, clock: clock, catalog: catalog, inventory: inventory, customers: customers,
             payments: payments, settings: configuration.ordering)

@@ -6,6 +6,7 @@ internal import Logging
 internal import OTLP
 internal import Payments
 internal import Persistence
+internal import Resilience
 internal import ServiceLifecycle
 package import Telemetry
 internal import Web
@@ -98,6 +99,9 @@ package enum Signals {
             "resilience.retries.denied", .counter, unit: "{call}", labels: ["name"],
             "Second attempts that the budget of a dependency did not allow."),
         MetricDescription(
+            "resilience.faults.injected", .counter, unit: "{call}", labels: ["edge", "kind"],
+            "Calls that something was done to on purpose."),
+        MetricDescription(
             "vitrine.relay.lag", .gauge, unit: "s", labels: ["consumer"],
             "Age of the oldest event that a consumer has not had."),
         MetricDescription(
@@ -180,6 +184,16 @@ package enum Signals {
             dependencies.append(
                 Health.Dependency("redis", isRequired: false) {
                     guard limits.isSharing == true else { throw Failure(.unavailable, "Redis does not answer.") }
+                })
+        }
+        if let faults = shop.configuration.faults {
+            dependencies.append(
+                Health.Dependency("absence_of_faults", isRequired: false) {
+                    guard let (plan, left) = faults.current else { return }
+                    throw Failure(
+                        .unavailable,
+                        "\(plan.faults.count) kinds of faults are made on purpose, for another \(Int(left / .seconds(1))) s."
+                    )
                 })
         }
         if let exporter = process.exporter {

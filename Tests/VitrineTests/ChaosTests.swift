@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HTTPTypes
+import Kernel
+import Resilience
+import TestSupport
+import Testing
+import Vitrine
+
+/// Everything that may fail does, differently with each seed, and the books are right at the end.
+@Suite struct ChaosTests {
+    /// Faults at every edge, drawn from a seed.
+    private static func plan(_ seed: UInt64) -> FaultPlan {
+        var random = SeededGenerator(seed: seed)
+        func share(_ most: Double) -> Double { Double.random(in: 0...most, using: &random) }
+        func kind() -> Fault.Kind {
+            switch Int.random(in: 0..<5, using: &random) {
+            case 0: .latency(from: .zero, to: .milliseconds(3))
+            case 1: .tail(mean: .milliseconds(1))
+            case 2: .error
+            case 3: .reset
+            default: .timeout(.milliseconds(2))
+            }
+        }
+        var faults: [Fault] = []
+        for edge in ["database.read", "database.write", "payment", "endpoint"] {
+            for _ in 0..<Int.random(in: 1...2, using: &random) {
+                faults.append(Fault(at: edge, share: share(0.25), kind()))
+            }
+        }
+        return FaultPlan(seed: seed, faults, length: .seconds(600))
+    }
+
+    /// Buys until there is an answer that is one, as a client does that keeps its idempotency key.
+    private static func buy(_ shop: TestShop, _ sku: String, _ key: String, _ card: String) async throws -> Reply? {
+        for _ in 0..<200 {
+            // The harness looks into the database, too, and may meet a fault there.
+            guard
+                let reply = try? await shop.placeOrder(
+                    TestShop.order([(sku, 1)], card: card), idempotencyKey: key)
+            else { continue }
+            if reply.status < 500, reply.status != 409 || reply.code == "out_of_stock" { return reply }
+            // What an attempt without an answer holds is let go with time.
+            if reply.status == 409 { shop.clock.advance(by: .seconds(2)) }
+        }
+        return nil
+    }
+
+    private static let buyers = 5
+    private static let units: Int64 = 3
+
+    @Test(arguments: 0..<20)
+    func `with a thousand seeds nothing is oversold, lost or done twice`(part: Int) async throws {
+        let isLong = ProcessInfo.processInfo.environment["VITRINE_SOAK"] != nil
+        let faults = FaultInjector()
+        let clock = TestClock()
+        try await TestShop.run(clock: clock, configure: { $0.faults = faults }) { shop in
+            let perPart = isLong ? 500 : 50
+            var made = 0
+            for seed in part * perPart..<(part + 1) * perPart {
+                made += try await Self.run(shop, clock, faults, seed: UInt64(seed))
+            }
+            #expect(made > 5 * perPart, "hardly anything was done to the shop")
+        }
+    }
+
+    private static func run(_ shop: TestShop, _ clock: TestClock, _ faults: FaultInjector, seed: UInt64) async throws
+        -> Int
+    {
+        let sku = "S\(seed)"
+        let (product, _) = try await shop.stocked(sku, units)
+        faults.begin(plan(seed))
+        let cards = ["sandbox_approve", "sandbox_approve", "sandbox_unknown", "sandbox_duplicate", "sandbox_decline"]
+        let replies = try await withThrowingTaskGroup(of: (Int, Reply?).self) { group in
+            for buyer in 0..<buyers {
+                group.addTask { (buyer, try await buy(shop, sku, "\(sku)-\(buyer)", cards[buyer])) }
+            }
+            return try await group.reduce(into: [Int: Reply]()) { $0[$1.0] = $1.1 }
+        }
+        let made = faults.made.reduce(0, +)
+        faults.end()
+        // What was left open is asked about and finished, once the provider is trusted again.
+        let open = replies.values.filter { $0.status == 202 }.map(\.id)
+        for _ in 0..<600 {
+            clock.advance(by: .seconds(16))
+            try await shop.shop.ordering.recover()
+            var statuses = Set<String?>()
+            for id in open { statuses.insert(try await shop.get("/v1/orders/\(id)").json["status"]?.string) }
+            if !statuses.contains("pending") { break }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        let stock = try await shop.stock(ofProduct: product.id, sku: sku)
+        #expect(stock.sold + stock.reserved <= units, "seed \(seed): \(stock)")
+        #expect(replies.count == buyers, "seed \(seed): a client never got an answer")
+        var taken = Set<String>()
+        var paid: Int64 = 0
+        for (buyer, reply) in replies {
+            guard reply.status == 201 || reply.status == 202 else { continue }
+            #expect(taken.insert(reply.id).inserted, "seed \(seed): two buyers have one order")
+            // The same key has the same answer for ever, or what became of an order that was not decided.
+            let again = try await shop.placeOrder(
+                TestShop.order([(sku, 1)], card: cards[buyer]), idempotencyKey: "\(sku)-\(buyer)")
+            if reply.status == 201 {
+                #expect(
+                    again.status == 201 && again.body == reply.body, "seed \(seed): \(reply.text), then \(again.text)")
+            }
+            let order = try await shop.get("/v1/orders/\(reply.id)?expand=payments")
+            #expect(order.status == 200, "seed \(seed): an order that was promised is lost")
+            let status = order.json["status"]?.string ?? ""
+            let captured = order.json["payments"]?.array?.count { $0["status"] == "captured" } ?? 0
+            #expect(captured == (status == "paid" ? 1 : 0), "seed \(seed): money and order disagree: \(order.text)")
+            #expect(status != "pending", "seed \(seed): nobody finishes it: \(order.text)")
+            if status == "paid" { paid += 1 }
+        }
+        #expect(stock.sold == paid, "seed \(seed): \(stock), and \(paid) are paid")
+        if !Set(replies.values.map(\.status)).isSubset(of: [201, 202, 402, 409]) {
+            Issue.record("seed \(seed): \(replies.values.map(\.text))")
+        }
+        return made
+    }
+}
