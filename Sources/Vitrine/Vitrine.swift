@@ -19,5 +19,6 @@ struct VitrineCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, DemoCommand.self, ImportCommand.self, ReplayCommand.self, MigrateCommand.self,
             CopyCommand.self, CheckCommand.self, OpenAPICommand.self, SignalsCommand.self, CollectCommand.self,
+            ChaosCommand.self,
         ])
 }

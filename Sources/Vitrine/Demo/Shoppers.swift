@@ -89,7 +89,7 @@ private struct Shopper {
         let reply = try await post("/v1/orders", order)
         switch (reply.status, reply.json["code"]?.string) {
         case (201, _), (202, _):
-            tally.order(reply.json["totals"]?["total"])
+            tally.order(reply.json)
             try await follow(reply.json)
         case (402, _): tally.decline()
         case (409, "out_of_stock"?):
@@ -153,9 +153,15 @@ private struct Shopper {
     }
 
     private func timed(_ work: () async throws -> ShopClient.Reply) async throws -> ShopClient.Reply {
-        let start = ContinuousClock.now
-        let reply = try await work()
-        tally.request(ContinuousClock.now - start)
-        return reply
+        let (start, phase) = (ContinuousClock.now, tally.begins())
+        do {
+            let reply = try await work()
+            tally.request(ContinuousClock.now - start, hasFailed: reply.status >= 500, in: phase)
+            return reply
+        } catch {
+            // Who was called away had no fault.
+            tally.request(ContinuousClock.now - start, hasFailed: !Task.isCancelled, in: phase)
+            throw error
+        }
     }
 }

@@ -15,16 +15,37 @@ final class Tally: Sendable {
         var revenue: [Currency: Money] = [:]
         /// The latest durations, overwritten in turn.
         var durations: [Duration] = []
+        var phases = [PhaseTally()]
     }
 
     /// Enough for a steady 99th percentile of the last seconds.
     private static let durationsMax = 2_000
 
     private let counts = Mutex(Counts())
+    private let isPhased: Bool
 
-    func order(_ total: JSON?) {
+    /// With `isPhased`, everything is remembered until it is taken.
+    init(isPhased: Bool = false) { self.isPhased = isPhased }
+
+    /// The phases so far; the first begins with the tally.
+    var phases: [PhaseTally] { counts.withLock { $0.phases } }
+
+    func beginPhase() { counts.withLock { $0.phases.append(PhaseTally()) } }
+
+    /// A request leaves.
+    /// - Returns: the phase that it belongs to, however late it is answered.
+    func begins() -> Int {
+        counts.withLock { counts in
+            counts.phases[counts.phases.count - 1].open += 1
+            return counts.phases.count - 1
+        }
+    }
+
+    func order(_ order: JSON) {
+        let total = order["totals"]?["total"]
         counts.withLock { counts in
             counts.orders += 1
+            if isPhased { counts.phases[counts.phases.count - 1].orders.append(order["id"]?.string ?? "") }
             guard let amount = total?["amount"]?.integer, let code = total?["currency"]?.string,
                 let currency = Currency(code), let money = try? Money(minorUnits: amount, currency)
             else { return }
@@ -37,8 +58,11 @@ final class Tally: Sendable {
     func takeBack() { counts.withLock { $0.returns += 1 } }
     func fault() { counts.withLock { $0.faults += 1 } }
 
-    func request(_ duration: Duration) {
+    /// `hasFailed` where the shop gave no answer, or said that it could not.
+    func request(_ duration: Duration, hasFailed: Bool, in phase: Int) {
         counts.withLock { counts in
+            counts.phases[phase].open -= 1
+            if isPhased { counts.phases[phase].request(duration, hasFailed: hasFailed) }
             if counts.durations.count < Self.durationsMax {
                 counts.durations.append(duration)
             } else {
@@ -63,5 +87,29 @@ final class Tally: Sendable {
             \(counts.outOfStock) out of stock  \(counts.returns) returned  \(counts.faults) faults  \
             p50 \(percentile(0.5))  p99 \(percentile(0.99))
             """
+    }
+}
+
+/// What happened in one phase of an experiment.
+struct PhaseTally {
+    private(set) var requests = 0
+    private(set) var failures = 0
+    /// Those without an answer yet.
+    var open = 0
+    /// Those that were promised, by identifier.
+    var orders: [String] = []
+    private var durations: [Duration] = []
+
+    mutating func request(_ duration: Duration, hasFailed: Bool) {
+        requests += 1
+        if hasFailed { failures += 1 }
+        durations.append(duration)
+    }
+
+    var failedPercent: Double { requests == 0 ? 0 : Double(failures) * 100 / Double(requests) }
+
+    var p99: Duration {
+        let sorted = durations.sorted()
+        return sorted.isEmpty ? .zero : sorted[min(sorted.count - 1, sorted.count * 99 / 100)]
     }
 }

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Resilience
+internal import Web
+
+/// What is to be found out about a shop: how it is without faults, which are made, and what must hold with and after them.
+struct Experiment: WireBody {
+    let title: String
+    var seed: Int
+    let shoppers: Int
+    let faults: [FaultBody]
+    let before: PhaseBody
+    let during: PhaseBody
+    let after: PhaseBody
+    /// Percent of requests that fail, beyond which the faults end at once.
+    let abortPercent: Int
+
+    static let schema = Schema.object(
+        "Experiment", Experiment.init,
+        .required("title", \.title, .string(1...200)),
+        .standard("seed", \.seed, .count, 1, "The same seed makes the same faults."),
+        .standard("shoppers", \.shoppers, .integer(1...500), 12, "Simulated at once."),
+        .required("faults", \.faults, .array(of: FaultBody.schema, countMin: 1, countMax: 32)),
+        .required("before", \.before, PhaseBody.schema, "How the shop is without faults."),
+        .required("during", \.during, PhaseBody.schema, "What must hold with them."),
+        .required("after", \.after, PhaseBody.schema, "What must hold once they have ended."),
+        .standard("abort_percent", \.abortPercent, .integer(1...100), 100, "Failed requests that end the experiment."))
+
+    /// - Throws: `Failure` with `misconfigured`, which tells of everything that is wrong with the file, and where.
+    static func read(_ bytes: [UInt8]) throws -> Experiment {
+        let json: JSON
+        do { json = try JSON.parse(bytes) } catch {
+            throw Failure(.misconfigured, "The experiment is no JSON: \(error.reason) at byte \(error.offset).")
+        }
+        var decoding = Decoding()
+        guard let found = schema.decode(json, &decoding) else {
+            let faults = decoding.errors.map { "\($0.pointer): \($0.detail)" }.joined(separator: "\n  ")
+            throw Failure(.misconfigured, "The experiment cannot be read:\n  \(faults)")
+        }
+        return found
+    }
+
+    var plan: FaultPlan {
+        FaultPlan(seed: UInt64(seed), faults.map(\.fault), length: .seconds(during.seconds))
+    }
+}
+
+/// How long a phase is, and what must hold in it.
+struct PhaseBody: WireBody {
+    let seconds: Int
+    let failedPercentMax: Int
+    let p99Milliseconds: Int
+    let ordersMin: Int
+
+    static let schema = Schema.object(
+        "Phase", PhaseBody.init,
+        .required("seconds", \.seconds, .integer(1...3_600)),
+        .standard("failed_percent_max", \.failedPercentMax, .integer(0...100), 100, "Requests that fail."),
+        .standard("p99_ms_max", \.p99Milliseconds, .integer(1...600_000), 600_000, "How long one in a hundred takes."),
+        .standard("orders_min", \.ordersMin, .count, 0, "Orders that are taken."))
+
+    /// What does not hold, each in a sentence.
+    func broken(by phase: PhaseTally) -> [String] {
+        var broken: [String] = []
+        if phase.failedPercent > Double(failedPercentMax) {
+            broken.append("\(phase.failedPercent.tenths) % of the requests failed; at most \(failedPercentMax) % may.")
+        }
+        if phase.p99 > .milliseconds(p99Milliseconds) {
+            broken.append(
+                "One request in a hundred took \(phase.p99.wholeMilliseconds) ms; \(p99Milliseconds) ms are allowed.")
+        }
+        if phase.orders.count < ordersMin {
+            broken.append("\(phase.orders.count) orders were taken; \(ordersMin) are expected.")
+        }
+        return broken
+    }
+}
+
+struct FaultBody: WireBody {
+    enum Edge: String, CaseIterable, Sendable {
+        case databaseRead = "database.read"
+        case databaseWrite = "database.write"
+        case payment
+        case endpoint
+    }
+
+    enum Kind: String, CaseIterable, Sendable { case latency, tail, error, reset, timeout }
+
+    let edge: Edge
+    let kind: Kind
+    let percent: Int
+    let fromMilliseconds: Int
+    let toMilliseconds: Int
+    let route: String?
+    let afterSeconds: Int
+
+    static let schema = Schema.object(
+        "Fault", FaultBody.init,
+        .required("edge", \.edge, .word, "Where it is made."), .required("kind", \.kind, .word),
+        .standard("percent", \.percent, .integer(1...100), 100, "Of the calls."),
+        .standard(
+            "from_ms", \.fromMilliseconds, .integer(0...600_000), 0, "The least that latency adds; the mean of a tail."),
+        .standard("to_ms", \.toMilliseconds, .integer(0...600_000), 1_000, "The most; how long a timeout waits."),
+        .optional("route", \.route, .string(1...200), "Of an endpoint, such as POST /v1/orders."),
+        .standard("after_seconds", \.afterSeconds, .integer(0...3_600), 0, "Since the faults began."))
+
+    var fault: Fault {
+        let (from, to) = (Duration.milliseconds(fromMilliseconds), Duration.milliseconds(toMilliseconds))
+        let kind: Fault.Kind =
+            switch kind {
+            case .latency: .latency(from: min(from, to), to: max(from, to))
+            case .tail: .tail(mean: from)
+            case .error: .error
+            case .reset: .reset
+            case .timeout: .timeout(to)
+            }
+        return Fault(
+            at: edge.rawValue, share: Double(percent) / 100, kind, where: route.map { ["route": $0] } ?? [:],
+            from: .seconds(afterSeconds))
+    }
+}

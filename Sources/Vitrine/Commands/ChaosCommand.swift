@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import Foundation
+internal import Identity
+internal import Kernel
+internal import Logging
+internal import Persistence
+internal import Resilience
+internal import Telemetry
+
+struct ChaosCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chaos", abstract: "Do faults to a sample shop, and see whether what you expect holds.",
+        discussion: """
+            The file says how the shop is without faults, which are made, what must hold with and after them, and when to abort;
+            docs/CHAOS.md has one. Exit status 0 when everything held, 1 when something did not, 2 when it was aborted.
+            """)
+
+    @Argument(help: "A file of JSON.")
+    var file: String
+
+    @Option(name: .long, help: "Another seed than the file's.")
+    var seed: Int?
+
+    func run() async throws {
+        guard let bytes = FileManager.default.contents(atPath: file) else {
+            throw ValidationError("There is no file \(file).")
+        }
+        var experiment = try Experiment.read(Array(bytes))
+        if let seed { experiment.seed = max(0, seed) }
+        let path = FileManager.default.temporaryDirectory
+            .appendingPathComponent("vitrine-chaos-\(UUID().uuidString.prefix(8))").path
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var configuration = try Configuration()
+        (configuration.dataDirectory, configuration.databaseURL, configuration.port) = (path, nil, 0)
+        let faults = FaultInjector()
+        configuration.faults = faults
+        configuration.logLevel = .error
+        let signals = try Signals.telemetry(configuration)
+        signals.telemetry.bootstrap()
+        let shop = try await Shop.open(configuration)
+        try await SampleShop(shop: shop).fill()
+        let key = try await EmbeddedShop.temporaryKey(shop, name: "chaos")
+        Terminal.say("\(experiment.title) (seed \(experiment.seed))")
+        let found = experiment
+        let findings = try await EmbeddedShop.run(shop, signals: signals) { address in
+            try await ExperimentRun(
+                experiment: found, shop: shop, faults: faults, address: address, key: key, say: { Terminal.say($0) }
+            ).run()
+        }
+        await shop.database.close()
+        for sentence in findings.broken { Terminal.say("not held: \(sentence)") }
+        Terminal.say(findings.broken.isEmpty ? "Everything held." : "Not everything held.")
+        if findings.isAborted { throw ExitCode(2) }
+        if !findings.broken.isEmpty { throw ExitCode.failure }
+    }
+}
