@@ -166,7 +166,8 @@ let suites: [Target] = [
     tests(
         "OrderingTests",
         [
-            "Kernel", "Ordering", "Payments", "Persistence", "Telemetry", "TestSupport", "Vitrine", httpTypes, metrics,
+            "Kernel", "Ordering", "Payments", "Persistence", "Resilience", "Telemetry", "TestSupport", "Vitrine",
+            httpTypes, metrics,
             tracing,
         ]),
     tests("HouseRulesTests", []),

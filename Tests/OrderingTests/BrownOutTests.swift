@@ -3,6 +3,8 @@
 import Foundation
 import Kernel
 import Metrics
+import Resilience
+import Synchronization
 import Telemetry
 import TestSupport
 import Testing
@@ -83,6 +85,28 @@ struct BrownOutTests {
                 let replies = try await place(shop, 0..<3, card)
                 #expect(replies.allSatisfy { $0.json["status"] == "paid" }, "\(replies.map(\.status))")
             }
+        }
+    }
+}
+
+@Suite struct PreferWaitTests {
+    @Test func `a client that waits three seconds is told in time that its payment is not known yet`() async throws {
+        let waited = Mutex<[Duration]>([])
+        // Nothing really waits; what would have been waited for is written down.
+        let faults = FaultInjector(sleep: { time in waited.withLock { $0.append(time) } })
+        try await TestShop.run(configure: { $0.faults = faults }) { shop in
+            try await shop.stocked("A1", 10)
+            faults.begin(FaultPlan(seed: 1, [Fault(at: "payment", .timeout(.seconds(600)))], length: .seconds(600)))
+            let reply = try await shop.post(
+                "/v1/orders", TestShop.order([("A1", 1)]),
+                headers: ["Idempotency-Key": "k", "Prefer": "return=full, wait=3"])
+            #expect(reply.status == 202 && reply.header("Preference-Applied") == "wait=3", "\(reply.text)")
+            let longest = waited.withLock { $0.max() } ?? .zero
+            #expect(longest > .zero && longest <= .seconds(3))
+            faults.end()
+            let patient = try await shop.post(
+                "/v1/orders", TestShop.order([("A1", 1)]), headers: ["Idempotency-Key": "l", "Prefer": "wait=junk"])
+            #expect(patient.status == 201 && patient.header("Preference-Applied") == nil)
         }
     }
 }

@@ -17,6 +17,8 @@ struct AuthorizePayment: Sendable {
         attemptsMax: 2, firstPause: .milliseconds(200), budget: RetryBudget("payments", share: 0.2, perSecondMin: 5))
     /// Everything together may take so long.
     private static let timeMax = Duration.seconds(18)
+    /// Left of the caller's time for writing down what came of it.
+    private static let reserve = Duration.seconds(1)
     /// With some room: after this no answer will come any more.
     static let longest = Duration.seconds(20)
 
@@ -66,12 +68,18 @@ struct AuthorizePayment: Sendable {
         }
     }
 
+    /// No longer than the caller waits, who is told that the outcome is not known yet.
+    private var patience: Duration {
+        guard let left = Deadline.current?.remaining else { return Self.timeMax }
+        return max(.milliseconds(1), min(Self.timeMax, left - min(Self.reserve, left / 2)))
+    }
+
     private func outcome(
         of payment: Payment, _ ask: @escaping @Sendable (any PaymentProvider) async throws -> PaymentOutcome
     ) async -> PaymentOutcome {
         do {
             let provider = try providers.provider(payment.provider)
-            return try await withDeadline(Self.timeMax) { try await ask(provider) }
+            return try await withDeadline(patience) { try await ask(provider) }
         } catch {
             logger.warning(
                 "A payment provider gave no usable answer",

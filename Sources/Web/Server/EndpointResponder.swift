@@ -47,9 +47,11 @@ struct EndpointResponder: HTTPResponder {
         let call = try reader.call(
             principal: context.principal, requestID: context.requestID, services: services, body: body,
             method: endpoint.method)
-        var response = try await Deadline.$current.withValue(.after(endpoint.timeMax)) {
+        let wait = Preference.wait(in: request.headers)
+        var response = try await Deadline.$current.withValue(.after(min(endpoint.timeMax, wait ?? endpoint.timeMax))) {
             try await RequestFacts.$current.withValue(facts) { try await answer(call, input) }
         }
+        if let wait { response.headers.append(Preference.applied(wait)) }
         conclude(&response, for: request)
         if !tables.isEmpty {
             services.ready.keep(
