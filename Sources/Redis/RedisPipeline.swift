@@ -172,11 +172,12 @@ final class RedisPipeline: Sendable {
                 try converse(&session, &line)
                 break
             } catch { reason = error }
+            // First, so that nobody is let in whom nobody would tell.
+            change(to: .down(reason.reason))
             let left = state.withLock { state in
                 defer { (state.waiting, state.inFlight) = ([], 0) }
                 return state.waiting
             }
-            change(to: .down(reason.reason))
             line.fail()
             for request in left { request.completion(.failure(reason)) }
             pause = min(Self.pauseMax, max(.milliseconds(10), pause * 2))
@@ -238,8 +239,8 @@ final class RedisPipeline: Sendable {
                 line.append(batch)
                 return line.fail()
             }
-            for request in batch { try session.append(request.bytes) }
             line.append(batch)
+            for request in batch { try session.append(request.bytes) }
             try session.send()
             try wait(&session, line)
             try hear(&session, &line)

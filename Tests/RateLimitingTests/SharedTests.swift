@@ -154,4 +154,92 @@ struct SharedTests {
             return processes[0].fleet.lossCount == 1
         }
     }
+
+    /// Processes on one Redis, whose clocks a test moves by hand.
+    private func fleet(
+        _ server: TestRedis, _ policy: RatePolicy, _ clocks: [HandClock], leaseTime: Duration = .zero
+    ) async throws -> [SharedRateLimiter] {
+        var limiters: [SharedRateLimiter] = []
+        for clock in clocks {
+            var options = SharedLimitOptions()
+            (options.leaseTime, options.deadline, options.clock) = (leaseTime, .seconds(10), .process)
+            options.wallClock = { clock.now / 1_000 }
+            let limiter = try SharedRateLimiter([policy], redis: server.url, options: options, clock: clock.clock)
+            await limiter.settled()
+            limiters.append(limiter)
+        }
+        return limiters
+    }
+
+    @Test func `clocks that disagree by little do not fill a bucket twice`() async throws {
+        let server = try TestRedis()
+        defer { server.stop() }
+        let start: Int64 = 1_700_000_000_000_000_000
+        let clocks = [HandClock(start + 10_000_000), HandClock(start)]
+        let fleet = try await fleet(server, .tokenBucket("b", limit: 100, per: .seconds(1), burst: 20), clocks)
+        var allowed = 0
+        // A second passes, in which the two ask by turns.
+        for turn in 0..<1_000 {
+            for clock in clocks { clock.advance(by: .milliseconds(1)) }
+            let limiter = fleet[turn % 2]
+            if await limiter.decide([Check(limiter.local.policyIDs[0], LimitKey("c"))]).isAllowed { allowed += 1 }
+        }
+        #expect(allowed <= 122, "a hundred a second, twenty at once, and what the clocks differ by")
+        #expect(allowed >= 115)
+    }
+
+    @Test func `what was leased of a bucket and not used is nobody's once it has come back by itself`() async throws {
+        let server = try TestRedis()
+        defer { server.stop() }
+        let clock = HandClock(1_700_000_000_000_000_000)
+        let policy = RatePolicy.tokenBucket("b", limit: 3_000, per: .seconds(60), burst: 500)
+        let fleet = try await fleet(server, policy, [clock, clock], leaseTime: .milliseconds(200))
+        let check = Check(fleet[0].local.policyIDs[0], LimitKey("c"))
+        // Busy enough to be given a lease, and then silent.
+        for _ in 0..<60 {
+            clock.advance(by: .milliseconds(1))
+            #expect(await fleet[0].decide([check]).isAllowed)
+        }
+        clock.advance(by: .seconds(20))
+        let rest = Check(fleet[0].local.policyIDs[0], LimitKey("c"), cost: 480)
+        #expect(await fleet[1].decide([rest]).isAllowed)
+        var more = 0
+        for _ in 0..<100 where await fleet[0].decide([check]).isAllowed { more += 1 }
+        #expect(more <= 20, "five hundred at once, and no more")
+    }
+
+    @Test func `costs that are larger than anything are refused for good, also when it is known`() async throws {
+        let server = try TestRedis()
+        defer { server.stop() }
+        let clock = HandClock(1_700_000_000_000_000_000)
+        let policy = RatePolicy.tokenBucket("b", limit: 5, per: .seconds(3_600))
+        let fleet = try await fleet(server, policy, [clock], leaseTime: .milliseconds(200))
+        let check = Check(fleet[0].local.policyIDs[0], LimitKey("c"), cost: 1_000_000_000)
+        for _ in 0..<3 {
+            let decision = await fleet[0].decide([check])
+            #expect(!decision.isAllowed && decision.isImpossible)
+        }
+        let wide = try await self.fleet(
+            server, .slidingWindow("w", limit: 1_000_000_000, per: .seconds(60)), [clock], leaseTime: .milliseconds(200)
+        )
+        let dear = Check(wide[0].local.policyIDs[0], LimitKey("c"), cost: 1_000_000_000)
+        let limiter = wide[0]
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<16 { group.addTask { _ = await limiter.decide([dear]) } }
+        }
+    }
+
+    @Test func `a limit that was raised and lowered again is counted as before`() async throws {
+        let server = try TestRedis()
+        defer { server.stop() }
+        let clock = HandClock(1_700_000_000_000_000_000)
+        let fleet = try await fleet(server, .slidingWindow("w", limit: 10, per: .seconds(60)), [clock, clock])
+        let check = Check(fleet[0].local.policyIDs[0], LimitKey("c"), cost: 6)
+        #expect(await fleet[0].decide([check]).isAllowed)
+        try fleet[0].set(limit: 100_000, of: fleet[0].local.policyIDs[0])
+        #expect(await fleet[0].look([check])[0].available == 99_994)
+        try fleet[0].set(limit: 10, of: fleet[0].local.policyIDs[0])
+        #expect(await !fleet[0].decide([check]).isAllowed)
+        #expect(await !fleet[1].decide([check]).isAllowed)
+    }
 }

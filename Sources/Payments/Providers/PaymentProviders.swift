@@ -36,14 +36,18 @@ struct PaymentProviders: Sendable {
         _ name: String, at provider: any PaymentProvider, attempt: Int = 1, _ ask: () async throws -> Result
     ) async throws -> Result {
         try await ProviderSpan(health: health).run(name, at: provider, attempt: attempt) {
-            guard let guarding = guards[provider.name] else { return try await ask() }
-            guard let faults else { return try await guarding.run(ask) }
-            return try await guarding.run {
-                try await faults.run(
-                    at: "payment", facts: ["operation": name, "provider": provider.name],
-                    refusal: { _ in ProviderFault.noAnswer }, ask)
-            }
+            guard let guarding = guards[provider.name] else { return try await faulty(name, at: provider, ask) }
+            return try await guarding.run { try await faulty(name, at: provider, ask) }
         }
+    }
+
+    private func faulty<Result: Sendable>(
+        _ name: String, at provider: any PaymentProvider, _ ask: () async throws -> Result
+    ) async throws -> Result {
+        guard let faults else { return try await ask() }
+        return try await faults.run(
+            at: "payment", facts: ["operation": name, "provider": provider.name],
+            refusal: { _ in ProviderFault.noAnswer }, ask)
     }
 
     /// Whether a provider that gave no answer may be asked again on nobody's behalf.

@@ -155,13 +155,12 @@ struct Algorithm: Sendable {
     /// What the script in Redis is to know.
     var shared: SharedRule {
         switch kind {
-        case .window(let window, let isNarrow):
+        case .window(let window, _):
             SharedRule(
-                counterBytes: isNarrow ? 2 : 4, ringCount: window.ringCount, most: Int64(limit),
-                pace: window.slotWidth / 1_000)
+                isWindow: true, ringCount: window.ringCount, most: Int64(limit), pace: window.slotWidth / 1_000)
         case .bucket(let bucket):
             SharedRule(
-                counterBytes: 0, ringCount: 0, most: bucket.interval * Int64(bucket.burst), pace: bucket.interval)
+                isWindow: false, ringCount: 0, most: bucket.interval * Int64(bucket.burst), pace: bucket.interval)
         case .concurrency: preconditionFailure("What runs at the same time is shared as a window.")
         }
     }

@@ -35,7 +35,7 @@ struct Lease: KeyEntry {
     private var told = ToldQuota()
 
     /// Used since Redis was asked last.
-    private var used: Int32 = 0
+    private var used = 0
     /// Asked for then.
     private var wanted: Int32 = 0
     private var askedAt: Int64 = 0
@@ -54,7 +54,7 @@ struct Lease: KeyEntry {
         guard end > now, Int(units) >= check.cost else { return nil }
         let cost = Int32(check.cost)
         units -= cost
-        used += cost
+        used += check.cost
         told.available = max(0, told.available - cost)
         var quota = told.quota(check, now)
         (quota.charged, quota.moment) = (cost, slot)
@@ -64,7 +64,7 @@ struct Lease: KeyEntry {
     mutating func putBack(_ quota: Quota) {
         guard slot == quota.moment, granted > 0 else { return }
         units += quota.charged
-        used -= quota.charged
+        used -= Int(quota.charged)
         told.available += quota.charged
     }
 
@@ -76,11 +76,12 @@ struct Lease: KeyEntry {
         _ line: inout LimitQuestion.Line, _ now: Int64, horizon: Int64, most: Int, askingUntil until: Int64
     ) {
         if units > 0, line.cost > 0 || end <= now {
-            (line.back, line.backSlot) = (Int(units), slot)
+            // What is leased of a bucket comes back by itself, and others may have it by now.
+            if end > now || line.policy.algorithm.shared.isWindow { (line.back, line.backSlot) = (Int(units), slot) }
             units = 0
         }
         guard askingUntil <= now else {
-            used += Int32(line.cost)
+            used += line.cost
             return
         }
         let elapsed = max(now - askedAt, horizon / 64)
@@ -101,13 +102,13 @@ struct Lease: KeyEntry {
         var time = policy.leaseTime
         // What is used in another slot than it was counted in would be counted too early. The script ran after it was asked,
         // so that nothing ends too late when it is reckoned from then.
-        if rule.counterBytes > 0 { time = min(time, (quota.moment + 1) * rule.pace * 1_000 - answeredAt) }
+        if rule.isWindow { time = min(time, (quota.moment + 1) * rule.pace * 1_000 - answeredAt) }
         let until = askedAt + time
         let left = (units: Int(units), slot: slot)
         if units > 0, slot == quota.moment {
             units += Int32(more)
             // Those of a bucket must not become older by it.
-            end = rule.counterBytes > 0 ? until : min(end, until)
+            end = rule.isWindow ? until : min(end, until)
             granted = units
             return nil
         }
@@ -127,12 +128,15 @@ struct Refusal: KeyEntry {
     private(set) var end: Int64 = 0
     /// When it fits, if nothing is.
     private(set) var fitsAt: Int64 = 0
+    /// It never does.
+    private(set) var isImpossible = false
     private(set) var told = ToldQuota()
 
     init(hash: UInt64) { self.hash = hash }
 
-    init(hash: UInt64, _ quota: Quota, askedAt: Int64) {
+    init(hash: UInt64, _ quota: Quota, isImpossible: Bool, askedAt: Int64) {
         self.hash = hash
+        self.isImpossible = isImpossible
         self.askedAt = askedAt
         fitsAt = askedAt + quota.waitNanoseconds
         end = min(fitsAt, askedAt + Self.timeMax)

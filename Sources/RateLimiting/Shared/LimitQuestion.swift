@@ -53,7 +53,7 @@ struct LimitQuestion {
             if place == keys.count { keys.append(text) }
             let rule = line.policy.rule(for: line.check)
             put(UInt8(place + 1))
-            put(rule.counterBytes | (line.policy.isShadow ? 128 : 0))
+            put(UInt8(rule.isWindow ? 4 : 0) | (line.policy.isShadow ? 128 : 0))
             put(UInt16(rule.ringCount))
             put(rule.most)
             put(rule.pace)

@@ -24,9 +24,8 @@ enum LimitScript {
         """#
 
     private static let window = #"""
-        local function counter(counters, place, width)
-            local a, b, c, d = byte(counters, place * width + 1, (place + 1) * width)
-            if width == 2 then return a + b * 256 end
+        local function counter(counters, place)
+            local a, b, c, d = byte(counters, place * 4 + 1, place * 4 + 4)
             return a + b * 256 + c * 65536 + d * 16777216
         end
 
@@ -34,19 +33,19 @@ enum LimitScript {
             return sub(counters, 1, from) .. bytes .. sub(counters, from + #bytes + 1)
         end
 
-        local function with(counters, place, width, units)
-            return spliced(counters, place * width, pack(width == 2 and '<I2' or '<I4', units))
+        local function with(counters, place, units)
+            return spliced(counters, place * 4, pack('<I4', units))
         end
 
-        local function cleared(counters, place, count, ring, width)
+        local function cleared(counters, place, count, ring)
             local here = min(count, ring - place)
-            counters = spliced(counters, place * width, rep('\0', here * width))
-            if count > here then counters = spliced(counters, 0, rep('\0', (count - here) * width)) end
+            counters = spliced(counters, place * 4, rep('\0', here * 4))
+            if count > here then counters = spliced(counters, 0, rep('\0', (count - here) * 4)) end
             return counters
         end
 
         local function oldest(p, age)
-            while age > 0 and counter(p.counters, (p.newest - age) % p.ring, p.width) == 0 do age = age - 1 end
+            while age > 0 and counter(p.counters, (p.newest - age) % p.ring) == 0 do age = age - 1 end
             return (p.newest - age) % p.ring
         end
 
@@ -54,9 +53,9 @@ enum LimitScript {
             local age = p.slot - p.backSlot
             if p.back == 0 or age < 0 or age >= p.ring then return end
             local place = (p.newest - age) % p.ring
-            local held = counter(p.counters, place, p.width)
+            local held = counter(p.counters, place)
             local given = min(held, p.back)
-            p.total, p.counters = p.total - given, with(p.counters, place, p.width, held - given)
+            p.total, p.counters = p.total - given, with(p.counters, place, held - given)
             if given == held and place == p.oldest then p.oldest = oldest(p, (p.newest - p.oldest) % p.ring) end
         end
 
@@ -72,16 +71,16 @@ enum LimitScript {
                 elseif total > 0 and passed < p.ring then
                     local counters = sub(state, 17)
                     for step = 1, passed do
-                        total = total - counter(counters, (newest + step) % p.ring, p.width)
+                        total = total - counter(counters, (newest + step) % p.ring)
                     end
                     p.total = total
-                    p.counters = cleared(counters, (newest + 1) % p.ring, passed, p.ring, p.width)
+                    p.counters = cleared(counters, (newest + 1) % p.ring, passed, p.ring)
                     p.newest = (newest + passed) % p.ring
                     local age = (newest - first) % p.ring + passed
                     p.oldest = age < p.ring and first or oldest(p, p.ring - 1)
                 end
             end
-            p.counters = p.counters or rep('\0', p.ring * p.width)
+            p.counters = p.counters or rep('\0', p.ring * 4)
             giveBack(p)
             p.room = p.most - p.total - p.cost
         end
@@ -90,9 +89,9 @@ enum LimitScript {
             local units = p.cost + granted
             if units > 0 then
                 if p.total == 0 then p.oldest = p.newest end
-                local held = counter(p.counters, p.newest, p.width)
-                units = min(units, (p.width == 2 and 65535 or 4294967295) - held, 4000000000 - p.total)
-                p.total, p.counters = p.total + units, with(p.counters, p.newest, p.width, held + units)
+                local held = counter(p.counters, p.newest)
+                units = min(units, 4294967295 - held, 4000000000 - p.total)
+                p.total, p.counters = p.total + units, with(p.counters, p.newest, held + units)
             end
             return pack('<i8I4HH', p.slot, p.total, p.oldest, p.newest) .. p.counters
         end
@@ -103,9 +102,12 @@ enum LimitScript {
         -- What is used of a bucket is the nanoseconds until it would be full.
         local function readBucket(p, state)
             local ahead = 0
+            p.slot = now
             if state then
                 local last, left = unpack('<i8i8', state)
-                ahead = max(0, left - max(0, now - last) * 1000)
+                -- A clock that is behind must not make the same time pass twice.
+                p.slot = max(now, last)
+                ahead = max(0, left - (p.slot - last) * 1000)
             end
             p.total = max(0, ahead - p.back * p.pace)
             p.room = floor((p.most - p.total) / p.pace) - p.cost
@@ -113,7 +115,7 @@ enum LimitScript {
 
         local function chargeBucket(p, granted)
             p.total = min(p.total + (p.cost + granted) * p.pace, ttl * 1000000)
-            return pack('<i8i8', now, p.total)
+            return pack('<i8i8', p.slot, p.total)
         end
 
         """#
@@ -125,16 +127,16 @@ enum LimitScript {
         local policies, reply = {}, {1, now}
         local states = #KEYS == 1 and redis.call('HMGET', KEYS[1], _G.unpack(ARGV, 2))
         for i = 1, count do
-            local key, width, ring, most, pace, cost, want, back, backSlot =
+            local key, kind, ring, most, pace, cost, want, back, backSlot =
                 unpack('<BBHi8i8I4I4I4i8', ARGV[1], i * 40 - 17)
             -- Whole from the start, because a table that grows is made again and again.
             local p = {
-                key = key, width = width % 128, isShadow = width >= 128, ring = ring, most = most, pace = pace,
+                key = key, isBucket = kind % 128 == 0, isShadow = kind >= 128, ring = ring, most = most, pace = pace,
                 cost = cost, want = want, back = back, backSlot = backSlot, room = 0, slot = 0, total = 0,
                 oldest = 0, newest = 0, counters = false
             }
             local state = states and states[i] or not states and redis.call('HGET', KEYS[key], ARGV[i + 1])
-            if p.width == 0 then readBucket(p, state) else readWindow(p, state) end
+            if p.isBucket then readBucket(p, state) else readWindow(p, state) end
             if p.room < 0 and not p.isShadow and mode ~= 2 then fits = false end
             policies[i] = p
         end
@@ -147,10 +149,10 @@ enum LimitScript {
             if not isCharged then
                 p.cost = 0
             elseif p.want > 0 then
-                local share = p.width == 0 and 1 or min(1, (p.pace - now % p.pace) / horizon)
+                local share = p.isBucket and 1 or min(1, (p.pace - now % p.pace) / horizon)
                 granted = max(0, min(floor(p.want * share), floor(p.room / divisor)))
             end
-            local state = p.width == 0 and chargeBucket(p, granted) or chargeWindow(p, granted)
+            local state = p.isBucket and chargeBucket(p, granted) or chargeWindow(p, granted)
             reply[i + 2] = pack('<BI4', has and 1 or 0, granted) .. state
             if mode ~= 1 and (isCharged or p.back > 0) then
                 local list = writes[p.key]

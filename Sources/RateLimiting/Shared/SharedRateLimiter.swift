@@ -131,6 +131,7 @@ public final class SharedRateLimiter: Sendable {
             if let lease = leases.entry(check.leaseHash, now), refusal.askedAt <= lease.givenBackAt { continue }
             var quota = refusal.told.quota(check, now)
             (quota.fits, quota.waitNanoseconds) = (false, refusal.fitsAt - now)
+            decision.isImpossible = decision.isImpossible || refusal.isImpossible
             decision.isAllowed = false
             decision.waitNanoseconds = max(decision.waitNanoseconds, quota.waitNanoseconds)
             decision.add(quota)
@@ -238,7 +239,8 @@ public final class SharedRateLimiter: Sendable {
             decision.add(quota)
             guard question.mode == .decide else { continue }
             if !told.fits {
-                let refusal = Refusal(hash: line.check.refusalHash, quota, askedAt: askedAt)
+                let refusal = Refusal(
+                    hash: line.check.refusalHash, quota, isImpossible: reading.isImpossible, askedAt: askedAt)
                 refusals.with(refusal.hash, askedAt) { $0 = refusal }
             }
             let old = leases.with(line.check.leaseHash, askedAt) { lease in
@@ -294,11 +296,14 @@ public final class SharedRateLimiter: Sendable {
                 shares.append(
                     Check(
                         RateLimiter.PolicyID(index: check.policy), check.key, cost: check.cost,
-                        limit: max(1, check.cost, limit / fleet.count)))
+                        limit: max(1, limit / fleet.count)))
             }
         }
         guard decision.isAllowed, !shares.isEmpty else { return decision }
-        return merged(local.decide(shares), decision)
+        var own = local.decide(shares)
+        // What is too much for a share may be had again when the shares are one.
+        if own.isImpossible { (own.isImpossible, own.isStoreAway) = (false, true) }
+        return merged(own, decision)
     }
 
     // MARK: Afterwards

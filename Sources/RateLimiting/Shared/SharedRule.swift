@@ -4,8 +4,8 @@ internal import Kernel
 
 /// A rule as the script in Redis knows it.
 struct SharedRule: Sendable {
-    /// 2 or 4 for a window; 0 for a bucket.
-    let counterBytes: UInt8
+    /// Or a bucket.
+    let isWindow: Bool
     let ringCount: Int
     /// Units of a window; nanoseconds that a bucket takes to fill.
     var most: Int64
@@ -22,12 +22,11 @@ struct SharedPolicy: Sendable {
     /// Counted in this process alone.
     let isPerProcess: Bool
     private(set) var algorithm: Algorithm
-    /// Under which the use of a key is found; another for counters of another shape.
+    /// Under which the use of a key is found; another for windows of another length or other slots.
     private(set) var field = ""
     /// Nanoseconds that a lease may last; 0 where there are none.
     private(set) var leaseTime: Int64 = 0
     private let leaseTimeMax: Int64
-    private let isNarrow: Bool
 
     /// A place that nobody gives back is free again after this.
     static let placeTimeMax = Duration.seconds(60)
@@ -39,8 +38,7 @@ struct SharedPolicy: Sendable {
         whenStoreFails = policy.whenStoreFails
         self.leaseTimeMax = leaseTimeMax
         if case .concurrency = policy.rule { isConcurrency = true } else { isConcurrency = false }
-        isNarrow = SlidingWindow.isNarrow(limit: max(policy.limit * 4, policy.keyLimitMax ?? 0))
-        algorithm = Algorithm(Self.counted(policy.rule), isNarrow: isNarrow)
+        algorithm = Algorithm(Self.counted(policy.rule), isNarrow: false)
         set(policy.rule)
     }
 
@@ -51,16 +49,16 @@ struct SharedPolicy: Sendable {
     }
 
     mutating func set(_ rule: RatePolicy.Rule) {
-        let counted = Self.counted(rule)
-        algorithm = algorithm.by(counted) ?? Algorithm(counted, isNarrow: false)
+        // Wide counters whatever the limit, so that it may change in one process before it does in another.
+        algorithm = Algorithm(Self.counted(rule), isNarrow: false)
         let shared = algorithm.shared
-        if shared.counterBytes == 0 {
+        if !shared.isWindow {
             field = name + ":bucket"
             // What is used late comes on top of what has refilled meanwhile, so the bucket is kept smaller by that: by a
             // twentieth at most.
             leaseTime = leaseTimeMax * 20 <= shared.most ? leaseTimeMax : 0
         } else {
-            field = "\(name):\(shared.counterBytes)x\(shared.ringCount):\(shared.pace)"
+            field = "\(name):\(shared.ringCount):\(shared.pace)"
             leaseTime = isConcurrency ? 0 : leaseTimeMax
         }
     }
@@ -74,14 +72,16 @@ struct SharedPolicy: Sendable {
 
     /// How much smaller a bucket is kept, so that leases which are used late do not exceed it. Who needs all of it gets it.
     private func held(by check: Check, _ rule: SharedRule) -> Int64 {
-        rule.counterBytes == 0 && Int64(check.cost) * rule.pace <= rule.most - leaseTime ? leaseTime : 0
+        !rule.isWindow && Int64(check.cost) <= (rule.most - leaseTime) / rule.pace ? leaseTime : 0
     }
 
     /// Milliseconds after which the use of a key is forgotten.
     var timeToLive: Int64 {
         let rule = algorithm.shared
-        if rule.counterBytes > 0 { return Int64(rule.ringCount + 1) * rule.pace / 1_000 + 1 }
-        return rule.most / 1_000_000 + 1_000
+        if rule.isWindow { return Int64(rule.ringCount + 1) * rule.pace / 1_000 + 1 }
+        // Under a smaller limit a single unit may take the whole window.
+        let window = algorithm.rule.window.map(\.wholeNanoseconds) ?? 0
+        return (rule.most + window) / 1_000_000 + 1_000
     }
 
     /// Reads what Redis keeps of a key.
@@ -91,7 +91,7 @@ struct SharedPolicy: Sendable {
         return withUnsafeTemporaryAllocation(byteCount: algorithm.stateBytes, alignment: 8) { state in
             guard let start = state.baseAddress else { preconditionFailure("A state has bytes.") }
             state.initializeMemory(as: UInt8.self, repeating: 0)
-            if algorithm.shared.counterBytes == 0 {
+            if !algorithm.shared.isWindow {
                 let numbers = bytes.withUnsafeBytes { bytes in
                     (0..<2).map { bytes.count < 16 ? 0 : bytes.loadUnaligned(fromByteOffset: $0 * 8, as: Int64.self) }
                 }
@@ -105,7 +105,7 @@ struct SharedPolicy: Sendable {
             let wait = isConcurrency && !reading.fits ? 1_000_000_000 : reading.wait
             return SharedReading(
                 fits: reading.fits, wait: wait, available: available, span: isConcurrency ? 0 : span,
-                limit: algorithm.limit, slot: algorithm.shared.counterBytes == 0 ? 0 : start.load(as: Int64.self),
+                limit: algorithm.limit, slot: !algorithm.shared.isWindow ? 0 : start.load(as: Int64.self),
                 isImpossible: check.cost > algorithm.costMax)
         }
     }

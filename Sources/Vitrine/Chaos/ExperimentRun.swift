@@ -49,7 +49,10 @@ struct ExperimentRun {
     private func pass(_ tally: Tally, _ findings: inout Findings) async throws {
         try await Task.sleep(for: .seconds(experiment.before.seconds))
         // What is not well without faults tells nothing with them.
-        guard experiment.before.broken(by: tally.phases[0]).isEmpty else { return }
+        guard experiment.before.broken(by: tally.phases[0]).isEmpty else {
+            findings.broken.append("The experiment did not begin: the shop was not as it should be without faults.")
+            return
+        }
         tally.beginPhase()
         faults.begin(experiment.plan)
         findings.isAborted = try await watch(tally)

@@ -91,7 +91,7 @@ package struct Shop: Sendable {
         let cursorKey = try await Secrets.load("cursor", from: database)
         calls = CallServices(
             database: database, clock: clock, cursors: CursorCodec(key: cursorKey, clock: clock),
-            baseURL: configuration.baseURL, limits: limits,
+            baseURL: configuration.baseURL, limits: limits, keepsAnswers: configuration.faults == nil,
             accessTables: IdentityModule.accessTables)
     }
 

@@ -17,13 +17,14 @@ package struct CallServices: Sendable {
 
     package init(
         database: Database, clock: WallClock, cursors: CursorCodec, baseURL: String, limits: RequestLimits,
+        keepsAnswers: Bool = true,
         accessTables: [String] = []
     ) {
         self.database = database
         self.limits = limits
         self.clock = clock
         self.cursors = cursors
-        ready = ReadyAnswers(versions: database.versions, limits: limits)
+        ready = ReadyAnswers(versions: database.versions, limits: limits, isOff: !keepsAnswers)
         self.accessTables = accessTables
         self.baseURL = baseURL
     }

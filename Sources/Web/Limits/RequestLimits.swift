@@ -155,7 +155,7 @@ package final class RequestLimits: Sendable {
 
     /// As many in the limit's own window.
     private func units(perMinute units: Int, under name: LimitName) -> Int {
-        max(1, Int(Double(units) * minutes[name.index]))
+        max(1, Int(min(Double(RatePolicy.limitMax), Double(units) * minutes[name.index])))
     }
 
     /// Whoever has no address, such as a socket of this machine.

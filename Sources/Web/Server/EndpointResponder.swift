@@ -51,7 +51,6 @@ struct EndpointResponder: HTTPResponder {
         var response = try await Deadline.$current.withValue(.after(min(endpoint.timeMax, wait ?? endpoint.timeMax))) {
             try await RequestFacts.$current.withValue(facts) { try await answer(call, input) }
         }
-        if let wait { response.headers.append(Preference.applied(wait)) }
         conclude(&response, for: request)
         if !tables.isEmpty {
             services.ready.keep(
@@ -59,6 +58,7 @@ struct EndpointResponder: HTTPResponder {
                 principal: context.principal, use: endpoint.use)
         }
         answerUnchanged(&response, for: request)
+        if let wait { response.headers.append(Preference.applied(wait)) }
         response.headers.append(HeaderField("Server-Timing", "db;desc=\"\(facts.statements) statements\""))
         return Response(response, requestID: context.requestID, method: request.method)
     }

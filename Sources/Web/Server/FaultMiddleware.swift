@@ -10,9 +10,11 @@ package struct FaultMiddleware: RouterMiddleware {
 
     private let faults: FaultInjector
     private let route: String
+    private let timeMax: Duration
 
     package init(_ faults: FaultInjector, endpoint: Endpoint) {
         self.faults = faults
+        timeMax = endpoint.timeMax
         route = "\(endpoint.method.rawValue.uppercased()) \(endpoint.path)"
     }
 
@@ -20,9 +22,12 @@ package struct FaultMiddleware: RouterMiddleware {
         _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
         // A body that was read cannot be read again, so that what is lost is the answer and not the request.
-        try await faults.run(
-            at: "endpoint", facts: ["route": route, "app": context.principal?.id ?? ""],
-            refusal: { Problem(.unavailable, "A fault that is made on purpose: \($0.name).") },
-            { try await next(request, context) })
+        let wait = Preference.wait(in: request.headers) ?? timeMax
+        return try await Deadline.$current.withValue(.after(min(timeMax, wait))) {
+            try await faults.run(
+                at: "endpoint", facts: ["route": route, "app": context.principal?.id ?? ""],
+                refusal: { Problem(.unavailable, "A fault that is made on purpose: \($0.name).") },
+                { try await next(request, context) })
+        }
     }
 }
