@@ -34,8 +34,7 @@ package final class TestPostgres: Sendable {
 
     package let port: Int
     private let options: String
-    private let directory: TestDirectory
-    private let guardian: Mutex<Process>
+    private let server: GuardedServer
     private let number = Atomic(0)
 
     private static let programs: String? = {
@@ -52,7 +51,7 @@ package final class TestPostgres: Sendable {
         guard let programs = Self.programs else {
             throw Failure(.misconfigured, "Postgres is not installed: apt-get install postgresql")
         }
-        directory = try TestDirectory()
+        let directory = try TestDirectory()
         port = FreePort.find()
         options =
             "-p \(port) -k '\(directory.path)' -c listen_addresses=127.0.0.1 -c max_connections=300 "
@@ -61,30 +60,16 @@ package final class TestPostgres: Sendable {
         let fill =
             primary.map { "pg_basebackup -h 127.0.0.1 -p \($0.port) -U vitrine -D data -R -c fast --no-sync" }
             ?? "initdb -D data -U vitrine -A trust --no-sync"
-        // The shell ends the server when our end of its input closes, however we end.
-        let script = """
-            set -e
-            cd '\(directory.path)'
+        server = try GuardedServer(
+            in: directory,
+            """
             \(user.isEmpty ? "" : "chown postgres .")
             \(user)\(programs)/\(fill) >initdb.log
             start() { \(user)\(programs)/postgres -D data \(options) >>server.log 2>&1 & }
             stop() { \(user)\(programs)/pg_ctl -D data -m immediate stop >/dev/null 2>&1 || true; }
             start
-            while read -r command; do $command; done
-            stop
-            """
-        let process = Process()
-        process.executableURL = URL(filePath: "/bin/bash")
-        process.arguments = ["-c", script]
-        process.standardInput = Pipe()
-        process.standardOutput = FileHandle.nullDevice
-        guardian = Mutex(process)
-        try process.run()
-        let end = ContinuousClock.now + .seconds(60)
-        while try psql("postgres", "SELECT 1") != 0 {
-            guard ContinuousClock.now < end else { throw Failure(.timedOut, "Postgres did not start.") }
-            Thread.sleep(forTimeInterval: 0.1)
-        }
+            """)
+        try server.wait { try psql("postgres", "SELECT 1") == 0 }
     }
 
     package func freshDatabase() throws -> String {
@@ -110,28 +95,17 @@ package final class TestPostgres: Sendable {
     }
 
     /// Ends the server as a crash would.
-    package func crash() throws { try tell("stop", until: { try psql("postgres", "SELECT 1") != 0 }) }
+    package func crash() throws {
+        server.tell("stop")
+        try server.wait { try psql("postgres", "SELECT 1") != 0 }
+    }
 
     /// Starts it again on its port.
-    package func restart() throws { try tell("start", until: { try psql("postgres", "SELECT 1") == 0 }) }
-
-    private func tell(_ command: String, until isDone: () throws -> Bool) throws {
-        guardian.withLock { process in
-            (process.standardInput as? Pipe)?.fileHandleForWriting.write(Data("\(command)\n".utf8))
-        }
-        let end = ContinuousClock.now + .seconds(60)
-        while try !isDone() {
-            guard ContinuousClock.now < end else { throw Failure(.timedOut, "Postgres did not \(command).") }
-            Thread.sleep(forTimeInterval: 0.1)
-        }
+    package func restart() throws {
+        server.tell("start")
+        try server.wait { try psql("postgres", "SELECT 1") == 0 }
     }
 
     /// Ends the server for good.
-    package func stop() {
-        guardian.withLock { process in
-            (process.standardInput as? Pipe)?.fileHandleForWriting.closeFile()
-            process.waitUntilExit()
-        }
-        directory.remove()
-    }
+    package func stop() { server.stop() }
 }

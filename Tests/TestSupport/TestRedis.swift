@@ -2,14 +2,12 @@
 
 import Foundation
 import Kernel
-import Synchronization
 import Vitrine
 
 /// A real Redis server in a folder and on a port of its own.
 package final class TestRedis: Sendable {
     package let port: Int
-    private let directory: TestDirectory
-    private let guardian: Mutex<Process>
+    private let server: GuardedServer
 
     private static let program = ["/usr/bin/redis-server", "/usr/local/bin/redis-server"].first {
         FileManager.default.isExecutableFile(atPath: $0)
@@ -23,72 +21,41 @@ package final class TestRedis: Sendable {
         guard let program = Self.program else {
             throw Failure(.misconfigured, "Redis is not installed: apt-get install redis-server")
         }
-        directory = try TestDirectory()
         port = FreePort.find()
-        // The shell ends the server when our end of its input closes, however we end.
-        let script = """
-            cd '\(directory.path)'
+        server = try GuardedServer(
+            in: TestDirectory(),
+            """
             start() { \(program) --port \(port) --bind 127.0.0.1 --save '' --appendonly no --enable-debug-command local \
             \(settings) >>server.log 2>&1 & server=$!; }
-            stop() { kill -9 $server; wait $server; }
+            stop() { kill -9 $server; wait $server || true; }
             freeze() { kill -STOP $server; }
             thaw() { kill -CONT $server; }
             start
-            while read -r command; do $command; done
-            stop
-            """
-        let process = Process()
-        process.executableURL = URL(filePath: "/bin/bash")
-        process.arguments = ["-c", script]
-        process.standardInput = Pipe()
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        guardian = Mutex(process)
-        try process.run()
-        try wait { isListening }
+            """)
+        try server.wait { isListening }
     }
 
     package var url: String { "redis://127.0.0.1:\(port)" }
 
     /// Ends the server as a crash would; nothing of what it held is kept.
     package func crash() throws {
-        tell("stop")
-        try wait { !isListening }
+        server.tell("stop")
+        try server.wait { !isListening }
     }
 
     /// Starts it again on its port, empty.
     package func restart() throws {
-        tell("start")
-        try wait { isListening }
+        server.tell("start")
+        try server.wait { isListening }
     }
 
     /// Connections stay, and nothing is answered, as behind a network that has broken.
-    package func freeze() { tell("freeze") }
+    package func freeze() { server.tell("freeze") }
 
-    package func thaw() { tell("thaw") }
+    package func thaw() { server.tell("thaw") }
 
     /// Ends the server for good.
-    package func stop() {
-        guardian.withLock { process in
-            (process.standardInput as? Pipe)?.fileHandleForWriting.closeFile()
-            process.waitUntilExit()
-        }
-        directory.remove()
-    }
-
-    private func tell(_ command: String) {
-        guardian.withLock { process in
-            (process.standardInput as? Pipe)?.fileHandleForWriting.write(Data("\(command)\n".utf8))
-        }
-    }
-
-    private func wait(until isDone: () -> Bool) throws {
-        let end = ContinuousClock.now + .seconds(20)
-        while !isDone() {
-            guard ContinuousClock.now < end else { throw Failure(.timedOut, "Redis did not do as it was told.") }
-            Thread.sleep(forTimeInterval: 0.01)
-        }
-    }
+    package func stop() { server.stop() }
 
     private var isListening: Bool {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

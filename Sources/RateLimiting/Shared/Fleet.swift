@@ -72,6 +72,9 @@ final class Fleet: Sendable {
 final class PolicyBook: Sendable {
     let isPerProcess: [Bool]
     let isShadow: [Bool]
+    /// Whether there is a policy that each process counts for itself, and one of places that are shared.
+    let hasOwn: Bool
+    let hasSharedPlaces: Bool
     let whenStoreFails: [RatePolicy.StoreFailure]
     /// Milliseconds after which Redis forgets a key: that of the longest window, since a key's uses lie together.
     let timeToLive: Int64
@@ -81,6 +84,8 @@ final class PolicyBook: Sendable {
         let shared = policies.map { SharedPolicy($0, leaseTimeMax: leaseTimeMax) }
         isPerProcess = policies.map(\.isPerProcess)
         isShadow = policies.map(\.isShadow)
+        hasOwn = isPerProcess.contains(true)
+        hasSharedPlaces = zip(shared, isPerProcess).contains { $0.isConcurrency && !$1 }
         whenStoreFails = policies.map(\.whenStoreFails)
         timeToLive = zip(shared, isPerProcess).filter { !$1 }.map(\.0.timeToLive).max() ?? 1_000
         stored = Mutex(shared)

@@ -67,40 +67,43 @@ public final class SharedRateLimiter: Sendable {
     ///
     /// - Precondition: one to eight checks, in the order in which their policies were declared, none twice.
     public func decide(_ checks: [Check]) async -> Decision {
-        if let decision = decideAtOnce(checks) { return decision }
-        let shared = checks.filter { !book.isPerProcess[$0.policy] }
-        guard let own = decideOwn(checks) else { return await ask(shared) }
-        guard own.isAllowed else { return own }
-        return merged(own, await ask(shared))
+        let (own, shared) = split(checks)
+        if let decision = decideAtOnce(own, shared) { return decision }
+        guard !own.isEmpty else { return await ask(shared) }
+        let decision = local.decide(own)
+        return decision.isAllowed ? merged(decision, await ask(shared)) : decision
     }
 
     /// The same where Redis need not be asked; `nil` where it must, and nothing is counted then.
     public func decideAtOnce(_ checks: [Check]) -> Decision? {
+        let (own, shared) = split(checks)
+        return decideAtOnce(own, shared)
+    }
+
+    /// Those that this process counts for itself, and those that it shares.
+    private func split(_ checks: [Check]) -> (own: [Check], shared: [Check]) {
+        guard book.hasOwn else { return ([], checks) }
+        return (checks.filter { book.isPerProcess[$0.policy] }, checks.filter { !book.isPerProcess[$0.policy] })
+    }
+
+    private func decideAtOnce(_ own: [Check], _ shared: [Check]) -> Decision? {
         let now = clock.now()
         fleet.beat(now)
-        let shared = checks.filter { !book.isPerProcess[$0.policy] }
         if let refusal = knownRefusal(shared, now) { return refusal }
         guard let leased = takeLeases(shared, now) else { return nil }
-        guard let own = decideOwn(checks) else { return leased }
-        if !own.isAllowed {
-            for place in 0..<leased.count { putBack(leased[place]) }
-            return own
-        }
-        return merged(own, leased)
+        guard !own.isEmpty else { return leased }
+        let decision = local.decide(own)
+        if decision.isAllowed { return merged(decision, leased) }
+        for place in 0..<leased.count { putBack(leased[place]) }
+        return decision
     }
 
     /// What ``decide(_:)`` would say; nothing is counted.
     public func look(_ checks: [Check]) async -> Decision {
-        let shared = checks.filter { !book.isPerProcess[$0.policy] }
-        let own = checks.filter { book.isPerProcess[$0.policy] }
+        let (own, shared) = split(checks)
         var decision = own.isEmpty ? Decision() : local.look(own)
         if !shared.isEmpty { decision = merged(decision, await ask(shared, .look)) }
         return decision
-    }
-
-    private func decideOwn(_ checks: [Check]) -> Decision? {
-        let own = checks.filter { book.isPerProcess[$0.policy] }
-        return own.isEmpty ? nil : local.decide(own)
     }
 
     /// The answer of both; what this process counted for itself is given back where the others refuse.
@@ -238,7 +241,7 @@ public final class SharedRateLimiter: Sendable {
             }
             decision.add(quota)
             guard question.mode == .decide else { continue }
-            if !told.fits {
+            if !told.fits, !line.policy.isShadow {
                 let refusal = Refusal(
                     hash: line.check.refusalHash, quota, isImpossible: reading.isImpossible, askedAt: askedAt)
                 refusals.with(refusal.hash, askedAt) { $0 = refusal }
@@ -327,6 +330,7 @@ public final class SharedRateLimiter: Sendable {
     /// Ends what concurrency policies have let in.
     public func release(_ decision: Decision, for checks: [Check]) {
         local.release(decision)
+        guard book.hasSharedPlaces else { return }
         for (quota, check, policy) in elsewhere(decision, checks) where policy.isConcurrency {
             leases.with(check.leaseHash, clock.now()) { $0.givenBackAt = clock.now() }
             giveBack(Int(quota.charged), slot: quota.moment, of: check)

@@ -18,9 +18,6 @@ struct SharedPolicy: Sendable {
     let name: String
     let isShadow: Bool
     let isConcurrency: Bool
-    let whenStoreFails: RatePolicy.StoreFailure
-    /// Counted in this process alone.
-    let isPerProcess: Bool
     private(set) var algorithm: Algorithm
     /// Under which the use of a key is found; another for windows of another length or other slots.
     private(set) var field = ""
@@ -34,8 +31,6 @@ struct SharedPolicy: Sendable {
     init(_ policy: RatePolicy, leaseTimeMax: Int64) {
         name = policy.name
         isShadow = policy.isShadow
-        isPerProcess = policy.isPerProcess
-        whenStoreFails = policy.whenStoreFails
         self.leaseTimeMax = leaseTimeMax
         if case .concurrency = policy.rule { isConcurrency = true } else { isConcurrency = false }
         algorithm = Algorithm(Self.counted(policy.rule), isNarrow: false)
@@ -85,7 +80,7 @@ struct SharedPolicy: Sendable {
     }
 
     /// Reads what Redis keeps of a key.
-    /// - Returns: whether the check would fit now, and what is left.
+    /// - Returns: when the check would fit, and what is left.
     func read(_ bytes: ArraySlice<UInt8>, _ check: Check, at now: Int64) -> SharedReading {
         let algorithm = check.limit.map { self.algorithm.with(limit: $0) } ?? self.algorithm
         return withUnsafeTemporaryAllocation(byteCount: algorithm.stateBytes, alignment: 8) { state in
@@ -104,7 +99,7 @@ struct SharedPolicy: Sendable {
             let (available, span) = algorithm.quota(start, now)
             let wait = isConcurrency && !reading.fits ? 1_000_000_000 : reading.wait
             return SharedReading(
-                fits: reading.fits, wait: wait, available: available, span: isConcurrency ? 0 : span,
+                wait: wait, available: available, span: isConcurrency ? 0 : span,
                 limit: algorithm.limit, slot: !algorithm.shared.isWindow ? 0 : start.load(as: Int64.self),
                 isImpossible: check.cost > algorithm.costMax)
         }
@@ -113,7 +108,7 @@ struct SharedPolicy: Sendable {
 
 /// What Redis says of one policy. Times are nanoseconds.
 struct SharedReading: Sendable {
-    let fits: Bool
+    /// Until the check would fit.
     let wait: Int64
     let available: Int
     let span: Int64

@@ -28,7 +28,10 @@ struct ChaosCommand: AsyncParsableCommand {
             throw ValidationError("There is no file \(file).")
         }
         var experiment = try Experiment.read(Array(bytes))
-        if let seed { experiment.seed = max(0, seed) }
+        if let seed {
+            guard seed >= 0 else { throw ValidationError("A seed is a number from 0 on, not \(seed).") }
+            experiment.seed = seed
+        }
         let path = FileManager.default.temporaryDirectory
             .appendingPathComponent("vitrine-chaos-\(UUID().uuidString.prefix(8))").path
         defer { try? FileManager.default.removeItem(atPath: path) }

@@ -47,8 +47,9 @@ struct EndpointResponder: HTTPResponder {
         let call = try reader.call(
             principal: context.principal, requestID: context.requestID, services: services, body: body,
             method: endpoint.method)
-        let wait = Preference.wait(in: request.headers)
-        var response = try await Deadline.$current.withValue(.after(min(endpoint.timeMax, wait ?? endpoint.timeMax))) {
+        var response = try await Deadline.$current.withValue(
+            .after(Preference.timeMax(of: endpoint, request.headers))
+        ) {
             try await RequestFacts.$current.withValue(facts) { try await answer(call, input) }
         }
         conclude(&response, for: request)
@@ -58,7 +59,7 @@ struct EndpointResponder: HTTPResponder {
                 principal: context.principal, use: endpoint.use)
         }
         answerUnchanged(&response, for: request)
-        if let wait { response.headers.append(Preference.applied(wait)) }
+        if let wait = Preference.wait(in: request.headers) { response.headers.append(Preference.applied(wait)) }
         response.headers.append(HeaderField("Server-Timing", "db;desc=\"\(facts.statements) statements\""))
         return Response(response, requestID: context.requestID, method: request.method)
     }

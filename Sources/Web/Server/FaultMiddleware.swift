@@ -9,12 +9,12 @@ package struct FaultMiddleware: RouterMiddleware {
     package typealias Context = APIContext
 
     private let faults: FaultInjector
+    private let endpoint: Endpoint
     private let route: String
-    private let timeMax: Duration
 
     package init(_ faults: FaultInjector, endpoint: Endpoint) {
         self.faults = faults
-        timeMax = endpoint.timeMax
+        self.endpoint = endpoint
         route = "\(endpoint.method.rawValue.uppercased()) \(endpoint.path)"
     }
 
@@ -22,8 +22,7 @@ package struct FaultMiddleware: RouterMiddleware {
         _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
         // A body that was read cannot be read again, so that what is lost is the answer and not the request.
-        let wait = Preference.wait(in: request.headers) ?? timeMax
-        return try await Deadline.$current.withValue(.after(min(timeMax, wait))) {
+        try await Deadline.$current.withValue(.after(Preference.timeMax(of: endpoint, request.headers))) {
             try await faults.run(
                 at: "endpoint", facts: ["route": route, "app": context.principal?.id ?? ""],
                 refusal: { Problem(.unavailable, "A fault that is made on purpose: \($0.name).") },

@@ -5,7 +5,7 @@ internal import HTTPTypes
 /// What a client would like, and goes without where it cannot be (RFC 7240).
 enum Preference {
     /// How long a client waits for its answer at most (section 4.3): the deadline of everything that is done for it.
-    /// - Returns: `nil` where it says nothing that can be read; at least a second, for less is no time for a transaction.
+    /// - Returns: a second or more; `nil` where it says nothing that can be read.
     static func wait(in headers: HTTPFields) -> Duration? {
         guard let name = HTTPField.Name("Prefer"), headers.contains(name) else { return nil }
         for preference in headers[values: name].flatMap({ $0.split(separator: ",") }) {
@@ -19,6 +19,11 @@ enum Preference {
             return .seconds(seconds)
         }
         return nil
+    }
+
+    /// How long a request may take: what its operation allows, or less where the client says so.
+    static func timeMax(of endpoint: Endpoint, _ headers: HTTPFields) -> Duration {
+        wait(in: headers).map { min($0, endpoint.timeMax) } ?? endpoint.timeMax
     }
 
     static func applied(_ wait: Duration) -> HeaderField {
