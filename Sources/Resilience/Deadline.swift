@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Kernel
+
 /// The time allowed for a piece of work passed before it ended.
 public struct DeadlineExceeded: Error, Equatable {
     public let limit: Duration
 }
 
-/// Runs `work` for at most `limit`, and cancels it after that.
+/// Runs `work` for at most `limit`, and cancels it after that. Whatever `work` asks knows how long it has: statements end by
+/// then, and nothing is tried again that would end later.
 ///
 /// `work` must end soon after it is cancelled: structured concurrency waits for it.
 /// - Throws: ``DeadlineExceeded``, or what `work` throws. Cost: two tasks and a timer.
@@ -13,8 +16,13 @@ public func withDeadline<Result: Sendable>(
     _ limit: Duration, clock: some Clock<Duration> = ContinuousClock(),
     _ work: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
-    try await withThrowingTaskGroup(of: Result?.self) { group in
-        group.addTask { try await work() }
+    let mine = Deadline.after(limit)
+    return try await withThrowingTaskGroup(of: Result?.self) { group in
+        group.addTask {
+            // The caller's deadline is never put off.
+            if let outer = Deadline.current, outer.remaining < mine.remaining { return try await work() }
+            return try await Deadline.$current.withValue(mine) { try await work() }
+        }
         group.addTask {
             try await clock.sleep(for: limit)
             return nil

@@ -33,6 +33,18 @@ struct StripeTests {
         }
     }
 
+    @Test func `who says when to come back is not asked before`() async throws {
+        try await Self.run { shop, stripe in
+            try await shop.stocked("A1", 5)
+            let card = try await stripe.card("4242424242424242")
+            // A second attempt after some 200 ms would be refused as the first one was, and the order would be pending.
+            try await stripe.refuse("/confirm", seconds: 1)
+            let order = try await shop.placeOrder(TestShop.order([("A1", 1)], card: card))
+            #expect(order.status == 201 && order.json["status"] == "paid", "\(order.text)")
+            #expect(try await stripe.all("payment_intents").count == 1)
+        }
+    }
+
     @Test func `a declined card returns the stock`() async throws {
         try await Self.run { shop, stripe in
             let (product, _) = try await shop.stocked("A1", 1)

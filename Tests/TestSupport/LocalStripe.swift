@@ -93,6 +93,11 @@ package final class LocalStripe: Sendable {
         _ = try await post("/_config/loss", ["latency": .integer(seconds)])
     }
 
+    /// Refuses what contains `match` for so many seconds from the first of it on, and says so.
+    package func refuse(_ match: String, seconds: Int64) async throws {
+        _ = try await post("/_config/loss", ["match": .string(match), "busy": .integer(seconds)])
+    }
+
     /// Tells `url` of what happens, signed, one second later and once.
     package func notify(_ url: String) async throws {
         _ = try await post(

@@ -15,7 +15,9 @@ import Web
         var members: [JSON.Member] = [
             .init("name", "app"), .init("scopes", ["read:products", "read:orders", "write:orders", "write:products"]),
         ]
-        if case .object(let more) = body { members += more }
+        if case .object(let more) = body {
+            members = members.filter { member in !more.contains { $0.name == member.name } } + more
+        }
         let answer = try await shop.post("/v1/keys", .object(members))
         #expect(answer.status == 201, "\(answer.text)")
         return (answer.json["id"]?.string ?? "", answer.json["secret"]?.string ?? "")
@@ -175,6 +177,33 @@ import Web
                 try await shop.send(.get, "/problems/not-found", key: "").status,
             ]
             #expect(statuses == [200, 429])
+        }
+    }
+
+    @Test func `whoever is refused for want of a key or a scope is counted, too`() async throws {
+        try await TestShop.run(configure: { try? $0.limits.apply("anonymous=3") }) { shop in
+            var statuses: [Int] = []
+            for _ in 0..<5 { statuses.append(try await shop.send(.get, "/v1/orders/ord_1", key: "").status) }
+            #expect(statuses == [401, 401, 401, 429, 429])
+            let (_, secret) = try await key(shop, ["units_per_minute": 2, "scopes": ["read:products"]])
+            statuses = []
+            for _ in 0..<4 { statuses.append(try await get(shop, "/v1/audit", secret).status) }
+            #expect(statuses == [403, 403, 429, 429])
+        }
+    }
+
+    @Test func `a limit goes back to what is configured`() async throws {
+        try await TestShop.run(configure: { try? $0.limits.apply("standard=700") }) { shop in
+            _ = try await ask(shop, .put, "/v1/limits/standard", ["limit": 50, "enabled": false])
+            #expect(try await ask(shop, .delete, "/v1/limits/standard").status == 204)
+            let standard = try await shop.send(.get, "/v1/limits").json["limits"]?.array?
+                .first { $0["name"] == "standard" }
+            #expect(standard?["limit"] == 700 && standard?["enabled"] == true)
+            await shop.shop.relay.drain()
+            let actions = try await shop.send(.get, "/v1/audit").json["items"]?.array?.map { $0["action"]?.string }
+            #expect(actions?.first == "limit.reset")
+            let (_, secret) = try await key(shop, ["scopes": ["read:keys", "write:keys"]])
+            #expect(try await ask(shop, .delete, "/v1/limits/standard", key: secret).status == 403)
         }
     }
 

@@ -41,6 +41,29 @@ struct RequestTests {
         }
     }
 
+    @Test func `an operation on its way out says since when, until when, and what to do instead`() async throws {
+        let endpoint = Endpoint.get("/v1/old", "getOld", "Read what was") { (_, _: NoBody) in Answer.ok(Read(value: 1))
+        }
+        .deprecated(
+            Deprecation(
+                since: Timestamp(milliseconds: 1_688_169_599_000), sunset: Timestamp(milliseconds: 1_719_791_999_000),
+                guide: "https://example.org/v2"))
+        try await TestShop.run { shop in
+            let reply = try await shop.send(.get, "/v1/old", mounting: endpoint)
+            #expect(reply.header("Deprecation") == "@1688169599")
+            #expect(reply.header("Sunset") == "Sun, 30 Jun 2024 23:59:59 GMT")
+            #expect(reply.header("Link") == "<https://example.org/v2>; rel=\"deprecation\"; type=\"text/html\"")
+            #expect(try await shop.get("/v1/products").header("Deprecation") == nil)
+        }
+        let document = OpenAPIDocument(endpoints: [endpoint], title: "t", version: "1", server: "http://localhost")
+        #expect(document.json.at("paths", "/v1/old", "get", "deprecated") == true)
+    }
+
+    private struct Read: WireBody {
+        let value: Int
+        static let schema = Schema.object("Read", Read.init, .required("value", \.value, .count))
+    }
+
     @Test func `a list takes any page size, and a selection names something`() async throws {
         try await TestShop.run { shop in
             for (query, status) in [

@@ -24,6 +24,10 @@ extension IdentityModule {
             .get("/v1/limits", "getLimits", "Read what keys and addresses may use", use: getLimits).scope(.readKeys),
             .change(.put, "/v1/limits/{name}", "putLimit", "Change a limit while the shop is open", use: putLimit)
                 .scope(.writeKeys).mayAnswer(.insufficientScope),
+            .act(
+                .delete, "/v1/limits/{name}", "resetLimit", "Make a limit what the configuration says again",
+                status: 204, use: resetLimit
+            ).scope(.writeKeys).mayAnswer(.insufficientScope),
         ]
     }
 
@@ -95,6 +99,16 @@ extension IdentityModule {
             var state = limits.limits.state(of: path.name)
             (state.limit, state.isOff) = (input.limit, !input.enabled || state.isOffForGood)
             return .ok(LimitBody(path.name, state))
+        }
+        try await limits.refresh()
+        return answer
+    }
+
+    private func resetLimit(_ call: Call, _ path: LimitPath) async throws -> Answer<NoBody> {
+        guard call.principal?.tier == .trusted else { throw IdentityError.tierExceedsCaller(.trusted) }
+        let answer: Answer<NoBody> = try await call.commit { transaction in
+            try limits.reset(path.name, by: call.actor, in: transaction)
+            return .noContent
         }
         try await limits.refresh()
         return answer

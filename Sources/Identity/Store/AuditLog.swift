@@ -19,7 +19,7 @@ struct AuditEntry: Sendable {
 enum AuditLog {
     /// Events that somebody may have to answer for.
     static let sensitive: Set = [
-        "key.created", "key.changed", "key.rotated", "key.revoked", "limit.changed", "customer.erased",
+        "key.created", "key.changed", "key.rotated", "key.revoked", "limit.changed", "limit.reset", "customer.erased",
         "customer.exported", "order.refunded",
         "order.cancelled", "order.imported", "stock.adjusted", "stock.counted", "ledger.adjusted", "price.changed",
         "return.received",

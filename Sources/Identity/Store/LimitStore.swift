@@ -20,6 +20,11 @@ enum LimitStore {
             """)
     }
 
+    /// - Returns: whether it had been changed.
+    static func remove(_ name: LimitName, in transaction: Transaction) throws -> Bool {
+        try transaction.execute("DELETE FROM rate_limits WHERE name = \(name.rawValue)") > 0
+    }
+
     static func all(in connection: Connection) throws -> [ChangedLimit] {
         try connection.all("SELECT name, units, enabled FROM rate_limits ORDER BY name") { row in
             let name = LimitName(rawValue: try row.next())

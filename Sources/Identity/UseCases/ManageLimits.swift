@@ -20,9 +20,16 @@ struct ManageLimits: Sendable {
             ["limit": .integer(Int64(limit.limit)), "enabled": .bool(limit.isEnabled)], in: transaction)
     }
 
+    /// Makes a limit what the configuration says again.
+    func reset(_ name: LimitName, by actor: String, in transaction: Transaction) throws {
+        guard try LimitStore.remove(name, in: transaction) else { return }
+        try outbox.publish("limit.reset", subject: name.rawValue, actor: actor, [:], in: transaction)
+    }
+
     /// Takes over what was changed, here or by another process.
     func refresh() async throws {
-        for limit in try await database.read({ try LimitStore.all(in: $0) }) {
+        let changed = try await database.read { try LimitStore.all(in: $0) }
+        for limit in LimitName.allCases.map({ name in changed.first { $0.name == name } ?? configured(name) }) {
             do {
                 try limits.set(limit.name, limit: limit.limit, isOff: !limit.isEnabled)
             } catch {
@@ -31,5 +38,10 @@ struct ManageLimits: Sendable {
                     "A limit cannot be held", metadata: ["limit": "\(limit.name.rawValue)", "error": "\(error)"])
             }
         }
+    }
+
+    private func configured(_ name: LimitName) -> ChangedLimit {
+        let state = limits.configured(name)
+        return ChangedLimit(name: name, limit: state.limit, isEnabled: !state.isOff)
     }
 }

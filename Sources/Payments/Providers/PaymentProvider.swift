@@ -55,8 +55,8 @@ struct AuthorizationRequest: Sendable {
 enum ProviderFault: Error, Equatable {
     /// No connection or no answer in time.
     case noAnswer
-    /// An answer that says to try again.
-    case temporary
+    /// An answer that says to try again, perhaps not before some time.
+    case temporary(after: Duration? = nil)
     /// Another request is at work on the same payment; try again.
     case busy
     /// The provider refuses this step for good.

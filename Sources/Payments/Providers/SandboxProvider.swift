@@ -36,7 +36,7 @@ struct SandboxProvider: PaymentProvider {
         if isNew {
             // Booked, and the answer is lost on the way.
             if behaviour == .vanish { throw ProviderFault.noAnswer }
-            if behaviour == .duplicate { throw ProviderFault.temporary }
+            if behaviour == .duplicate { throw ProviderFault.temporary() }
         } else if behaviour == .vanish {
             throw ProviderFault.noAnswer
         }

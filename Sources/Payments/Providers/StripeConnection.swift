@@ -26,6 +26,8 @@ struct StripeConnection {
     struct Answer {
         let status: Int
         let body: JSON
+        /// `Retry-After` in seconds (RFC 9110 section 10.2.3), which is how Stripe says it.
+        let retryAfter: Duration?
 
         var isSuccess: Bool { (200..<300).contains(status) }
         /// The request was understood and does not fit the state of things.
@@ -35,7 +37,7 @@ struct StripeConnection {
             switch status {
             // Another request is at work on the same object.
             case 409: .busy
-            case 429, 503: .temporary
+            case 429, 503: .temporary(after: retryAfter)
             case 400..<500: .refused(body["error"]?["message"]?.string ?? "status \(status)")
             default: .noAnswer
             }
@@ -79,7 +81,10 @@ struct StripeConnection {
             let response = try await client.execute(request, timeout: timeMax)
             let bytes = try await response.body.collect(upTo: bodyBytesMax)
             let json = try? JSON.parse(Array(bytes.readableBytesView), depthMax: 32)
-            return Answer(status: Int(response.status.code), body: json ?? .null)
+            let seconds = response.headers.first(name: "Retry-After").flatMap(Int.init)
+            return Answer(
+                status: Int(response.status.code), body: json ?? .null,
+                retryAfter: seconds.map { .seconds(min(max(0, $0), 86_400)) })
         } catch {
             try Task.checkCancellation()
             throw ProviderFault.noAnswer

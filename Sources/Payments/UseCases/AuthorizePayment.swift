@@ -60,11 +60,18 @@ struct AuthorizePayment: Sendable {
     private func attempts<Result: Sendable>(
         _ name: String, at provider: any PaymentProvider, _ ask: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
-        try await Self.retry.run(advice: { [.temporary, .busy].contains($0 as? ProviderFault) ? .retry : .giveUp }) {
-            attempt in
+        try await Self.retry.run(advice: Self.advice) { attempt in
             try await providers.ask(name, at: provider, attempt: attempt) {
                 try await withDeadline(Self.deadline) { try await ask() }
             }
+        }
+    }
+
+    private static func advice(_ error: any Error) -> RetryPolicy.Advice {
+        switch error as? ProviderFault {
+        case .temporary(let pause?): .retryAfter(pause)
+        case .temporary, .busy: .retry
+        case .noAnswer, .refused, nil: .giveUp
         }
     }
 

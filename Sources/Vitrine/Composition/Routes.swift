@@ -39,6 +39,7 @@ extension Shop {
             let limited: [any MiddlewareProtocol<Request, Response, APIContext>] = [
                 AuthenticationMiddleware(access: endpoint.access, limits: calls.limits, authenticate: authenticate),
                 LimitMiddleware(calls.limits, endpoint: endpoint, clock: clock),
+                AccessMiddleware(endpoint.access),
             ]
             return limited + (configuration.faults.map { [FaultMiddleware($0, endpoint: endpoint)] } ?? [])
         }

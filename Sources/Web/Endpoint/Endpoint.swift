@@ -53,6 +53,8 @@ package struct Endpoint: Sendable {
     package var signatureHeader: String?
     /// Whether it may answer 202 while the outcome is not known.
     package var mayAnswerLater = false
+    /// Set where it is on its way out.
+    package var deprecation: Deprecation?
     package var expansions: [String] = []
     package var problems: [ProblemType] = []
     package var isPaged = false
@@ -282,6 +284,7 @@ extension Endpoint {
     package func conditional() -> Endpoint { changed { $0.requiresPrecondition = true } }
     package func orLater() -> Endpoint { changed { $0.mayAnswerLater = true } }
     package func confidential() -> Endpoint { changed { $0.answersSecret = true } }
+    package func deprecated(_ deprecation: Deprecation) -> Endpoint { changed { $0.deprecation = deprecation } }
     package func expands(_ names: String...) -> Endpoint { changed { $0.expansions = names } }
     package func mayAnswer(_ problems: ProblemType...) -> Endpoint { changed { $0.problems = problems } }
 

@@ -62,6 +62,8 @@ package final class RequestLimits: Sendable {
     private let offForGood: Set<LimitName>
     /// How long the window of each is.
     private let minutes: [Double]
+    /// What each is before anybody changes it.
+    private let configuredLimits: [Int]
 
     /// - Throws: `Failure` with `misconfigured`.
     package init(_ settings: LimitSettings, capacity: Int = 65_536) throws {
@@ -78,6 +80,7 @@ package final class RequestLimits: Sendable {
         proxies = settings.proxies
         off = Mutex(settings.off)
         offForGood = settings.off
+        configuredLimits = settings.policies.map(\.rule.limit)
         minutes = settings.policies.map { ($0.rule.window ?? .seconds(60)) / .seconds(60) }
     }
 
@@ -187,10 +190,19 @@ package final class RequestLimits: Sendable {
     }
 
     package func state(of name: LimitName) -> LimitState {
+        state(of: name, limit: limiter[limiter.policyIDs[name.index]].limit, isOff: off.withLock { $0.contains(name) })
+    }
+
+    /// What a limit is where nobody has changed it.
+    package func configured(_ name: LimitName) -> LimitState {
+        state(of: name, limit: configuredLimits[name.index], isOff: offForGood.contains(name))
+    }
+
+    private func state(of name: LimitName, limit: Int, isOff: Bool) -> LimitState {
         let policy = limiter[limiter.policyIDs[name.index]]
         return LimitState(
-            limit: policy.limit, windowSeconds: policy.rule.window.map { Int($0 / .seconds(1)) },
-            isOff: off.withLock { $0.contains(name) }, isOffForGood: offForGood.contains(name),
+            limit: limit, windowSeconds: policy.rule.window.map { Int($0 / .seconds(1)) },
+            isOff: isOff, isOffForGood: offForGood.contains(name),
             isShadow: policy.isShadow)
     }
 

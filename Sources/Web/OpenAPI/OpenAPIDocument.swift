@@ -54,6 +54,7 @@ package struct OpenAPIDocument {
             .init("operationId", .string(endpoint.operationID)), .init("summary", .string(endpoint.summary)),
             .init("tags", [.string(Self.tag(endpoint))]),
         ]
+        if endpoint.deprecation != nil { members.append(.init("deprecated", true)) }
         schemas.direction = .request
         let parameters = parameters(endpoint, &schemas)
         if !parameters.isEmpty { members.append(.init("parameters", .array(parameters))) }

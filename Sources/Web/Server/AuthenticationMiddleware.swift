@@ -4,7 +4,7 @@ internal import HTTPTypes
 package import Hummingbird
 internal import Kernel
 
-/// Finds out who asks, and refuses who may not, before anything is looked up on their behalf.
+/// Finds out who asks. Whoever has no key may be nobody; a key that is none is refused here, and counted.
 package struct AuthenticationMiddleware: RouterMiddleware {
     package typealias Context = APIContext
 
@@ -24,29 +24,15 @@ package struct AuthenticationMiddleware: RouterMiddleware {
     ) async throws -> Response {
         if case .open = access { return try await next(request, context) }
         guard let token = Self.bearerToken(request.headers[.authorization]) else {
-            throw Self.challenge("This operation needs an API key. Send Authorization: Bearer <key>.")
+            return try await next(request, context)
         }
         guard let principal = try await authenticate(token) else {
             try await limits.noteFailedSignIn(from: limits.address(of: request, context))
-            throw Self.challenge("This API key is unknown, revoked or expired.", error: "invalid_token")
-        }
-        if case .scope(let scope) = access, !principal.scopes.contains(scope) {
-            throw Problem(.insufficientScope, "This operation needs the scope \(scope.rawValue).")
-                .with("scope", .string(scope.rawValue))
-                .with(
-                    header: "WWW-Authenticate",
-                    "Bearer realm=\"vitrine\", error=\"insufficient_scope\", scope=\"\(scope.rawValue)\"")
+            throw Problem.challenge("This API key is unknown, revoked or expired.", error: "invalid_token")
         }
         var context = context
         context.principal = principal
         return try await next(request, context)
-    }
-
-    /// The challenge of RFC 6750 section 3.
-    private static func challenge(_ detail: String, error: String? = nil) -> Problem {
-        let parameter = error.map { ", error=\"\($0)\"" } ?? ""
-        return Problem(.unauthenticated, detail)
-            .with(header: "WWW-Authenticate", "Bearer realm=\"vitrine\"\(parameter)")
     }
 
     private static func bearerToken(_ header: String?) -> String? {
@@ -55,5 +41,42 @@ package struct AuthenticationMiddleware: RouterMiddleware {
         }
         let token = header[space...].trimmingSpace
         return (1...512).contains(token.utf8.count) ? token : nil
+    }
+}
+
+/// Refuses who may not, before anything is looked up on their behalf. Stands behind the limits, under which those who are
+/// refused are counted, too.
+package struct AccessMiddleware: RouterMiddleware {
+    package typealias Context = APIContext
+
+    private let access: Access
+
+    package init(_ access: Access) { self.access = access }
+
+    package func handle(
+        _ request: Request, context: APIContext,
+        next: (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        if case .open = access { return try await next(request, context) }
+        guard let principal = context.principal else {
+            throw Problem.challenge("This operation needs an API key. Send Authorization: Bearer <key>.")
+        }
+        if case .scope(let scope) = access, !principal.scopes.contains(scope) {
+            throw Problem(.insufficientScope, "This operation needs the scope \(scope.rawValue).")
+                .with("scope", .string(scope.rawValue))
+                .with(
+                    header: "WWW-Authenticate",
+                    "Bearer realm=\"vitrine\", error=\"insufficient_scope\", scope=\"\(scope.rawValue)\"")
+        }
+        return try await next(request, context)
+    }
+}
+
+extension Problem {
+    /// The challenge of RFC 6750 section 3.
+    fileprivate static func challenge(_ detail: String, error: String? = nil) -> Problem {
+        let parameter = error.map { ", error=\"\($0)\"" } ?? ""
+        return Problem(.unauthenticated, detail)
+            .with(header: "WWW-Authenticate", "Bearer realm=\"vitrine\"\(parameter)")
     }
 }

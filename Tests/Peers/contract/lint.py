@@ -258,6 +258,7 @@ def fixtures(shop):
     shop.make("PATCH", v1 + "keys/" + old["id"], {"tier": "partner"}, "patchKey", headers=star)
     shop.make("DELETE", v1 + "keys/" + old["id"], None, "revokeKey")
     shop.make("PUT", v1 + "limits/search", {"limit": 4000}, "putLimit")
+    shop.make("DELETE", v1 + "limits/search", None, "resetLimit")
     return {
         "/v1/products": product["id"], "/v1/variants": sold["id"], "/v1/categories": category["id"],
         "/v1/inventory/products": product["id"], "/v1/inventory/locations": place["id"], "/v1/customers": customer["id"],

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Kernel
+
+/// That an operation is on its way out: since when nobody should build on it (RFC 9745), when it will be gone (RFC 8594), and
+/// where it is said what to do instead.
+package struct Deprecation: Sendable, Hashable {
+    package let since: Timestamp
+    /// Never before ``since``.
+    package let sunset: Timestamp?
+    /// A page for people.
+    package let guide: String
+
+    package init(since: Timestamp, sunset: Timestamp? = nil, guide: String) {
+        precondition(sunset.map { $0 >= since } ?? true, "Nothing is gone before it is deprecated.")
+        self.since = since
+        self.sunset = sunset
+        self.guide = guide
+    }
+
+    var headers: [HeaderField] {
+        let date = StructuredItem(.date(since.milliseconds / 1_000))
+        var headers = [HeaderField("Deprecation", (try? StructuredField.text(date)) ?? "")]
+        if let sunset { headers.append(HeaderField("Sunset", HTTPDate.format(sunset))) }
+        headers.append(HeaderField("Link", "<\(guide)>; rel=\"deprecation\"; type=\"text/html\""))
+        return headers
+    }
+}
