@@ -34,8 +34,8 @@ package struct JobsModule: Sendable {
         Relay(database: database, subscriptions: subscriptions, logger: Logger(label: "vitrine.jobs.relay"))
     }
 
-    /// What runs beside the server: the relay and the chores of every slice.
-    package func services(relay: Relay, schedules: [Schedule]) -> [any Service] {
-        [relay, ScheduleRunner(schedules: schedules, logger: Logger(label: "vitrine.jobs.schedule"))]
+    /// The chores of every slice, each at its time.
+    package func runner(_ schedules: [Schedule]) -> some Service {
+        ScheduleRunner(schedules: schedules, logger: Logger(label: "vitrine.jobs.schedule"))
     }
 }

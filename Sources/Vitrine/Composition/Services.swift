@@ -11,6 +11,7 @@ internal import Logging
 package import Ordering
 package import Payments
 package import Persistence
+internal import Resilience
 internal import ServiceLifecycle
 package import Web
 
@@ -28,6 +29,7 @@ package struct Shop: Sendable {
     package let payments: PaymentsModule
     package let ordering: OrderingModule
     package let calls: CallServices
+    let supervisors = (relay: Supervised.supervisor("relay"), chores: Supervised.supervisor("chores"))
 
     /// Opens the data directory or connects to the server, brings its schema up to date and builds the rooms.
     ///
@@ -44,7 +46,7 @@ package struct Shop: Sendable {
             engine.replicaURLs = configuration.replicaURLs
             engine.writers = configuration.writers
             engine.readers = configuration.readerThreads
-            return database(try PostgresEngine(engine), configuration)
+            return Database(engine: GuardedEngine(faulty(try PostgresEngine(engine), configuration)))
         }
         do {
             try FileManager.default.createDirectory(
@@ -57,12 +59,12 @@ package struct Shop: Sendable {
         }
         var engine = SQLiteEngine.Configuration(path: configuration.databasePath)
         engine.readerThreads = configuration.readerThreads
-        return database(try SQLiteEngine(engine), configuration)
+        return Database(engine: faulty(try SQLiteEngine(engine), configuration))
     }
 
-    private static func database(_ engine: some SQLEngine, _ configuration: Configuration) -> Database {
-        guard let faults = configuration.faults else { return Database(engine: engine) }
-        return Database(engine: FaultyEngine(engine: engine, faults: faults))
+    private static func faulty(_ engine: some SQLEngine, _ configuration: Configuration) -> any SQLEngine {
+        guard let faults = configuration.faults else { return engine }
+        return FaultyEngine(engine: engine, faults: faults)
     }
 
     package init(_ configuration: Configuration, database: Database, clock: WallClock) async throws {
@@ -97,7 +99,10 @@ package struct Shop: Sendable {
 
     /// What runs beside the server.
     var services: [any Service] {
-        jobs.services(relay: relay, schedules: schedules)
+        [
+            Supervised(service: relay, supervisor: supervisors.relay),
+            Supervised(service: jobs.runner(schedules), supervisor: supervisors.chores),
+        ]
     }
 
     var schedules: [Schedule] {

@@ -99,6 +99,11 @@ package enum Signals {
             "resilience.retries.denied", .counter, unit: "{call}", labels: ["name"],
             "Second attempts that the budget of a dependency did not allow."),
         MetricDescription(
+            "resilience.supervisor.up", .gauge, unit: "1", labels: ["name"], "Whether background work runs: 1, else 0."),
+        MetricDescription(
+            "resilience.supervisor.restarts", .counter, unit: "1", labels: ["name"],
+            "Times that background work was begun again after a failure."),
+        MetricDescription(
             "resilience.faults.injected", .counter, unit: "{call}", labels: ["edge", "kind"],
             "Calls that something was done to on purpose."),
         MetricDescription(
@@ -179,6 +184,11 @@ package enum Signals {
                 if let fault = provider.lastFault { throw Failure(.unavailable, fault) }
             },
         ]
+        let (relay, chores) = shop.supervisors
+        dependencies.append(
+            Health.Dependency("background_work", isRequired: false) {
+                if let fault = relay.fault ?? chores.fault { throw Failure(.unavailable, fault) }
+            })
         let limits = shop.limits
         if limits.isSharing != nil {
             dependencies.append(
