@@ -128,8 +128,8 @@ let support: [Target] = [
     .target(
         name: "TestSupport",
         dependencies: [
-            "Identity", "Inventory", "Kernel", "Ordering", "Payments", "Persistence", "Vitrine", "Web", asyncHTTPClient,
-            httpTypes, hummingbird, logging, nioCore, nioEmbedded,
+            "Identity", "Inventory", "Kernel", "Ordering", "Payments", "Persistence", "Resilience", "Vitrine", "Web",
+            asyncHTTPClient, httpTypes, hummingbird, logging, nioCore, nioEmbedded,
         ],
         path: "Tests/TestSupport",
         swiftSettings: testSettings)

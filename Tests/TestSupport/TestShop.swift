@@ -11,6 +11,7 @@ import NIOCore
 import NIOEmbedded
 import Ordering
 import Persistence
+import Resilience
 import Synchronization
 import Vitrine
 import Web
@@ -92,7 +93,10 @@ package struct TestShop: Sendable {
     }
 
     private func lastEvent() async throws -> Int64 {
-        try await shop.database.read { try $0.first("SELECT COUNT(*) FROM events") { try $0.next(Int64.self) } } ?? 0
+        // The test's own looks meet no faults that it makes.
+        try await FaultInjector.$isExempt.withValue(true) {
+            try await shop.database.read { try $0.first("SELECT COUNT(*) FROM events") { try $0.next(Int64.self) } }
+        } ?? 0
     }
 
     // MARK: Asking

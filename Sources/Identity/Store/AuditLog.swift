@@ -22,7 +22,7 @@ enum AuditLog {
         "key.created", "key.changed", "key.rotated", "key.revoked", "limit.changed", "limit.reset", "customer.erased",
         "customer.exported", "order.refunded",
         "order.cancelled", "order.imported", "stock.adjusted", "stock.counted", "ledger.adjusted", "price.changed",
-        "return.received",
+        "return.received", "faults.begun", "faults.ended",
     ]
 
     static func append(_ event: Event, in transaction: Transaction) throws {

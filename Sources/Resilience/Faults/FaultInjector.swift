@@ -16,6 +16,9 @@ public final class FaultInjector: Sendable {
         var made: [Int] = []
     }
 
+    /// Nothing is done to the calls of a task in which this is set, such as those that are to end the faults.
+    @TaskLocal public static var isExempt = false
+
     private let state = Mutex(State())
     private let isActive = Atomic(false)
     private let now: MonotonicTime.Source
@@ -74,7 +77,7 @@ public final class FaultInjector: Sendable {
         at edge: String, facts: @autoclosure () -> [String: String] = [:], refusal: (Fault) -> any Error,
         _ body: () async throws -> Result
     ) async throws -> Result {
-        guard isActive.load(ordering: .acquiring), let (fault, wait) = draw(edge, facts()) else {
+        guard isActive.load(ordering: .acquiring), !Self.isExempt, let (fault, wait) = draw(edge, facts()) else {
             return try await body()
         }
         tell(fault)

@@ -49,8 +49,8 @@ package struct Configuration: Sendable {
     /// `VITRINE_TRUSTED_PROXIES` for the networks whose `X-Forwarded-For` is believed, and `VITRINE_REDIS` for the Redis in
     /// which all processes count together.
     package var limits = LimitSettings()
-    /// Does faults to the database, to payment providers and to requests on purpose, for experiments. Default none; no
-    /// setting of the environment, so that no shop has it by mistake.
+    /// Does faults to the database, to payment providers and to requests on purpose, when an administrator says so; answers are
+    /// not kept ready meanwhile. Default none. Environment: `VITRINE_FAULTS`, which takes `allowed`.
     package var faults: FaultInjector?
     /// Carts and reservations; see `OrderingModule.Settings` for units and names.
     package var ordering = OrderingModule.Settings()
@@ -75,6 +75,7 @@ package struct Configuration: Sendable {
         VITRINE_LIMITS           changes of limits: standard=12000, search=off, writes=shadow; off for none
         VITRINE_TRUSTED_PROXIES  networks whose X-Forwarded-For is believed, separated by spaces (none)
         VITRINE_REDIS            a Redis in which all processes count limits together: redis://host:6379 (none)
+        VITRINE_FAULTS           allowed: an administrator may do faults on purpose (none; see docs/CHAOS.md)
         VITRINE_LOG_LEVEL        trace, debug, info, notice, warning, error or critical (notice)
         \(TelemetrySettings.help)
         """
@@ -119,6 +120,12 @@ package struct Configuration: Sendable {
                 secretKey: key, notificationSecret: text("VITRINE_STRIPE_SIGNING_SECRET"),
                 address: text("VITRINE_STRIPE_ADDRESS") ?? "https://api.stripe.com",
                 returnURL: text("VITRINE_STRIPE_RETURN_URL"))
+        }
+        if let text = text("VITRINE_FAULTS") {
+            guard text == "allowed" else {
+                throw Failure(.misconfigured, "VITRINE_FAULTS takes allowed or nothing, not “\(text)”.")
+            }
+            faults = FaultInjector()
         }
         if let name = text("VITRINE_LOG_LEVEL") {
             guard let level = Logger.Level(rawValue: name) else {

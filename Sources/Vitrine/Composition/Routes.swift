@@ -5,6 +5,7 @@ internal import Customers
 package import Hummingbird
 internal import Identity
 internal import Inventory
+internal import Jobs
 internal import Kernel
 internal import Logging
 internal import NIOCore
@@ -22,6 +23,7 @@ extension Shop {
             + ordering.endpoints
             + payments.endpoints
             + identity.endpoints
+            + FaultEndpoints(faults: configuration.faults, outbox: jobs.outbox).endpoints
     }
 
     var serviceEndpoints: ServiceEndpoints {
@@ -41,7 +43,9 @@ extension Shop {
                 LimitMiddleware(calls.limits, endpoint: endpoint, clock: clock),
                 AccessMiddleware(endpoint.access),
             ]
-            return limited + (configuration.faults.map { [FaultMiddleware($0, endpoint: endpoint)] } ?? [])
+            guard let faults = configuration.faults else { return limited }
+            if endpoint.path == FaultEndpoints.path { return [FaultExemptMiddleware()] + limited }
+            return limited + [FaultMiddleware(faults, endpoint: endpoint)]
         }
         return table.responder(over: router.buildResponder())
     }

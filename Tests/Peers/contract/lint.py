@@ -259,6 +259,10 @@ def fixtures(shop):
     shop.make("DELETE", v1 + "keys/" + old["id"], None, "revokeKey")
     shop.make("PUT", v1 + "limits/search", {"limit": 4000}, "putLimit")
     shop.make("DELETE", v1 + "limits/search", None, "resetLimit")
+    refused, _, _ = shop.ask("PUT", v1 + "faults", {"seconds": 1, "faults": [{"edge": "payment", "kind": "error"}]},
+                             operation="putFaults")
+    ended, _, _ = shop.ask("DELETE", v1 + "faults", operation="endFaults")
+    assert (refused, ended) == (403, 403), (refused, ended)
     return {
         "/v1/products": product["id"], "/v1/variants": sold["id"], "/v1/categories": category["id"],
         "/v1/inventory/products": product["id"], "/v1/inventory/locations": place["id"], "/v1/customers": customer["id"],

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Resilience
+internal import Web
+
+/// A fault as files and requests describe it.
+struct FaultBody: WireBody {
+    enum Edge: String, CaseIterable, Sendable {
+        case databaseRead = "database.read"
+        case databaseWrite = "database.write"
+        case payment
+        case endpoint
+    }
+
+    enum Kind: String, CaseIterable, Sendable { case latency, tail, error, reset, timeout }
+
+    let edge: Edge
+    let kind: Kind
+    let percent: Int
+    let fromMilliseconds: Int
+    let toMilliseconds: Int
+    let route: String?
+    let app: String?
+    let header: String?
+    let afterSeconds: Int
+    let untilSeconds: Int?
+
+    static let schema = Schema.object(
+        "Fault", FaultBody.init,
+        .required("edge", \.edge, .word, "Where it is made."), .required("kind", \.kind, .word),
+        .standard("percent", \.percent, .integer(1...100), 100, "Of the calls."),
+        .standard(
+            "from_ms", \.fromMilliseconds, .integer(0...600_000), 0, "The least that latency adds; the mean of a tail."),
+        .standard("to_ms", \.toMilliseconds, .integer(0...600_000), 1_000, "The most; how long a timeout waits."),
+        .optional("route", \.route, .string(1...200), "Of an endpoint, such as POST /v1/orders."),
+        .optional("app", \.app, .string(1...200), "Of an endpoint: the identifier of the key that asks."),
+        .optional("header", \.header, .string(3...500), "Of an endpoint: what a request must carry, as `Name: value`."),
+        .standard("after_seconds", \.afterSeconds, .integer(0...3_600), 0, "Since the faults began."),
+        .optional(
+            "until_seconds", \.untilSeconds, .integer(1...3_600), "Since the faults began; until they end without."))
+
+    var fault: Fault {
+        let (from, to) = (Duration.milliseconds(fromMilliseconds), Duration.milliseconds(toMilliseconds))
+        let kind: Fault.Kind =
+            switch kind {
+            case .latency: .latency(from: min(from, to), to: max(from, to))
+            case .tail: .tail(mean: from)
+            case .error: .error
+            case .reset: .reset
+            case .timeout: .timeout(to)
+            }
+        return Fault(
+            at: edge.rawValue, share: Double(percent) / 100, kind, where: facts, from: .seconds(afterSeconds),
+            until: untilSeconds.map { .seconds($0) })
+    }
+
+    private var facts: [String: String] {
+        var facts: [String: String] = [:]
+        facts["route"] = route
+        facts["app"] = app
+        if let header {
+            let parts = header.split(separator: ":", maxSplits: 1)
+            facts["header.\(parts[0].lowercased())"] = parts.count > 1 ? String(parts[1]).trimmingSpace : ""
+        }
+        return facts
+    }
+}
+
+extension FaultBody {
+    /// A fault that came from such a body.
+    init(_ fault: Fault) {
+        var (from, to) = (Duration.zero, Duration.seconds(1))
+        switch fault.kind {
+        case .latency(let least, let most): (from, to) = (least, most)
+        case .tail(let mean): from = mean
+        case .timeout(let time): to = time
+        case .error, .reset: break
+        }
+        let header = fault.facts.first { $0.key.hasPrefix("header.") }
+        self.init(
+            edge: Edge(rawValue: fault.edge) ?? .endpoint, kind: Kind(rawValue: fault.name) ?? .error,
+            percent: Int((fault.share * 100).rounded()), fromMilliseconds: from.wholeMilliseconds,
+            toMilliseconds: to.wholeMilliseconds, route: fault.facts["route"], app: fault.facts["app"],
+            header: header.map { "\($0.key.dropFirst("header.".count)): \($0.value)" },
+            afterSeconds: Int(fault.from / .seconds(1)), untilSeconds: fault.until.map { Int($0 / .seconds(1)) })
+    }
+}
