@@ -9,6 +9,7 @@ package final class RequestFacts: Sendable {
     @TaskLocal package static var current: RequestFacts?
 
     private let statementCount = Atomic(0)
+    private let waitedNanoseconds = Atomic(Int64(0))
     private let noted = Mutex<[(name: String, value: String)]>([])
 
     package init() {}
@@ -17,6 +18,11 @@ package final class RequestFacts: Sendable {
     package var statements: Int { statementCount.load(ordering: .relaxed) }
 
     package func add(statements: Int) { statementCount.add(statements, ordering: .relaxed) }
+
+    /// How long it waited for connections and hands, all together.
+    package var waited: Duration { .nanoseconds(waitedNanoseconds.load(ordering: .relaxed)) }
+
+    package func add(waited: Int64) { waitedNanoseconds.add(waited, ordering: .relaxed) }
 
     /// Ids of the app, the user and what the request is about, by their names in traces. They have many values, so that they
     /// stand on spans and log lines and never on metrics.

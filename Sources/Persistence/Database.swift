@@ -58,7 +58,8 @@ package struct Database: Sendable {
         let facts = RequestFacts.current
         let observation = observed.observation
         return { connection in
-            observed.operation.waited(since: observed.start)
+            let waited = observed.operation.waited(since: observed.start)
+            facts?.add(waited: waited)
             guard facts != nil || observation != nil else { return try body(connection) }
             let before = connection.statements
             connection.observe(observation != nil)

@@ -29,8 +29,11 @@ struct DatabaseMetrics: Sendable {
         }
 
         /// A connection has it.
-        func waited(since start: ContinuousClock.Instant) {
-            waiting.recordNanoseconds((ContinuousClock.now - start).wholeNanoseconds)
+        /// - Returns: nanoseconds.
+        func waited(since start: ContinuousClock.Instant) -> Int64 {
+            let waited = (ContinuousClock.now - start).wholeNanoseconds
+            waiting.recordNanoseconds(waited)
+            return waited
         }
 
         func ended(since start: ContinuousClock.Instant) {

@@ -21,8 +21,9 @@ public struct AdaptiveLimitSettings: Sendable {
 
 /// The rules of an adaptive limit, without clock or lock. Times are nanoseconds.
 ///
-/// The shortest time that a call has taken is what it takes without a queue; what is beyond it was spent waiting. The limit rises
-/// while few wait and falls while many do. Where Vegas alone drifts: only calls that succeeded teach it, a call that timed out
+/// Where calls know how long they have waited inside, as much of the limit waits as of their time was waiting. Where they do not,
+/// the shortest time that a call has taken is what it takes without a queue, and what is beyond it was spent waiting. The limit
+/// rises while few wait and falls while many do. Where Vegas alone drifts: only calls that succeeded teach it, a call that timed out
 /// is a sign of too many, the limit never rises where it is not used, and what a call takes without a queue is measured
 /// again now and then with a lower limit, because it may have changed.
 struct AdaptiveLimit: Sendable {
@@ -40,6 +41,8 @@ struct AdaptiveLimit: Sendable {
     private var baseline: Int64 = .max
     private var windowStart: Int64 = 0
     private var samples: [Int64] = []
+    /// Of those samples that knew it: how long they took and how much of that was waiting.
+    private var known: (took: Int64, waited: Int64) = (0, 0)
     private var overloads = 0
     private var inFlightMax = 0
     private var windowsSinceProbe = 0
@@ -66,17 +69,20 @@ struct AdaptiveLimit: Sendable {
         return true
     }
 
-    mutating func report(_ outcome: Outcome, took duration: Int64, _ now: Int64) {
+    /// `waited` is how much of the time was spent in queues inside; `nil` where that is not known.
+    mutating func report(_ outcome: Outcome, took duration: Int64, waited: Int64? = nil, _ now: Int64) {
         inFlight -= 1
         switch outcome {
         case .ignored: return
         case .overload: overloads += 1
-        case .success: if samples.count < 4_096 { samples.append(duration) }
+        case .success:
+            if samples.count < 4_096 { samples.append(duration) }
+            if let waited { known = (known.took + duration, known.waited + Swift.min(waited, duration)) }
         }
         if windowStart == 0 { windowStart = now }
         guard samples.count + overloads >= settings.samplesMin, now - windowStart >= windowMin else { return }
         adapt()
-        (windowStart, overloads, inFlightMax) = (now, 0, inFlight)
+        (windowStart, overloads, inFlightMax, known) = (now, 0, inFlight, (0, 0))
         samples.removeAll(keepingCapacity: true)
     }
 
@@ -86,6 +92,9 @@ struct AdaptiveLimit: Sendable {
             return
         }
         guard !samples.isEmpty else { return }
+        if known.took > 0 {
+            return step(waiting: limit * Double(known.waited) / Double(known.took))
+        }
         samples.sort()
         if isProbing {
             baseline = samples[0]
@@ -96,7 +105,10 @@ struct AdaptiveLimit: Sendable {
         windowsSinceProbe += 1
         if Double(windowsSinceProbe) > Self.probeEvery * limit.squareRoot() { isProbing = true }
         let typical = samples[samples.count / 2]
-        let waiting = (limit * (1 - Double(baseline) / Double(typical))).rounded(.up)
+        step(waiting: (limit * (1 - Double(baseline) / Double(typical))).rounded(.up))
+    }
+
+    private mutating func step(waiting: Double) {
         let step = Swift.max(1, decimalLogarithm(limit))
         // Where it is not used up, what calls differ by would be taken for a queue.
         let isUsed = Double(inFlightMax) * 2 > limit

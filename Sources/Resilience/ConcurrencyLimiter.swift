@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CoreMetrics
+internal import Kernel
 internal import Synchronization
 
 /// More was asked for than can be done; whoever matters less is told first.
@@ -30,8 +31,8 @@ public enum Priority: Sendable, CaseIterable {
 
 /// Lets as many calls run at once as turn out to be good for a dependency, or for a server itself.
 ///
-/// For calls that take about as long as each other. Where they differ much, the longer ones are taken for a queue and too few
-/// are let in: with times of 2 to 38 ms at half of capacity it refused a third.
+/// Where calls differ much in how long they take, tell it how much of that was waiting (`waited`); without, the longer ones are
+/// taken for a queue and too few are let in: with times of 2 to 38 ms at half of capacity it refused a third.
 ///
 /// Nobody waits: a queue inside would be the delay that it is there to prevent. Cost: a lock each way.
 public final class ConcurrencyLimiter: Sendable {
@@ -60,9 +61,11 @@ public final class ConcurrencyLimiter: Sendable {
             })
     }
 
+    /// `waited` is asked when `work` has ended: how much of its time it spent in queues, where that is known.
     /// - Throws: ``Overloaded``, or what `work` throws.
-    public func run<Result>(_ priority: Priority = .standard, _ work: () async throws -> Result) async throws -> Result
-    {
+    public func run<Result>(
+        _ priority: Priority = .standard, waited: () -> Duration? = { nil }, _ work: () async throws -> Result
+    ) async throws -> Result {
         guard state.withLock({ $0.admit(share: priority.share) }) else {
             shed[priority]?.increment()
             throw Overloaded(name: name)
@@ -70,21 +73,21 @@ public final class ConcurrencyLimiter: Sendable {
         let start = now()
         do {
             let result = try await work()
-            report(.success, since: start)
+            report(.success, since: start, waited())
             return result
         } catch {
-            report(isOverload(error) ? .overload : .ignored, since: start)
+            report(isOverload(error) ? .overload : .ignored, since: start, nil)
             throw error
         }
     }
 
     public var current: Int { state.withLock { $0.allowed } }
 
-    private func report(_ outcome: AdaptiveLimit.Outcome, since start: Int64) {
+    private func report(_ outcome: AdaptiveLimit.Outcome, since start: Int64, _ waited: Duration?) {
         let now = now()
         let (before, after) = state.withLock { state in
             let before = state.allowed
-            state.report(outcome, took: now - start, now)
+            state.report(outcome, took: now - start, waited: waited?.wholeNanoseconds, now)
             return (before, state.allowed)
         }
         if before != after { limit.record(after) }

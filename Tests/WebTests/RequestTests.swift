@@ -104,6 +104,48 @@ struct RequestTests {
         }
     }
 
+    @Test func `when there is too much to do orders come last to be turned away, and probes never are`() async throws {
+        try await TestShop.run(configure: { $0.requestsMax = 10 }) { shop in
+            let (product, _) = try await shop.stocked("A1", 5)
+            let (held, hold) = AsyncStream.makeStream(of: Void.self)
+            let (inside, enter) = AsyncStream.makeStream(of: Void.self)
+            let waiting = Endpoint.get("/v1/wait", "wait", "Waits") {
+                (_: Call, _: NoBody) async throws -> Answer<NoBody> in
+                enter.yield()
+                for await _ in held {}
+                return .noContent
+            }.essential()
+            try await withThrowingTaskGroup(of: Int.self) { group in
+                var entered = inside.makeAsyncIterator()
+                /// The statuses of a search, a read, an order and a probe with one more at work.
+                func statuses(_ more: Int) async throws -> [Int] {
+                    for _ in 0..<more {
+                        group.addTask { try await shop.send(.get, "/v1/wait", mounting: waiting).status }
+                        _ = await entered.next()
+                    }
+                    return [
+                        try await shop.get("/v1/products").status,
+                        try await shop.get("/v1/products/\(product.id)").status,
+                        try await shop.placeOrder(TestShop.order([("A1", 1)])).status,
+                    ]
+                }
+                #expect(try await statuses(6) == [200, 200, 201])
+                #expect(try await statuses(1) == [503, 200, 201])
+                #expect(try await statuses(2) == [503, 503, 201])
+                #expect(try await statuses(1) == [503, 503, 503])
+                let probe = Endpoint.report("/live", "live", "Lives", contentTypes: ["text/plain"]) { _ in
+                    WireResponse(status: 200)
+                }
+                #expect(try await shop.send(.get, "/live", mounting: probe).status == 200)
+                let refused = try await shop.get("/v1/products")
+                #expect(refused.header("Retry-After") == "1" && refused.code == "unavailable", "\(refused.text)")
+                hold.finish()
+                for try await status in group { #expect(status == 204) }
+            }
+            #expect(try await shop.get("/v1/products").status == 200)
+        }
+    }
+
     @Test func `an unchanged answer is not sent again, and a changed one is`() async throws {
         try await TestShop.run { shop in
             let product = try await shop.makeProduct("A1")

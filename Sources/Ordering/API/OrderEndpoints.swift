@@ -20,7 +20,7 @@ extension OrderingModule {
                 .post, "/v1/orders", "placeOrder", "Place an order, from a cart or from lines", status: 201,
                 use: placeOrder
             )
-            .scope(.writeOrders).cost(10).orLater()
+            .scope(.writeOrders).cost(10).essential().orLater()
             .mayAnswer(
                 .paymentDeclined, .outOfStock, .cartNotOpen, .orderExpired, .externalIDTaken, .notForSale,
                 .unknownParty),
@@ -35,7 +35,7 @@ extension OrderingModule {
             .change(
                 .post, "/v1/orders/{id}/authentication", "authenticatePayment",
                 "Go on after the customer's second step", use: authenticate
-            ).scope(.writeOrders).orLater().mayAnswer(.paymentDeclined, .orderExpired),
+            ).scope(.writeOrders).essential().orLater().mayAnswer(.paymentDeclined, .orderExpired),
             .change(
                 .post, "/v1/orders/{id}/fulfilments", "createFulfilment", "Send off what is left, or a part",
                 status: 201,

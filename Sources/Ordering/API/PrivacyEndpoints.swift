@@ -10,7 +10,7 @@ extension OrderingModule {
     var privacyEndpoints: [Endpoint] {
         [
             .act(.post, "/v1/customers/{id}/export", "exportCustomer", "Export all data of a customer", use: export)
-                .scope(.readCustomers),
+                .scope(.readCustomers).deferrable(),
             .act(
                 .post, "/v1/customers/{id}/erase", "eraseCustomer", "Erase who a customer is, and keep the ledgers",
                 use: erase

@@ -49,6 +49,10 @@ package struct Configuration: Sendable {
     /// `VITRINE_TRUSTED_PROXIES` for the networks whose `X-Forwarded-For` is believed, and `VITRINE_REDIS` for the Redis in
     /// which all processes count together.
     package var limits = LimitSettings()
+    /// Requests that are worked on at once at most; how many it is turns out by how long they wait, and what is beyond is
+    /// answered 503, searches and imports first, orders and payments last. Default 8,192. Environment:
+    /// `VITRINE_REQUESTS_MAX`.
+    package var requestsMax = 8_192
     /// Does faults to the database, to payment providers and to requests on purpose, when an administrator says so; answers are
     /// not kept ready meanwhile. Default none. Environment: `VITRINE_FAULTS`, which takes `allowed`.
     package var faults: FaultInjector?
@@ -66,6 +70,7 @@ package struct Configuration: Sendable {
         VITRINE_LANGUAGE         language of texts that are no translations (en)
         VITRINE_READER_THREADS   threads that read the database (2)
         VITRINE_IDLE_TIMEOUT     seconds until an idle connection is closed (60)
+        VITRINE_REQUESTS_MAX     requests that are worked on at once at most (8192)
         VITRINE_RESERVATION_TTL  seconds that an unpaid order holds its stock (900)
         VITRINE_CART_TTL         seconds that an untouched cart lives (2592000)
         VITRINE_STRIPE_KEY             secret key of a Stripe account that takes the payments (none: a sandbox)
@@ -103,6 +108,7 @@ package struct Configuration: Sendable {
         language = text("VITRINE_LANGUAGE") ?? language
         readerThreads = try number("VITRINE_READER_THREADS", 1...64, readerThreads)
         idleSeconds = try number("VITRINE_IDLE_TIMEOUT", 1...3_600, idleSeconds)
+        requestsMax = try number("VITRINE_REQUESTS_MAX", 1...1_000_000, requestsMax)
         ordering.reservationTimeToLive = .seconds(try number("VITRINE_RESERVATION_TTL", 1...86_400, 900))
         ordering.cartTimeToLive = .seconds(try number("VITRINE_CART_TTL", 60...31_536_000, 2_592_000))
         if let text = text("VITRINE_LIMITS") { try limits.apply(text) }

@@ -93,8 +93,27 @@ package struct Shop: Sendable {
         let cursorKey = try await Secrets.load("cursor", from: database)
         calls = CallServices(
             database: database, clock: clock, cursors: CursorCodec(key: cursorKey, clock: clock),
-            baseURL: configuration.baseURL, limits: limits, keepsAnswers: configuration.faults == nil,
+            baseURL: configuration.baseURL, limits: limits, load: Self.load(configuration),
+            keepsAnswers: configuration.faults == nil,
             accessTables: IdentityModule.accessTables)
+    }
+
+    /// What waits for the database tells how much is too much.
+    private static func load(_ configuration: Configuration) -> ConcurrencyLimiter {
+        var settings = AdaptiveLimitSettings()
+        settings.max = configuration.requestsMax
+        // So many that wait are answered within a second or so; whom the shop cannot do without may wait as long.
+        settings.min = min(1_024, settings.max)
+        settings.initial = min(4_096, settings.max)
+        return ConcurrencyLimiter(
+            "requests", settings,
+            isOverload: { error in
+                switch error {
+                case let failure as Failure: [.overloaded, .timedOut].contains(failure.code)
+                case let error as DatabaseError: error.kind == .timedOut
+                default: false
+                }
+            })
     }
 
     /// What runs beside the server.

@@ -96,6 +96,12 @@ package enum Signals {
         MetricDescription(
             "resilience.bulkhead.rejected", .counter, unit: "{call}", labels: ["name"], "Calls that found no room."),
         MetricDescription(
+            "resilience.concurrency.limit", .gauge, unit: "{call}", labels: ["name"],
+            "Calls that may be under way at once, as it turned out."),
+        MetricDescription(
+            "resilience.concurrency.shed", .counter, unit: "{call}", labels: ["name", "priority"],
+            "Calls that were turned away because there was too much to do."),
+        MetricDescription(
             "resilience.retries.denied", .counter, unit: "{call}", labels: ["name"],
             "Second attempts that the budget of a dependency did not allow."),
         MetricDescription(

@@ -2,6 +2,7 @@
 
 package import Kernel
 package import Persistence
+package import Resilience
 
 /// What all calls of a process share.
 package struct CallServices: Sendable {
@@ -10,6 +11,8 @@ package struct CallServices: Sendable {
     package let cursors: CursorCodec
     package let ready: ReadyAnswers
     package let limits: RequestLimits
+    /// As many requests as are worked on at once without waiting for each other for long.
+    package let load: ConcurrencyLimiter
     /// Scheme, host and port by which clients reach the API, without a slash at the end.
     package let baseURL: String
     /// The tables that say who may ask: a change there outdates every ready answer.
@@ -17,9 +20,9 @@ package struct CallServices: Sendable {
 
     package init(
         database: Database, clock: WallClock, cursors: CursorCodec, baseURL: String, limits: RequestLimits,
-        keepsAnswers: Bool = true,
-        accessTables: [String] = []
+        load: ConcurrencyLimiter, keepsAnswers: Bool = true, accessTables: [String] = []
     ) {
+        self.load = load
         self.database = database
         self.limits = limits
         self.clock = clock

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
+internal import Resilience
 
 package enum Method: String, CaseIterable, Sendable {
     case get = "GET"
@@ -45,6 +46,8 @@ package struct Endpoint: Sendable {
     package var cost = 1
     /// Whether it looks through many things, and so counts under the limit of searches, too.
     package var isSearch = false
+    /// Who is turned away last when there is too much to do; `nil` for what answers however much it is.
+    var priority: Priority? = .standard
     /// Whether `If-Match` must be sent.
     package var requiresPrecondition = false
     /// Whether the answer holds a secret, which must not be stored readable.
@@ -174,6 +177,7 @@ extension Endpoint {
         endpoint.contentTypes = ["application/x-ndjson"]
         endpoint.bodyBytesMax = bodyBytesMax
         endpoint.timeMax = .seconds(600)
+        endpoint.priority = .sheddable
         return endpoint
     }
 
@@ -193,6 +197,7 @@ extension Endpoint {
         endpoint.cache = .none
         // Whoever is paid for must not be told to come later.
         endpoint.cost = 0
+        endpoint.priority = .critical
         endpoint.signatureHeader = header
         return endpoint
     }
@@ -235,6 +240,7 @@ extension Endpoint {
         endpoint.cache = .none
         // Probes and scrapers come however busy the shop is.
         endpoint.cost = 0
+        endpoint.priority = nil
         return endpoint
     }
 
@@ -280,7 +286,13 @@ extension Endpoint {
     package func ready(from tables: [String]) -> Endpoint { changed { $0.tables = tables } }
     package func anyKey() -> Endpoint { changed { $0.access = .key } }
     package func cost(_ cost: Int) -> Endpoint { changed { $0.cost = cost } }
-    package func searching(cost: Int) -> Endpoint { changed { ($0.cost, $0.isSearch) = (cost, true) } }
+    package func searching(cost: Int) -> Endpoint {
+        changed { ($0.cost, $0.isSearch, $0.priority) = (cost, true, .sheddable) }
+    }
+    /// Turned away last when there is too much to do.
+    package func essential() -> Endpoint { changed { $0.priority = .critical } }
+    /// Turned away first.
+    package func deferrable() -> Endpoint { changed { $0.priority = .sheddable } }
     package func conditional() -> Endpoint { changed { $0.requiresPrecondition = true } }
     package func orLater() -> Endpoint { changed { $0.mayAnswerLater = true } }
     package func confidential() -> Endpoint { changed { $0.answersSecret = true } }

@@ -52,7 +52,9 @@ struct EndpointResponder: HTTPResponder {
         var response = try await Deadline.$current.withValue(
             .after(Preference.timeMax(of: endpoint, request.headers))
         ) {
-            try await RequestFacts.$current.withValue(facts) { try await answer(call, input) }
+            try await RequestFacts.$current.withValue(facts) {
+                try await admitted(facts) { try await answer(call, input) }
+            }
         }
         conclude(&response, for: request)
         if !tables.isEmpty {
@@ -64,6 +66,20 @@ struct EndpointResponder: HTTPResponder {
         if let wait = Preference.wait(in: request.headers) { response.headers.append(Preference.applied(wait)) }
         response.headers.append(HeaderField("Server-Timing", "db;desc=\"\(facts.statements) statements\""))
         return Response(response, requestID: context.requestID, method: request.method)
+    }
+
+    /// Turns a request away while there is too much to do, what matters least first. Stands behind the body, because one that
+    /// comes slowly takes no hand.
+    private func admitted(
+        _ facts: RequestFacts, _ work: () async throws -> WireResponse
+    ) async throws -> WireResponse {
+        guard let priority = endpoint.priority else { return try await work() }
+        do {
+            return try await services.load.run(priority, waited: { facts.waited }, work)
+        } catch is Overloaded {
+            throw Problem(.unavailable, "The shop has as much to do as it can just now.").with(
+                header: "Retry-After", "1")
+        }
     }
 
     /// The stored answer where the request was answered before, else the handler's.
