@@ -158,6 +158,24 @@ def start_nginx(folder, files):
     return process, port
 
 
+def start_haproxy(folder, path, counts):
+    """Answers a file; with `counts` after it has counted the key in a stick table, which is never at its limit."""
+    port = free_port()
+    table = "  stick-table type string len 64 size 100k expire 1m store http_req_rate(60s)\n" \
+        "  http-request track-sc0 req.hdr(authorization)\n" \
+        "  http-request deny deny_status 429 if { sc_http_req_rate(0) gt 1000000000 }\n"
+    config = folder / ("haproxy-%d.cfg" % port)
+    config.write_text(
+        "global\n  nbthread 1\n  maxconn 1000\n  tune.bufsize 65536\n"
+        "defaults\n  mode http\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n"
+        "frontend all\n  bind 127.0.0.1:%d\n%s  http-request return status 200 content-type application/json file %s\n"
+        % (port, table if counts else "", path))
+    haproxy = shutil.which("haproxy") or "/usr/sbin/haproxy"
+    process = subprocess.Popen([haproxy, "-db", "-q", "-f", str(config)], stderr=subprocess.DEVNULL)
+    wait_for(port)
+    return process, port
+
+
 def prepare_orders(base, key):
     """A hundred articles with stock for everybody; each request is a new order of one of them."""
     locations = json.loads(get(base + "/v1/inventory/locations", key))["items"]
@@ -306,6 +324,11 @@ try:
     measure("nginx", rows[0]["request"], nginx.pid, "http://127.0.0.1:%d/detail" % nginx_port)
     measure("nginx", rows[1]["request"], nginx.pid, "http://127.0.0.1:%d/list" % nginx_port)
     measure("nginx, limit_req", rows[0]["request"], nginx.pid, "http://127.0.0.1:%d/limited/detail" % nginx_port, limited)
+    (folder / "www/detail").write_bytes(detail)
+    for name, counts in [("haproxy", False), ("haproxy, stick table", True)]:
+        haproxy, haproxy_port = start_haproxy(folder, folder / "www/detail", counts)
+        processes.append(haproxy)
+        measure(name, rows[0]["request"], haproxy.pid, "http://127.0.0.1:%d/detail" % haproxy_port, limited)
 finally:
     for process in processes:
         process.send_signal(signal.SIGTERM)
