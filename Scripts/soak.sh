@@ -6,7 +6,7 @@
 set -euo pipefail
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
-VITRINE_SOAK=1 VITRINE_BINARY="$PWD/.build/release/vitrine" swift test --no-parallel --filter 'WithstandTests|PowerLossTests|ExportTests|FleetTests|ChaosTests'
+VITRINE_SOAK=1 VITRINE_BINARY="$PWD/.build/release/vitrine" swift test --no-parallel --filter 'WithstandTests|PowerLossTests|ExportTests|FleetTests|FleetLimitTests|ChaosTests'
 Scripts/fuzz.sh
 Scripts/contract.sh 200
 .build/release/vitrine demo --port 0 --shoppers 32 --seconds "${SECONDS_LONG:-3600}" --data "$directory/shop" | tail -n 2
