@@ -70,7 +70,12 @@ let ground: [Target] = [
     room("Redis", ["CHiredis", "Kernel", coreMetrics, logging]),
     room("RateLimiting", ["Kernel", "Redis", coreMetrics, httpTypes, hummingbird, logging, nioCore]),
     room("Resilience", ["Kernel", coreMetrics, logging, tracing]),
-    room("Jobs", ["Kernel", "Persistence", coreMetrics, instrumentation, lifecycle, logging, serviceContext, tracing]),
+    room(
+        "Jobs",
+        [
+            "Kernel", "Persistence", "Resilience", coreMetrics, instrumentation, lifecycle, logging, serviceContext,
+            tracing,
+        ]),
     room(
         "Web",
         [

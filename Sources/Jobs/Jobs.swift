@@ -8,6 +8,7 @@ package import ServiceLifecycle
 /// The front door: the outbox to write to, and the services that work it off.
 package struct JobsModule: Sendable {
     package let outbox: Outbox
+    package let supervision = Supervision()
     private let database: Database
     private let clock: WallClock
 
@@ -31,11 +32,13 @@ package struct JobsModule: Sendable {
 
     /// The relay that hands events to `subscriptions`, in order and at least once.
     package func relay(_ subscriptions: [Subscription]) -> Relay {
-        Relay(database: database, subscriptions: subscriptions, logger: Logger(label: "vitrine.jobs.relay"))
+        Relay(
+            database: database, subscriptions: subscriptions, supervision: supervision,
+            logger: Logger(label: "vitrine.jobs.relay"))
     }
 
     /// The chores of every slice, each at its time.
     package func runner(_ schedules: [Schedule]) -> some Service {
-        ScheduleRunner(schedules: schedules, logger: Logger(label: "vitrine.jobs.schedule"))
+        ScheduleRunner(schedules: schedules, supervision: supervision)
     }
 }

@@ -30,6 +30,7 @@ package struct Subscription: Sendable {
 package struct Relay: Service {
     let database: Database
     let subscriptions: [Subscription]
+    let supervision: Supervision
     let logger: Logger
 
     /// How long an event may lie before a consumer hears of it.
@@ -38,9 +39,18 @@ package struct Relay: Service {
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
-            while !Task.isCancelled {
-                let delivered = await deliver()
-                if delivered == 0 { try? await Task.sleep(for: Self.pollInterval) }
+            await withTaskGroup { group in
+                for subscription in subscriptions {
+                    group.addTask {
+                        await supervision.run("consumer \(subscription.consumer)") {
+                            while !Task.isCancelled {
+                                try await number()
+                                let delivered = try await deliver(to: subscription)
+                                if delivered == 0 { try await Task.sleep(for: Self.pollInterval) }
+                            }
+                        }
+                    }
+                }
             }
         }
     }
@@ -53,9 +63,9 @@ package struct Relay: Service {
     /// One batch for each consumer. A consumer that fails keeps its place and does not hold up the others.
     private func deliver() async -> Int {
         var delivered = 0
-        await number()
         for subscription in subscriptions {
             do {
+                try await number()
                 delivered += try await deliver(to: subscription)
             } catch {
                 logger.error(
@@ -66,14 +76,10 @@ package struct Relay: Service {
         return delivered
     }
 
-    private func number() async {
+    private func number() async throws {
         guard database.dialect == .postgres else { return }
-        do {
-            let isNews = try await database.read { try $0.exists("SELECT 1 FROM events WHERE sequence IS NULL") }
-            if isNews { try await database.write { try Outbox(clock: .system).number(in: $0) } }
-        } catch {
-            logger.error("Events could not be put in order; they are tried again", metadata: ["error": "\(error)"])
-        }
+        let isNews = try await database.read { try $0.exists("SELECT 1 FROM events WHERE sequence IS NULL") }
+        if isNews { try await database.write { try Outbox(clock: .system).number(in: $0) } }
     }
 
     private func deliver(to subscription: Subscription) async throws -> Int {

@@ -2,7 +2,6 @@
 
 internal import CoreMetrics
 internal import Kernel
-internal import Logging
 internal import ServiceLifecycle
 internal import Tracing
 
@@ -19,33 +18,37 @@ package struct Schedule: Sendable {
     }
 }
 
-/// Runs every chore at its period, beginning at once. A chore that fails is logged and comes round again.
+/// Runs every chore at its period, beginning at once. One that fails is tried again sooner.
 struct ScheduleRunner: Service {
     let schedules: [Schedule]
-    let logger: Logger
+    let supervision: Supervision
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
             await withTaskGroup { group in
-                for schedule in schedules { group.addTask { await repeatedly(schedule) } }
+                for schedule in schedules {
+                    group.addTask {
+                        await supervision.run("chore \(schedule.name)", pauseMax: schedule.period) {
+                            try await repeatedly(schedule)
+                        }
+                    }
+                }
             }
         }
     }
 
-    private func repeatedly(_ schedule: Schedule) async {
+    private func repeatedly(_ schedule: Schedule) async throws {
         let (done, failed) = (Self.timer(schedule, "done"), Self.timer(schedule, "failed"))
         while !Task.isCancelled {
             let start = ContinuousClock.now
             do {
                 try await withSpan("chore \(schedule.name)", context: .topLevel) { _ in try await schedule.work() }
                 done.recordNanoseconds((ContinuousClock.now - start).wholeNanoseconds)
-            } catch is CancellationError {
-                return
             } catch {
-                failed.recordNanoseconds((ContinuousClock.now - start).wholeNanoseconds)
-                logger.error("A chore failed", metadata: ["chore": "\(schedule.name)", "error": "\(error)"])
+                if !Task.isCancelled { failed.recordNanoseconds((ContinuousClock.now - start).wholeNanoseconds) }
+                throw error
             }
-            try? await Task.sleep(for: schedule.period)
+            try await Task.sleep(for: schedule.period)
         }
     }
 

@@ -2,6 +2,7 @@
 
 internal import Kernel
 internal import ServiceContextModule
+internal import Synchronization
 internal import Tracing
 
 /// The shop's data: consistent reads, durable writes.
@@ -57,9 +58,10 @@ package struct Database: Sendable {
     ) -> @Sendable (Some) throws -> Result {
         let facts = RequestFacts.current
         let observation = observed.observation
+        let isFirst = FirstRun()
         return { connection in
-            let waited = observed.operation.waited(since: observed.start)
-            facts?.add(waited: waited)
+            // An engine may run a body again after a conflict; what passed until then was no waiting.
+            if isFirst.isNow() { facts?.add(waited: observed.operation.waited(since: observed.start)) }
             guard facts != nil || observation != nil else { return try body(connection) }
             let before = connection.statements
             connection.observe(observation != nil)
@@ -71,6 +73,12 @@ package struct Database: Sendable {
             }
             return try body(connection)
         }
+    }
+
+    private final class FirstRun: Sendable {
+        private let hasRun = Atomic(false)
+
+        func isNow() -> Bool { !hasRun.exchange(true, ordering: .relaxed) }
     }
 
     /// A body on its way through the engine.

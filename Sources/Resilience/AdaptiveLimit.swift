@@ -93,6 +93,7 @@ struct AdaptiveLimit: Sendable {
         }
         guard !samples.isEmpty else { return }
         if known.took > 0 {
+            (isProbing, windowsSinceProbe) = (false, 0)
             return step(waiting: limit * Double(known.waited) / Double(known.took))
         }
         samples.sort()

@@ -85,7 +85,7 @@ public final class Supervisor: Sendable {
             do {
                 try await work()
                 break
-            } catch is CancellationError {
+            } catch is CancellationError where Task.isCancelled {
                 break
             } catch {
                 let pause = failed(error)

@@ -56,6 +56,46 @@ struct RelayTests {
         }
     }
 
+    @Test func `while it runs a consumer that fails is tried again by itself, and says so`() async throws {
+        try await withJobs { jobs, database in
+            struct Unwell: Error {}
+            let tries = Tries()
+            let bad = Subscription("bad", to: ["thing.made"]) { _, _ in
+                if tries.next() <= 3 { throw Unwell() }
+            }
+            let good = Subscription("good", to: ["thing.made"]) { event, transaction in
+                try transaction.execute("INSERT INTO heard (subject) VALUES (\(event.subject))")
+            }
+            let (relay, chore) = (jobs.relay([bad, good]), Schedule("ill", every: .seconds(60)) { throw Unwell() })
+            try await database.write { transaction in
+                try jobs.outbox.publish("thing.made", subject: "A", actor: "test", [:], in: transaction)
+            }
+            await withTaskGroup { group in
+                group.addTask { try? await relay.run() }
+                group.addTask { try? await jobs.runner([chore]).run() }
+                while tries.count < 4 { try? await Task.sleep(for: .milliseconds(10)) }
+                group.cancelAll()
+            }
+            #expect(try await heard(database) == ["A"])
+            #expect(tries.count == 4, "the fourth time it was well, and it is heard once")
+            let faults = jobs.supervision.faults
+            #expect(faults.count == 2 && faults[0].hasPrefix("chore ill failed"), "\(faults)")
+            #expect(faults.last?.hasPrefix("consumer bad failed") == true)
+        }
+    }
+
+    private final class Tries: Sendable {
+        private let made = Mutex(0)
+        var count: Int { made.withLock { $0 } }
+
+        func next() -> Int {
+            made.withLock { made in
+                made += 1
+                return made
+            }
+        }
+    }
+
     @Test func `a consumer that fails keeps its place, and the others go on`() async throws {
         try await withJobs { jobs, database in
             struct Trouble: Error {}

@@ -71,6 +71,10 @@ import Testing
             let refused = try await put(shop, fault, key: made.json["secret"]?.string)
             #expect(refused.status == 403 && refused.code == "insufficient_scope", "\(refused.text)")
             #expect(try await put(shop, ["edge": "moon", "kind": "error"]).status == 422)
+            for header in [":::", "no colon", ": x"] {
+                let odd = try await put(shop, ["edge": "endpoint", "kind": "error", "header": .string(header)])
+                #expect(odd.status == 200, "\(odd.text)")
+            }
         }
         #expect(throws: Failure.self) { try Configuration(environment: ["VITRINE_FAULTS": "yes"]) }
         #expect(try Configuration(environment: ["VITRINE_FAULTS": "allowed"]).faults != nil)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Persistence
+import Resilience
 import Synchronization
 import Testing
 
@@ -48,6 +49,10 @@ import Testing
         #expect(broken.asked.withLock { $0 } == 20)
         await #expect(throws: DatabaseError.self) { try await engine.write { _ in 1 } }
         #expect(broken.asked.withLock { $0 } == 21)
+        await FaultInjector.$isExempt.withValue(true) {
+            await #expect(throws: DatabaseError.self) { try await engine.read(.current) { _ in 1 } }
+        }
+        #expect(broken.asked.withLock { $0 } == 22, "who ends the faults gets through")
     }
 
     @Test(arguments: [DatabaseError.Kind.unique, .conflict, .timedOut])

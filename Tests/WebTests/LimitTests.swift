@@ -185,6 +185,7 @@ import Web
             var statuses: [Int] = []
             for _ in 0..<5 { statuses.append(try await shop.send(.get, "/v1/orders/ord_1", key: "").status) }
             #expect(statuses == [401, 401, 401, 429, 429])
+            #expect(try await shop.send(.get, "/v1/orders/ord_1?dry_run=cost", key: "").status == 429)
             let (_, secret) = try await key(shop, ["units_per_minute": 2, "scopes": ["read:products"]])
             statuses = []
             for _ in 0..<4 { statuses.append(try await get(shop, "/v1/audit", secret).status) }

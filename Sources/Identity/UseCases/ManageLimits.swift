@@ -30,6 +30,8 @@ struct ManageLimits: Sendable {
     func refresh() async throws {
         let changed = try await database.read { try LimitStore.all(in: $0) }
         for limit in LimitName.allCases.map({ name in changed.first { $0.name == name } ?? configured(name) }) {
+            let now = limits.state(of: limit.name)
+            guard now.limit != limit.limit || now.isOff == limit.isEnabled else { continue }
             do {
                 try limits.set(limit.name, limit: limit.limit, isOff: !limit.isEnabled)
             } catch {

@@ -60,8 +60,8 @@ struct FaultBody: WireBody {
         facts["route"] = route
         facts["app"] = app
         if let header {
-            let parts = header.split(separator: ":", maxSplits: 1)
-            facts["header.\(parts[0].lowercased())"] = parts.count > 1 ? String(parts[1]).trimmingSpace : ""
+            let name = header.prefix { $0 != ":" }
+            facts["header.\(name.trimmingSpace.lowercased())"] = header.dropFirst(name.count + 1).trimmingSpace
         }
         return facts
     }

@@ -16,11 +16,12 @@ struct FaultEndpoints: Sendable {
 
     var endpoints: [Endpoint] {
         [
-            .get(Self.path, "getFaults", "Read which faults are made on purpose", use: get).scope(.readTelemetry),
+            .get(Self.path, "getFaults", "Read which faults are made on purpose", use: get).scope(.readTelemetry)
+                .unshed(),
             .change(.put, Self.path, "putFaults", "Make faults on purpose, for a time", use: put).scope(.writeKeys)
-                .mayAnswer(.insufficientScope, .faultsNotAllowed),
+                .unshed().mayAnswer(.insufficientScope, .faultsNotAllowed),
             .act(.delete, Self.path, "endFaults", "Make no more faults", status: 204, use: end).scope(.writeKeys)
-                .mayAnswer(.insufficientScope, .faultsNotAllowed),
+                .unshed().mayAnswer(.insufficientScope, .faultsNotAllowed),
         ]
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Kernel
 internal import Persistence
 internal import Resilience
 
@@ -36,29 +37,52 @@ struct GuardedEngine: SQLEngine {
         // Twice what most requests may take.
         settings.window = .seconds(60)
         settings.callsMin = 20
-        settings.slowAfter = .seconds(5)
+        settings.slowAfter = dragging
         // A server that restarts is back within seconds, and whoever waits for it wants to know.
         (settings.openTime, settings.openTimeMax) = (.seconds(1), .seconds(5))
         settings.probeTime = .seconds(10)
         return Breaker(name, settings, judge: judge)
     }
 
-    /// What a body refuses is an answer. So is a deadline that passes, because it is the client's; whether the database drags is
-    /// told by how long calls take.
+    /// What a body refuses is an answer.
     private static func judge(_ error: any Error) -> Breaker.Judgement {
         switch error {
+        case let left as Left: left.after >= dragging ? .failure : .ignored
         case let error as DatabaseError: [.connection, .io].contains(error.kind) ? .failure : .success
-        case is CancellationError: .ignored
         default: .success
         }
     }
 
+    /// Nobody waited for the answer any more. That says something of the database only where it was waited for long.
+    private struct Left: Error {
+        let after: Duration
+        let error: any Error
+    }
+
+    private static let dragging = Duration.seconds(5)
+
     private static func guarded<Result>(by breaker: Breaker, _ call: () async throws -> Result) async throws -> Result {
+        // Who is to end the faults must get through.
+        if FaultInjector.isExempt { return try await call() }
+        let start = ContinuousClock.now
         do {
-            return try await breaker.run(call)
+            return try await breaker.run {
+                do { return try await call() } catch  where isImpatience(error) {
+                    throw Left(after: ContinuousClock.now - start, error: error)
+                }
+            }
+        } catch let left as Left {
+            throw left.error
         } catch let refusal as BreakerOpen {
-            throw DatabaseError(
-                kind: .connection, code: "breaker", message: "\(refusal)", statement: nil)
+            throw DatabaseError(kind: .connection, code: "breaker", message: "\(refusal)", statement: nil)
+        }
+    }
+
+    private static func isImpatience(_ error: any Error) -> Bool {
+        switch error {
+        case let error as DatabaseError: error.kind == .timedOut
+        case let failure as Failure: failure.code == .timedOut
+        default: error is CancellationError
         }
     }
 }

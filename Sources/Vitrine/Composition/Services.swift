@@ -29,7 +29,6 @@ package struct Shop: Sendable {
     package let payments: PaymentsModule
     package let ordering: OrderingModule
     package let calls: CallServices
-    let supervisors = (relay: Supervised.supervisor("relay"), chores: Supervised.supervisor("chores"))
 
     /// Opens the data directory or connects to the server, brings its schema up to date and builds the rooms.
     ///
@@ -118,10 +117,7 @@ package struct Shop: Sendable {
 
     /// What runs beside the server.
     var services: [any Service] {
-        [
-            Supervised(service: relay, supervisor: supervisors.relay),
-            Supervised(service: jobs.runner(schedules), supervisor: supervisors.chores),
-        ]
+        [relay, jobs.runner(schedules)]
     }
 
     var schedules: [Schedule] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import Jobs
 internal import Kernel
 internal import Logging
 internal import OTLP
@@ -190,10 +191,10 @@ package enum Signals {
                 if let fault = provider.lastFault { throw Failure(.unavailable, fault) }
             },
         ]
-        let (relay, chores) = shop.supervisors
+        let supervision = shop.jobs.supervision
         dependencies.append(
             Health.Dependency("background_work", isRequired: false) {
-                if let fault = relay.fault ?? chores.fault { throw Failure(.unavailable, fault) }
+                if let fault = supervision.faults.first { throw Failure(.unavailable, fault) }
             })
         let limits = shop.limits
         if limits.isSharing != nil {

@@ -291,6 +291,8 @@ extension Endpoint {
     }
     /// Turned away last when there is too much to do.
     package func essential() -> Endpoint { changed { $0.priority = .critical } }
+    /// Never turned away.
+    package func unshed() -> Endpoint { changed { $0.priority = nil } }
     /// Turned away first.
     package func deferrable() -> Endpoint { changed { $0.priority = .sheddable } }
     package func conditional() -> Endpoint { changed { $0.requiresPrecondition = true } }

@@ -57,18 +57,25 @@ package struct AccessMiddleware: RouterMiddleware {
         _ request: Request, context: APIContext,
         next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
-        if case .open = access { return try await next(request, context) }
-        guard let principal = context.principal else {
+        try access.require(of: context.principal)
+        return try await next(request, context)
+    }
+}
+
+extension Access {
+    /// - Throws: ``Problem`` 401 for nobody, 403 for whoever has not the scope.
+    func require(of principal: Principal?) throws {
+        if case .open = self { return }
+        guard let principal else {
             throw Problem.challenge("This operation needs an API key. Send Authorization: Bearer <key>.")
         }
-        if case .scope(let scope) = access, !principal.scopes.contains(scope) {
+        if case .scope(let scope) = self, !principal.scopes.contains(scope) {
             throw Problem(.insufficientScope, "This operation needs the scope \(scope.rawValue).")
                 .with("scope", .string(scope.rawValue))
                 .with(
                     header: "WWW-Authenticate",
                     "Bearer realm=\"vitrine\", error=\"insufficient_scope\", scope=\"\(scope.rawValue)\"")
         }
-        return try await next(request, context)
     }
 }
 

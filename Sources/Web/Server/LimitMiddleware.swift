@@ -11,11 +11,13 @@ package struct LimitMiddleware: RouterMiddleware {
 
     private let limits: RequestLimits
     private let use: EndpointUse
+    private let access: Access
     private let clock: WallClock
 
     package init(_ limits: RequestLimits, endpoint: Endpoint, clock: WallClock) {
         self.limits = limits
         use = endpoint.use
+        access = endpoint.access
         self.clock = clock
     }
 
@@ -25,9 +27,20 @@ package struct LimitMiddleware: RouterMiddleware {
         // Of a key, where it came from says nothing.
         let address = context.principal == nil ? limits.address(of: request, context) : nil
         if request.uri.query?.contains("dry_run=") == true, request.uri.queryParameters["dry_run"] == "cost" {
+            // Who may not is refused as without asking for the price, and counted.
+            guard (try? access.require(of: context.principal)) != nil else {
+                return try await counted(request, context, address, next)
+            }
             let decision = await limits.look(context.principal, address, use)
             return Response(price(decision), requestID: context.requestID, method: request.method)
         }
+        return try await counted(request, context, address, next)
+    }
+
+    private func counted(
+        _ request: Request, _ context: APIContext, _ address: ClientAddress?,
+        _ next: (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
         guard let ruling = await limits.decide(context.principal, address, use) else {
             return try await next(request, context)
         }
