@@ -11,6 +11,15 @@ package struct Deadline: Sendable {
 
     package static func after(_ limit: Duration) -> Deadline { Deadline(instant: ContinuousClock.now + limit) }
 
+    /// Runs `work`, which has `limit` from now, or what its caller has where that is less: a caller's deadline is never put off.
+    package static func narrowed<Result>(
+        to limit: Duration, _ work: () async throws -> Result
+    ) async throws -> Result {
+        let mine = Deadline.after(limit)
+        if let outer = current, outer.instant < mine.instant { return try await work() }
+        return try await $current.withValue(mine) { try await work() }
+    }
+
     package var hasPassed: Bool { ContinuousClock.now >= instant }
 
     /// What is left; negative once it has passed.

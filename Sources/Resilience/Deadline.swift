@@ -8,7 +8,7 @@ public struct DeadlineExceeded: Error, Equatable {
 }
 
 /// Runs `work` for at most `limit`, and cancels it after that. Whatever `work` asks knows how long it has: statements end by
-/// then, and nothing is tried again that would end later.
+/// then, in real time whatever `clock` is, and nothing is tried again that would end later.
 ///
 /// `work` must end soon after it is cancelled: structured concurrency waits for it.
 /// - Throws: ``DeadlineExceeded``, or what `work` throws. Cost: two tasks and a timer.
@@ -16,13 +16,8 @@ public func withDeadline<Result: Sendable>(
     _ limit: Duration, clock: some Clock<Duration> = ContinuousClock(),
     _ work: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
-    let mine = Deadline.after(limit)
-    return try await withThrowingTaskGroup(of: Result?.self) { group in
-        group.addTask {
-            // The caller's deadline is never put off.
-            if let outer = Deadline.current, outer.remaining < mine.remaining { return try await work() }
-            return try await Deadline.$current.withValue(mine) { try await work() }
-        }
+    try await withThrowingTaskGroup(of: Result?.self) { group in
+        group.addTask { try await Deadline.narrowed(to: limit, work) }
         group.addTask {
             try await clock.sleep(for: limit)
             return nil

@@ -65,9 +65,6 @@ public struct Guards: Sendable {
 
     private func timed<Result>(_ work: () async throws -> Result) async throws -> Result {
         guard let timeMax else { return try await work() }
-        let mine = Deadline.after(timeMax)
-        // The caller's deadline is never put off.
-        if let outer = Deadline.current, outer.remaining < mine.remaining { return try await work() }
-        return try await Deadline.$current.withValue(mine) { try await work() }
+        return try await Deadline.narrowed(to: timeMax, work)
     }
 }

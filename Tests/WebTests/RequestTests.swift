@@ -53,6 +53,8 @@ struct RequestTests {
             #expect(reply.header("Deprecation") == "@1688169599")
             #expect(reply.header("Sunset") == "Sun, 30 Jun 2024 23:59:59 GMT")
             #expect(reply.header("Link") == "<https://example.org/v2>; rel=\"deprecation\"; type=\"text/html\"")
+            let refused = try await shop.send(.get, "/v1/old", headers: ["Accept": "text/html"], mounting: endpoint)
+            #expect(refused.status == 406 && refused.header("Deprecation") == "@1688169599")
             #expect(try await shop.get("/v1/products").header("Deprecation") == nil)
         }
         let document = OpenAPIDocument(endpoints: [endpoint], title: "t", version: "1", server: "http://localhost")

@@ -36,7 +36,11 @@ struct FaultEndpoints: Sendable {
         let answer: Answer<FaultsBody> = try await call.commit { transaction in
             try outbox.publish(
                 "faults.begun", subject: "faults", actor: call.actor,
-                ["seed": .integer(Int64(input.seed)), "seconds": .integer(Int64(input.seconds))], in: transaction)
+                [
+                    "seed": .integer(Int64(input.seed)), "seconds": .integer(Int64(input.seconds)),
+                    "faults": .array(
+                        input.faults.map { .string("\($0.edge.rawValue) \($0.kind.rawValue) \($0.percent) %") }),
+                ], in: transaction)
             isFresh.store(true, ordering: .relaxed)
             return .ok(
                 FaultsBody(allowed: true, secondsLeft: input.seconds, seed: input.seed, faults: input.faults, made: []))

@@ -20,7 +20,8 @@ package struct Deprecation: Sendable, Hashable {
 
     var headers: [HeaderField] {
         let date = StructuredItem(.date(since.milliseconds / 1_000))
-        var headers = [HeaderField("Deprecation", (try? StructuredField.text(date)) ?? "")]
+        guard let text = try? StructuredField.text(date) else { return [] }
+        var headers = [HeaderField("Deprecation", text)]
         if let sunset { headers.append(HeaderField("Sunset", HTTPDate.format(sunset))) }
         headers.append(HeaderField("Link", "<\(guide)>; rel=\"deprecation\"; type=\"text/html\""))
         return headers

@@ -13,7 +13,6 @@ struct EndpointResponder: HTTPResponder {
     let services: CallServices
     private let signals: EndpointSignals
     private let tables: [TableVersions.Table]
-    private let deprecation: [HeaderField]
     /// The types that the answer may have, without parameters.
     private let offers: [String]
     private let useCase: UseCaseSpan
@@ -27,7 +26,6 @@ struct EndpointResponder: HTTPResponder {
         useCase = UseCaseSpan(operationID: endpoint.operationID)
         subjectNames = Self.subjectNames(endpoint.path)
         offers = ([endpoint.answerContentType] + endpoint.otherContentTypes).map { String($0.prefix { $0 != ";" }) }
-        deprecation = endpoint.deprecation?.headers ?? []
         tables = services.ready.tables(endpoint.tables.isEmpty ? [] : endpoint.tables + services.accessTables)
     }
 
@@ -205,7 +203,7 @@ struct EndpointResponder: HTTPResponder {
 
     /// Adds what every answer has, and compresses what is worth it.
     private func conclude(_ response: inout WireResponse, for request: Request) {
-        response.headers += deprecation
+        response.headers += signals.deprecation
         guard response.status < 400 else { return }
         response.headers.append(HeaderField("Cache-Control", endpoint.cache.header))
         response.headers.append(HeaderField("Vary", "Accept-Encoding, Accept-Language, Authorization"))

@@ -45,9 +45,9 @@ package struct ProblemMiddleware: RouterMiddleware {
                         "error": "\(problem.cause.map { "\($0)" } ?? problem.detail)",
                     ])
             }
-            return Response(
-                problem.response(requestID: context.requestID, baseURL: baseURL), requestID: context.requestID,
-                method: request.method)
+            var response = problem.response(requestID: context.requestID, baseURL: baseURL)
+            response.headers += context.signals.endpoint?.deprecation ?? []
+            return Response(response, requestID: context.requestID, method: request.method)
         }
     }
 

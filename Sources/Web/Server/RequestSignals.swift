@@ -40,7 +40,13 @@ final class EndpointSignals: Sendable {
         let status: Int
     }
 
-    init(route: String?) { self.route = route }
+    /// What clients are told of an operation that is on its way out.
+    let deprecation: [HeaderField]
+
+    init(route: String?, deprecation: [HeaderField] = []) {
+        self.route = route
+        self.deprecation = deprecation
+    }
 
     static let unknown = EndpointSignals(route: nil)
 

@@ -18,7 +18,7 @@ package struct RouteTable {
     ) {
         for endpoint in endpoints {
             let group = router.group()
-            let signals = EndpointSignals(route: endpoint.path)
+            let signals = EndpointSignals(route: endpoint.path, deprecation: endpoint.deprecation?.headers ?? [])
             group.add(middleware: RouteMiddleware(signals: signals))
             for one in middleware(endpoint) { group.add(middleware: one) }
             let responder = EndpointResponder(endpoint: endpoint, services: services, signals: signals)
