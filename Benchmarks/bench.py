@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shop beside a bare Hummingbird route, nginx, pgbench and django-oscar, in one run. See Benchmarks/README.md."""
+"""The shop beside a bare Hummingbird route, nginx, haproxy, pgbench and django-oscar, in one run. See Benchmarks/README.md."""
 import argparse
 import json
 import os

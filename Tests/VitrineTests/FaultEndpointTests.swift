@@ -71,9 +71,16 @@ import Testing
             let refused = try await put(shop, fault, key: made.json["secret"]?.string)
             #expect(refused.status == 403 && refused.code == "insufficient_scope", "\(refused.text)")
             #expect(try await put(shop, ["edge": "moon", "kind": "error"]).status == 422)
-            for header in [":::", "no colon", ": x"] {
-                let odd = try await put(shop, ["edge": "endpoint", "kind": "error", "header": .string(header)])
-                #expect(odd.status == 200, "\(odd.text)")
+            let odd: [JSON] = [
+                ["edge": "endpoint", "kind": "error", "header": ":::"],
+                ["edge": "endpoint", "kind": "error", "header": "no-colon"],
+                ["edge": "endpoint", "kind": "error", "header": ": value"],
+                ["edge": "payment", "kind": "error", "route": "GET /v1/products"],
+                ["edge": "payment", "kind": "error", "after_seconds": 5, "until_seconds": 5],
+            ]
+            for fault in odd {
+                let reply = try await put(shop, fault)
+                #expect(reply.status == 422 && reply.text.contains("faults/0"), "\(fault): \(reply.text)")
             }
         }
         #expect(throws: Failure.self) { try Configuration(environment: ["VITRINE_FAULTS": "yes"]) }

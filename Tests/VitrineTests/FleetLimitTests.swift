@@ -2,7 +2,6 @@
 
 import Foundation
 import Kernel
-import Synchronization
 import TestSupport
 import Testing
 
@@ -15,63 +14,6 @@ struct FleetLimitTests {
     private static let limit = 300
     private static let window = Duration.seconds(5)
 
-    private final class Fleet: Sendable {
-        private struct Member {
-            var process: VitrineProcess
-            let address: ShopAddress
-        }
-
-        private let members: Mutex<[Member]>
-        private let directory: String
-        private let environment: [String: String]
-        let administrator: String
-
-        init(_ size: Int, directory: String, environment: [String: String]) async throws {
-            (self.directory, self.environment) = (directory, environment)
-            var (started, shown): ([Member], String) = ([], "")
-            for _ in 0..<size {
-                let found: (VitrineProcess, ShopAddress, key: String)
-                do {
-                    found = try await VitrineProcess.serve(directory, environment: environment)
-                } catch {
-                    for member in started { member.process.kill() }
-                    throw error
-                }
-                let (process, address, key) = found
-                started.append(Member(process: process, address: address))
-                if !key.isEmpty { shown = key }
-            }
-            administrator = shown
-            members = Mutex(started)
-        }
-
-        var address: ShopAddress { members.withLock { $0[Int.random(in: $0.indices)].address } }
-
-        func killOne() async throws {
-            let (place, old) = members.withLock { members in
-                let place = Int.random(in: members.indices)
-                return (place, members[place])
-            }
-            old.process.kill()
-            _ = try await old.process.exitStatus()
-            let (process, _, _) = try await VitrineProcess.serve(
-                directory, port: old.address.port, environment: environment)
-            members.withLock { $0[place].process = process }
-        }
-
-        /// Those that have ended already are not there to be killed.
-        func kill() {
-            for member in members.withLock({ $0 }) { member.process.kill() }
-        }
-
-        func stop() async throws {
-            for member in members.withLock({ $0 }) {
-                member.process.interrupt()
-                _ = try await member.process.exitStatus()
-            }
-        }
-    }
-
     /// When a request that was let in was sent, and when it was known that it had been.
     private struct Admission: Sendable {
         let sent: ContinuousClock.Instant
@@ -79,13 +21,10 @@ struct FleetLimitTests {
     }
 
     @Test func `eight processes let in no more than one would, whoever of them is killed`() async throws {
-        let (redis, directory) = (try TestRedis(), try TestDirectory())
-        defer {
-            redis.stop()
-            directory.remove()
-        }
-        let fleet = try await Fleet(
-            8, directory: directory.path,
+        let redis = try TestRedis()
+        defer { redis.stop() }
+        let fleet = try await ShopFleet(
+            8,
             environment: [
                 "VITRINE_REDIS": redis.url,
                 // What is not known to fit is not let in, so that a busy machine admits nothing more either.
@@ -97,8 +36,8 @@ struct FleetLimitTests {
         }
     }
 
-    private static func ask(_ fleet: Fleet) async throws {
-        let administrator = ShopClient(fleet.address, key: fleet.administrator)
+    private static func ask(_ fleet: ShopFleet) async throws {
+        let administrator = ShopClient(fleet.address, key: fleet.key)
         let key = try await administrator.send(
             .POST, "/v1/keys", ["name": "app", "scopes": ["read:orders"]]
         ).json["secret"]?.string
@@ -121,7 +60,7 @@ struct FleetLimitTests {
             }
             return (admitted, statuses)
         }
-        try await fleet.stop()
+        try await fleet.close()
         let most = fullest(admitted)
         #expect(most <= limit, "\(most) in a window; \(statuses)")
         #expect(Set(statuses.keys).isSubset(of: [0, 404, 429, 503]), "\(statuses)")
@@ -133,7 +72,7 @@ struct FleetLimitTests {
     }
 
     private static func client(
-        _ fleet: Fleet, _ secret: String, until end: ContinuousClock.Instant
+        _ fleet: ShopFleet, _ secret: String, until end: ContinuousClock.Instant
     ) async -> ([Admission], [Int: Int]) {
         var (admitted, statuses): ([Admission], [Int: Int]) = ([], [:])
         while ContinuousClock.now < end {

@@ -8,69 +8,9 @@ import Testing
 
 @testable import Vitrine
 
-/// One shop of several processes: one on SQLite, three on a Postgres that they share.
-private final class Fleet: Sendable {
-    private struct Member {
-        var process: VitrineProcess
-        let address: ShopAddress
-    }
-
-    private let members: Mutex<[Member]>
-    private let directory: TestDirectory
-    private let database: String?
-    let key: String
-
-    private let environment: [String: String]
-
-    /// `timeToPay` is in seconds: after that an order that nobody paid is given up.
-    init(_ engine: TestEngine, timeToPay: Int, stripe: LocalStripe? = nil) async throws {
-        environment = ["VITRINE_RESERVATION_TTL": String(timeToPay)].merging(stripe?.environment ?? [:]) { $1 }
-        directory = try TestDirectory()
-        database = try engine.freshDatabase()
-        var started: [Member] = []
-        var key = ""
-        for _ in 0..<(engine == .sqlite ? 1 : 3) {
-            let (process, address, shown) = try await VitrineProcess.serve(
-                directory.path, database: database, environment: environment)
-            started.append(Member(process: process, address: address))
-            if !shown.isEmpty { key = shown }
-        }
-        self.key = key
-        members = Mutex(started)
-    }
-
-    /// Where a client may go; another each time.
-    var address: ShopAddress { members.withLock { $0[Int.random(in: $0.indices)].address } }
-
-    /// Kills a process without warning and starts it again at its address.
-    func killOne() async throws {
-        let (place, old) = members.withLock { members in
-            let place = Int.random(in: members.indices)
-            return (place, members[place])
-        }
-        old.process.kill()
-        _ = try await old.process.exitStatus()
-        let (process, _, _) = try await VitrineProcess.serve(
-            directory.path, database: database, port: old.address.port, environment: environment)
-        members.withLock { $0[place].process = process }
-    }
-
-    /// Stops everything and checks the books.
-    func close() async throws {
-        for member in members.withLock({ $0 }) {
-            member.process.interrupt()
-            #expect(try await member.process.exitStatus() == 0, "\(member.process.output.suffix(500))")
-        }
-        let storage = database.map { ["--database", $0] } ?? ["--data", directory.path]
-        let check = try await VitrineProcess.run(["check"] + storage)
-        #expect(check.status == 0, "\(check.output)")
-        directory.remove()
-    }
-}
-
 /// A client that never gives up: it sends the same request with the same key until it is told how it ended.
 private struct StubbornBuyer {
-    let fleet: Fleet
+    let fleet: ShopFleet
     let order: JSON
     let idempotencyKey: String
     /// Cuts the connection after a random time, so often.
@@ -120,7 +60,7 @@ struct WithstandTests {
     }
 
     /// - Returns: the product.
-    private func stock(_ fleet: Fleet, units: [Int64]) async throws -> String {
+    private func stock(_ fleet: ShopFleet, units: [Int64]) async throws -> String {
         let client = ShopClient(fleet.address, key: fleet.key)
         let product = try await client.send(
             .POST, "/v1/products",
@@ -139,7 +79,7 @@ struct WithstandTests {
 
     @Test(arguments: TestEngine.available)
     func `ten units are sold once, whatever crowds, expires and crashes`(engine: TestEngine) async throws {
-        let fleet = try await Fleet(engine, timeToPay: 2)
+        let fleet = try await ShopFleet.of(engine, timeToPay: 2)
         let product = try await stock(fleet, units: [4, 3, 3])
         let buyers = Self.isLong ? 2_000 : 400
         let replies: [ShopClient.Reply] = try await withThrowingTaskGroup(of: ShopClient.Reply?.self) { group in
@@ -191,7 +131,7 @@ struct WithstandTests {
         defer { stripe.stop() }
         let card = try await stripe.card("4242424242424242")
         try await stripe.loseAnswers(share: "0.1")
-        let fleet = try await Fleet(engine, timeToPay: 600, stripe: stripe)
+        let fleet = try await ShopFleet.of(engine, timeToPay: 600, stripe: stripe)
         try await stripe.notify("http://127.0.0.1:\(fleet.address.port)/v1/payments/notifications/stripe")
         _ = try await stock(fleet, units: [1_000_000])
         let (orders, kills) = Self.isLong ? (10_000, 100) : (300, 5)

@@ -38,6 +38,10 @@ struct Experiment: WireBody {
             let faults = decoding.errors.map { "\($0.pointer): \($0.detail)" }.joined(separator: "\n  ")
             throw Failure(.misconfigured, "The experiment cannot be read:\n  \(faults)")
         }
+        for (place, fault) in found.faults.enumerated() {
+            guard let complaint = fault.complaint else { continue }
+            throw Failure(.misconfigured, "The experiment cannot be read:\n  #/faults/\(place): \(complaint)")
+        }
         return found
     }
 

@@ -35,7 +35,7 @@ struct FaultBody: WireBody {
         .standard("to_ms", \.toMilliseconds, .integer(0...600_000), 1_000, "The most; how long a timeout waits."),
         .optional("route", \.route, .string(1...200), "Of an endpoint, such as POST /v1/orders."),
         .optional("app", \.app, .string(1...200), "Of an endpoint: the identifier of the key that asks."),
-        .optional("header", \.header, .string(3...500), "Of an endpoint: what a request must carry, as `Name: value`."),
+        .optional("header", \.header, header, "Of an endpoint: what a request must carry, as `Name: value`."),
         .standard("after_seconds", \.afterSeconds, .integer(0...3_600), 0, "Since the faults began."),
         .optional(
             "until_seconds", \.untilSeconds, .integer(1...3_600), "Since the faults began; until they end without."))
@@ -61,9 +61,35 @@ struct FaultBody: WireBody {
         facts["app"] = app
         if let header {
             let name = header.prefix { $0 != ":" }
-            facts["header.\(name.trimmingSpace.lowercased())"] = header.dropFirst(name.count + 1).trimmingSpace
+            facts["header.\(name.lowercased())"] = String(header.dropFirst(name.count + 2))
         }
         return facts
+    }
+
+    private static let header = Schema<String>.string(
+        pattern: "^[A-Za-z0-9_-]+: [!-~]+$", example: "X-Chaos: yes", lengths: 4...500
+    ) { text in
+        let bytes = Array(text.utf8)
+        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > 0, bytes.count > colon + 2 else {
+            return false
+        }
+        return bytes[..<colon].allSatisfy { isInName($0) }
+            && bytes[colon + 1] == 0x20 && bytes[(colon + 2)...].allSatisfy { (0x21...0x7E).contains($0) }
+    }
+
+    private static func isInName(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"): true
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"): true
+        default: false
+        }
+    }
+
+    /// Why it could never be done to anything.
+    var complaint: String? {
+        if edge != .endpoint, !facts.isEmpty { return "route, app and header are of the edge endpoint." }
+        if let untilSeconds, untilSeconds <= afterSeconds { return "until_seconds comes before after_seconds is over." }
+        return nil
     }
 }
 

@@ -29,6 +29,9 @@ struct FaultEndpoints: Sendable {
 
     private func put(_ call: Call, _: NoBody, _ input: FaultsInput) async throws -> Answer<FaultsBody> {
         let faults = try allowed(call)
+        for (place, fault) in input.faults.enumerated() {
+            if let complaint = fault.complaint { throw Problem(.invalidBody, "#/faults/\(place): \(complaint)") }
+        }
         let plan = FaultPlan(
             seed: UInt64(input.seed), input.faults.map(\.fault), length: .seconds(input.seconds))
         // A replay of a request does not begin them again.
