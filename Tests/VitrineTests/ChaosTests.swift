@@ -26,7 +26,7 @@ import Vitrine
         var faults: [Fault] = []
         for edge in ["database.read", "database.write", "payment", "endpoint"] {
             for _ in 0..<Int.random(in: 1...2, using: &random) {
-                faults.append(Fault(at: edge, share: share(0.32), kind()))
+                faults.append(Fault(at: edge, share: share(0.28), kind()))
             }
         }
         return FaultPlan(seed: seed, faults, length: .seconds(600))
@@ -34,7 +34,7 @@ import Vitrine
 
     /// Buys until there is an answer that is one, as a client does that keeps its idempotency key.
     private static func buy(_ shop: TestShop, _ sku: String, _ key: String, _ card: String) async throws -> Reply? {
-        for _ in 0..<200 {
+        for _ in 0..<1_000 {
             let reply = try await shop.placeOrder(TestShop.order([(sku, 1)], card: card), idempotencyKey: key)
             if reply.status < 500, reply.status != 409 || reply.code == "out_of_stock" { return reply }
             // What an attempt without an answer holds is let go with time.
