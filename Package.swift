@@ -66,6 +66,8 @@ let ground: [Target] = [
             "Kernel", "Telemetry", asyncHTTPClient, coreMetrics, httpTypes, hummingbird, lifecycle, logging, nioCore,
             nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
         ]),
+    .systemLibrary(name: "CPcre2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
+    room("Patterns", ["CPcre2"]),
     .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
     room("Redis", ["CHiredis", "Kernel", coreMetrics, logging]),
     room("RateLimiting", ["Kernel", "Redis", coreMetrics, httpTypes, hummingbird, logging, nioCore]),
@@ -100,6 +102,10 @@ let shop: [Target] = [
     room(
         "Ordering",
         ["Catalog", "Customers", "Inventory", "Jobs", "Kernel", "Payments", "Persistence", "Web", logging, metrics]),
+]
+
+let observatory: [Target] = [
+    room("PromQL", ["Patterns", "Telemetry"])
 ]
 
 let binary: [Target] = [
@@ -158,6 +164,8 @@ let suites: [Target] = [
         ["Kernel", "RateLimiting", "TestSupport", httpTypes, hummingbird, logging, nioCore, nioEmbedded]),
     tests("RedisTests", ["Kernel", "Redis", "TestSupport"]),
     tests("ResilienceTests", ["Kernel", "Resilience", "TestSupport"]),
+    tests("PatternsTests", ["Patterns"]),
+    tests("PromQLTests", ["PromQL", "Telemetry", "TestSupport"]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
     tests(
@@ -203,5 +211,5 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-service-context.git", from: "1.5.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
     ],
-    targets: ground + shop + binary + benchmarks + support + [fuzz] + suites
+    targets: ground + shop + observatory + binary + benchmarks + support + [fuzz] + suites
 )

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import Patterns
+internal import Telemetry
+
+extension Evaluator {
+    func call(_ function: Function, _ arguments: [Expression], _ grid: Grid, _ take: @escaping Take) throws {
+        switch function.body {
+        case .map(let body):
+            try withoutName(of: arguments[0], { try vector(arguments[0], grid, $0) }) { row in
+                try take(row.mapped { body($1) })
+            }
+        case .mapWith(let body):
+            let scalars = try arguments.dropFirst().map { try self.scalars($0, grid) }
+            try withoutName(of: arguments[0], { try vector(arguments[0], grid, $0) }) { row in
+                try take(row.mapped { place, value in body(value, scalars.map { $0[place] }) ?? Row.absent })
+            }
+        case .date(let body):
+            let part: (Int, Double) -> Double = { CivilTime($1).map { Double(body($0)) } ?? .nan }
+            guard let argument = arguments.first else {
+                let times = (0..<grid.count).map { Double(grid.time($0)) / 1_000 }
+                return try take(Row(labels: .empty, values: times).mapped(part))
+            }
+            try withoutName(of: argument, { try vector(argument, grid, $0) }) { try take($0.mapped(part)) }
+        case .window(let place, let keepsName, let body):
+            try window(body, at: place, keepsName: keepsName, arguments, grid, take)
+        case .special(let special): try call(special, arguments, grid, take)
+        }
+    }
+
+    private func window(
+        _ body: @escaping WindowFunction, at place: Int, keepsName: Bool, _ arguments: [Expression], _ grid: Grid,
+        _ take: @escaping Take
+    ) throws {
+        let argument = arguments[place]
+        let scalars = try arguments.filter { $0.type == .scalar }.map { try self.scalars($0, grid) }
+        let produce: (@escaping Take) throws -> Void = { take in
+            try ranges(argument, grid) { labels, ranges in
+                var (values, isThere) = (Array(repeating: Row.absent, count: grid.count), false)
+                try ranges.forEachStep(of: grid, settings.semantics) { step, window in
+                    let parameters = scalars.isEmpty ? [] : scalars.map { $0[step] }
+                    guard let value = try body(window, parameters) else { return }
+                    values[step] = value
+                    isThere = true
+                }
+                if isThere { try take(Row(labels: labels, values: values)) }
+            }
+        }
+        if keepsName { try produce(take) } else { try withoutName(of: argument, produce, take) }
+    }
+
+    private func call(_ special: Function.Special, _ arguments: [Expression], _ grid: Grid, _ take: @escaping Take)
+        throws
+    {
+        switch special {
+        case .absent, .absentOverTime: try absent(arguments[0], grid, take)
+        case .vector: try take(Row(labels: .empty, values: try scalars(arguments[0], grid)))
+        case .timestamp: try timestamp(arguments[0], grid, take)
+        case .labelReplace: try labelReplace(arguments, grid, take)
+        case .labelJoin: try labelJoin(arguments, grid, take)
+        case .sort(let descending):
+            for row in try collected(arguments[0], grid).sorted(by: {
+                Self.precedes($0.values[0], $1.values[0], descending: descending)
+            }) { try take(row) }
+        case .sortByLabel(let descending):
+            let names = arguments.dropFirst().map(\.text)
+            for row in try collected(arguments[0], grid).sorted(by: {
+                let (left, right) = descending ? ($1, $0) : ($0, $1)
+                for name in names where left.labels[name] != right.labels[name] {
+                    return NaturalOrder.precedes(left.labels[name], right.labels[name])
+                }
+                return left.labels < right.labels
+            }) { try take(row) }
+        case .histogramQuantile:
+            let ranks = try scalars(arguments[0], grid)
+            try histograms(arguments[1], grid, { $1.quantile(ranks[$0]) }, take)
+        case .histogramFraction:
+            let (lower, upper) = (try scalars(arguments[0], grid), try scalars(arguments[1], grid))
+            try histograms(arguments[2], grid, { $1.fraction(lower[$0], upper[$0]) }, take)
+        case .nothing: try vector(arguments[0], grid) { _ in }
+        case .scalar, .time, .pi: preconditionFailure("scalars are evaluated by themselves")
+        }
+    }
+
+    func collected(_ expression: Expression, _ grid: Grid) throws -> [Row] {
+        var rows = RowCollector(budget)
+        try vector(expression, grid) { try rows.add($0) }
+        return rows.rows
+    }
+
+    /// What is not a number comes last, either way.
+    static func precedes(_ left: Double, _ right: Double, descending: Bool) -> Bool {
+        if left.isNaN || right.isNaN { return !left.isNaN && right.isNaN }
+        return descending ? left > right : left < right
+    }
+
+    /// 1 at the steps at which nothing is there, with the labels that the selector asks for.
+    private func absent(_ argument: Expression, _ grid: Grid, _ take: @escaping Take) throws {
+        var values = Array(repeating: 1.0, count: grid.count)
+        if argument.type == .matrix {
+            try ranges(argument, grid) { _, ranges in
+                try ranges.forEachStep(of: grid, settings.semantics) { step, _ in values[step] = Row.absent }
+            }
+        } else {
+            try vector(argument, grid) { row in
+                for (place, value) in row.values.enumerated() where !Row.isAbsent(value) { values[place] = Row.absent }
+            }
+        }
+        guard values.contains(where: { !Row.isAbsent($0) }) else { return }
+        try take(Row(labels: argument.askedLabels, values: values))
+    }
+
+    private func timestamp(_ argument: Expression, _ grid: Grid, _ take: @escaping Take) throws {
+        try withoutName(
+            of: argument,
+            { take in
+                if case .selector(let selector) = argument.bare.form {
+                    try select(selector, grid, readsTimes: true, take)
+                } else {
+                    try vector(argument, grid) { row in
+                        try take(row.mapped { place, _ in Double(grid.time(place)) / 1_000 })
+                    }
+                }
+            }, take)
+    }
+
+    // MARK: Labels
+
+    private func labelReplace(_ arguments: [Expression], _ grid: Grid, _ take: @escaping Take) throws {
+        let (target, replacement) = (arguments[1].text, arguments[2].text)
+        let (label, expression) = (arguments[3].text, arguments[4].text)
+        let pattern: Pattern
+        do { pattern = try Pattern(expression, .whole) } catch {
+            throw EvaluationError.invalid("invalid regular expression in label_replace(): \(expression): \(error)")
+        }
+        try relabelled(arguments[0], target, "label_replace()", grid, take) { labels in
+            guard let value = try pattern.expanded(replacement, for: labels[label]) else { return nil }
+            return value
+        }
+    }
+
+    private func labelJoin(_ arguments: [Expression], _ grid: Grid, _ take: @escaping Take) throws {
+        let (target, separator) = (arguments[1].text, arguments[2].text)
+        let names = arguments.dropFirst(3).map(\.text)
+        try relabelled(arguments[0], target, "label_join()", grid, take) { labels in
+            names.map { labels[$0] }.joined(separator: separator)
+        }
+    }
+
+    private func relabelled(
+        _ argument: Expression, _ target: String, _ caller: String, _ grid: Grid, _ take: @escaping Take,
+        _ value: @escaping (LabelSet) throws -> String?
+    ) throws {
+        guard LabelName.isValid(target, settings.semantics) else {
+            throw EvaluationError.invalid("invalid destination label name in \(caller): \(target)")
+        }
+        try merging(
+            canMeet: true,
+            { collect in
+                try vector(argument, grid) { row in
+                    var row = row
+                    if let value = try value(row.labels) { row.labels = row.labels.with(target, value) }
+                    try collect(row)
+                }
+            }, take)
+    }
+
+    // MARK: Histograms
+
+    /// One row for the buckets of each histogram.
+    private func histograms(
+        _ argument: Expression, _ grid: Grid, _ body: @escaping (Int, ClassicHistogram) -> Double,
+        _ take: @escaping Take
+    ) throws {
+        var (groups, order) = ([LabelSet: [(bound: Double, values: [Double])]](), [LabelSet]())
+        try vector(argument, grid) { row in
+            guard let bound = Double(row.labels["le"]) else { return }
+            try budget.hold(bytes: grid.count * 8 + 100)
+            let labels = row.labels.without("le")
+            if groups[labels] == nil { order.append(labels) }
+            groups[labels, default: []].append((bound, row.values))
+        }
+        let rows: (@escaping Take) throws -> Void = { take in
+            for labels in order {
+                let buckets = groups[labels] ?? []
+                let values = (0..<grid.count).map { step in
+                    let there = buckets.filter { !Row.isAbsent($0.values[step]) }
+                    guard !there.isEmpty else { return Row.absent }
+                    return body(step, ClassicHistogram(there.map { ($0.bound, $0.values[step]) }))
+                }
+                try take(Row(labels: labels, values: values))
+            }
+        }
+        try withoutName(of: argument, rows, take)
+    }
+}
+
+extension Expression {
+    /// The text of a string.
+    fileprivate var text: String {
+        if case .string(let text) = bare.form { text } else { "" }
+    }
+
+    /// The labels that a selector names with one value each.
+    fileprivate var askedLabels: LabelSet {
+        let selector: Selector
+        switch bare.form {
+        case .selector(let found), .range(let found, _): selector = found
+        default: return .empty
+        }
+        let asked = Dictionary(grouping: selector.matchers, by: \.name)
+        return LabelSet(
+            asked.filter { $0.key != LabelSet.name && $0.value.count == 1 && $0.value[0].operation == .equal }
+                .map { MetricLabel($0.key, $0.value[0].value) })
+    }
+}
+
+enum LabelName {
+    /// Version 3 takes any text, version 2 letters, digits and `_`.
+    static func isValid(_ name: String, _ semantics: Semantics) -> Bool {
+        guard let first = name.utf8.first else { return false }
+        if semantics == .v3 { return true }
+        let isDigit = first >= UInt8(ascii: "0") && first <= UInt8(ascii: "9")
+        return !isDigit
+            && name.utf8.allSatisfy {
+                $0 == UInt8(ascii: "_") || $0 >= UInt8(ascii: "0") && $0 <= UInt8(ascii: "9")
+                    || $0 | 0x20 >= UInt8(ascii: "a") && $0 | 0x20 <= UInt8(ascii: "z")
+            }
+    }
+}
+
+/// Text with numbers in it, ordered as people do: `node-2` before `node-10`.
+enum NaturalOrder {
+    static func precedes(_ left: String, _ right: String) -> Bool {
+        left.compare(right, options: [.numeric]) == .orderedAscending
+    }
+}

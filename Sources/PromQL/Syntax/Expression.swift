@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Telemetry
+
+/// What an expression yields.
+package enum ValueType: String, Sendable {
+    case scalar, string, matrix, vector
+
+    /// As messages name it.
+    var words: String {
+        switch self {
+        case .scalar, .string: rawValue
+        case .matrix: "range vector"
+        case .vector: "instant vector"
+        }
+    }
+}
+
+/// A query, parsed and checked.
+package struct Expression: Sendable {
+    package indirect enum Form: Sendable {
+        case number(Double)
+        case string(String)
+        case selector(Selector)
+        /// The samples of a selector's series in a time before each step.
+        case range(Selector, milliseconds: Int64)
+        case subquery(Subquery)
+        case call(Function, [Expression])
+        case aggregation(Aggregation)
+        case binary(Binary)
+        /// `-x`; `+x` is `x`.
+        case negation(Expression)
+        case parentheses(Expression)
+    }
+
+    package let form: Form
+    package let type: ValueType
+    /// Where it stands, in bytes of the query.
+    package let range: Range<Int>
+}
+
+/// When a selector or subquery looks, seen from a step.
+package struct TimeShift: Sendable, Equatable {
+    package enum Anchor: Sendable, Equatable {
+        /// Milliseconds since 1970.
+        case time(Int64)
+        case start, end
+    }
+
+    /// The `@` modifier: this time instead of the step's.
+    package var anchor: Anchor?
+    /// Milliseconds to go back, by `offset`.
+    package var offset: Int64 = 0
+    package var hasOffset = false
+}
+
+package struct Selector: Sendable {
+    package var matchers: [LabelMatcher]
+    package var shift = TimeShift()
+}
+
+package struct Subquery: Sendable {
+    package let inner: Expression
+    /// Milliseconds.
+    package let range: Int64
+    /// Milliseconds; the default where there is none.
+    package let step: Int64?
+    package var shift = TimeShift()
+}
+
+/// Which labels a grouping keeps.
+package struct Grouping: Sendable, Equatable {
+    package var names: [String]
+    /// All others, and not the metric's name.
+    package var isWithout: Bool
+}
+
+package struct Aggregation: Sendable {
+    package enum Operator: String, Sendable, CaseIterable {
+        case sum, avg, count, min, max, group, stddev, stdvar, topk, bottomk, quantile
+        case countValues = "count_values"
+        case limitk
+        case limitRatio = "limit_ratio"
+
+        /// What the first argument must be, where there are two.
+        var parameter: ValueType? {
+            switch self {
+            case .topk, .bottomk, .quantile, .limitk, .limitRatio: .scalar
+            case .countValues: .string
+            case .sum, .avg, .count, .min, .max, .group, .stddev, .stdvar: nil
+            }
+        }
+    }
+
+    package let `operator`: Operator
+    package let parameter: Expression?
+    package let inner: Expression
+    package let grouping: Grouping
+}
+
+package struct Binary: Sendable {
+    package enum Operator: String, Sendable, CaseIterable {
+        case or, and, unless
+        case equal = "=="
+        case notEqual = "!="
+        case lessOrEqual = "<="
+        case less = "<"
+        case greaterOrEqual = ">="
+        case greater = ">"
+        case add = "+"
+        case subtract = "-"
+        case multiply = "*"
+        case divide = "/"
+        case remainder = "%"
+        case atan2
+        case power = "^"
+
+        /// The higher, the closer it binds.
+        var precedence: Int {
+            switch self {
+            case .or: 1
+            case .and, .unless: 2
+            case .equal, .notEqual, .lessOrEqual, .less, .greaterOrEqual, .greater: 3
+            case .add, .subtract: 4
+            case .multiply, .divide, .remainder, .atan2: 5
+            case .power: 6
+            }
+        }
+
+        var isComparison: Bool { precedence == 3 }
+        var isSet: Bool { precedence < 3 }
+    }
+
+    /// How series of two vectors find each other.
+    package struct Matching: Sendable, Equatable {
+        package enum Cardinality: Sendable, Equatable {
+            case oneToOne
+            /// Many on the left (`group_left`).
+            case manyToOne
+            case oneToMany
+            case manyToMany
+        }
+
+        package var cardinality = Cardinality.oneToOne
+        package var names: [String] = []
+        /// By the names alone, instead of by all but them.
+        package var isOn = false
+        /// Labels that the many take from the one.
+        package var include: [String] = []
+    }
+
+    package let `operator`: Operator
+    package let left: Expression
+    package let right: Expression
+    /// Comparisons yield 0 or 1 instead of filtering.
+    package let isBool: Bool
+    package let matching: Matching
+}
