@@ -165,7 +165,7 @@ let suites: [Target] = [
     tests("RedisTests", ["Kernel", "Redis", "TestSupport"]),
     tests("ResilienceTests", ["Kernel", "Resilience", "TestSupport"]),
     tests("PatternsTests", ["Patterns"]),
-    tests("PromQLTests", ["PromQL", "Telemetry", "TestSupport"]),
+    tests("PromQLTests", ["Kernel", "Patterns", "PromQL", "Telemetry", "TestSupport"]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
     tests(

@@ -20,7 +20,8 @@ struct PatternTests {
     }
 
     @Test(arguments: [
-        ("(.*)-value-(.*)", "$1/$2", "source-value-10", "source/10"), ("(?P<name>[a-z]+).*", "${name}x", "abc1", "abcx"),
+        ("(.*)-value-(.*)", "$1/$2", "source-value-10", "source/10"),
+        ("(?P<name>[a-z]+).*", "${name}x", "abc1", "abcx"),
         ("(a)(b)?", "[$2]", "a", "[]"), (".*", "$9$$", "a", "$"), ("(.)", "$1x|${1}x", "a", "|ax"),
         (".*", "cost $", "a", "cost $"), (".*", "${open", "a", "${open"),
     ])

@@ -144,6 +144,6 @@ struct QueryScript {
     static func agree(_ left: Double, _ right: Double) -> Bool {
         if left.isNaN || right.isNaN { return left.isNaN && right.isNaN }
         if left == right { return true }
-        return abs(left - right) <= 1e-6 * max(abs(left), abs(right))
+        return abs(left - right) <= max(1e-12, 1e-6 * max(abs(left), abs(right)))
     }
 }

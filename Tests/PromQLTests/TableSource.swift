@@ -13,7 +13,8 @@ final class TableSource: SeriesSource {
             var merged = table[labels] ?? SampleColumns()
             for place in samples.times.indices { merged.append(samples.times[place], samples.values[place]) }
             let order = merged.times.indices.sorted { merged.times[$0] < merged.times[$1] }
-            table[labels] = SampleColumns(times: order.map { merged.times[$0] }, values: order.map { merged.values[$0] })
+            table[labels] = SampleColumns(
+                times: order.map { merged.times[$0] }, values: order.map { merged.values[$0] })
         }
     }
 

@@ -78,14 +78,19 @@ extension Evaluator {
             }
         }
         if binary.operator == .or {
-            try vector(binary.left, grid) { row in
-                try note(row)
-                try take(row)
-            }
-            return try vector(binary.right, grid) { row in
-                guard let there = presence[key(row.labels)] else { return try take(row) }
-                try take(row.mapped { there[$0] ? Row.absent : $1 })
-            }
+            // A series may come from either side, at different steps.
+            return try merging(
+                canMeet: true,
+                { collect in
+                    try vector(binary.left, grid) { row in
+                        try note(row)
+                        try collect(row)
+                    }
+                    try vector(binary.right, grid) { row in
+                        guard let there = presence[key(row.labels)] else { return try collect(row) }
+                        try collect(row.mapped { there[$0] ? Row.absent : $1 })
+                    }
+                }, take)
         }
         let keepsMatches = binary.operator == .and
         try vector(binary.right, grid) { try note($0) }
@@ -97,27 +102,36 @@ extension Evaluator {
 
     // MARK: Pairs
 
-    /// The rows of the side that must have one series for each group, by group.
-    private func ones(_ binary: Binary, _ side: Expression, _ grid: Grid) throws -> [LabelSet: [Row]] {
-        let key = binary.matching.key
+    /// The side that must have one series for each group, by group.
+    private struct Ones {
         var groups: [LabelSet: [Row]] = [:]
+        /// Where a group has two, and what is to be said about it. No mistake at a step at which the other side has nothing.
+        var doubled: [(step: Int, error: EvaluationError)] = []
+
+        func check(_ many: borrowing Row) throws {
+            for (step, error) in doubled where !Row.isAbsent(many.values[step]) { throw error }
+        }
+    }
+
+    private func ones(_ binary: Binary, _ side: Expression, _ grid: Grid) throws -> Ones {
+        let key = binary.matching.key
+        var ones = Ones()
         for row in try collected(side, grid) {
             let signature = key(row.labels)
-            for other in groups[signature] ?? [] {
-                let meets = (0..<grid.count).contains {
-                    !Row.isAbsent(row.values[$0]) && !Row.isAbsent(other.values[$0])
-                }
-                guard !meets else {
+            for other in ones.groups[signature] ?? [] {
+                for step in 0..<grid.count where !Row.isAbsent(row.values[step]) && !Row.isAbsent(other.values[step]) {
+                    guard !ones.doubled.contains(where: { $0.step == step }) else { continue }
                     let name = binary.matching.cardinality == .oneToMany ? "left" : "right"
-                    throw EvaluationError.invalid(
+                    let error = EvaluationError.invalid(
                         "found duplicate series for the match group \(signature) on the \(name) hand-side of the operation: "
                             + "[\(other.labels), \(row.labels)];many-to-many matching not allowed: "
                             + "matching labels must be unique on one side")
+                    ones.doubled.append((step, error))
                 }
             }
-            groups[signature, default: []].append(row)
+            ones.groups[signature, default: []].append(row)
         }
-        return groups
+        return ones
     }
 
     /// Each row of the many with the one of its group.
@@ -131,8 +145,9 @@ extension Evaluator {
             canMeet: true,
             { collect in
                 try vector(manySide, grid) { many in
+                    try ones.check(many)
                     let signature = key(many.labels)
-                    for one in ones[signature] ?? [] {
+                    for one in ones.groups[signature] ?? [] {
                         let labels = binary.labels(many: many.labels, one: one.labels, settings.semantics)
                         var (values, isThere) = (Array(repeating: Row.absent, count: grid.count), false)
                         for step in 0..<grid.count {

@@ -9,8 +9,8 @@ extension Evaluator {
         let time =
             switch shift.anchor {
             case .time(let time): time
-            case .start: query.start
-            case .end: query.end
+            case .start: bounds.lowerBound
+            case .end: bounds.upperBound
             case nil: grid.time(place)
             }
         return time - shift.offset

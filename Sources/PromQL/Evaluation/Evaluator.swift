@@ -10,16 +10,16 @@ struct Evaluator {
     let source: any SeriesSource
     let settings: QueryEngine.Settings
     let budget: QueryBudget
-    /// The query's own times, for `@ start()` and `@ end()`.
-    let query: Grid
+    /// What `@ start()` and `@ end()` stand for, in milliseconds since 1970.
+    let bounds: ClosedRange<Int64>
 
     init(
-        _ source: any SeriesSource, _ settings: QueryEngine.Settings, _ grid: Grid,
+        _ source: any SeriesSource, _ settings: QueryEngine.Settings, _ bounds: ClosedRange<Int64>,
         _ isCancelled: @escaping @Sendable () -> Bool
     ) {
         self.source = source
         self.settings = settings
-        query = grid
+        self.bounds = bounds
         budget = QueryBudget(settings, isCancelled)
     }
 

@@ -11,10 +11,10 @@ struct CivilTime {
     let dayOfWeek: Int
     let dayOfYear: Int
 
-    /// - Parameter seconds: Since 1970; `nil` beyond what a calendar holds.
+    /// - Parameter seconds: Since 1970, of which fractions are left out; `nil` beyond what a calendar holds.
     init?(_ seconds: Double) {
         guard seconds.isFinite, seconds.magnitude < 1e14 else { return nil }
-        let whole = Int(seconds.rounded(.down))
+        let whole = Int(seconds)
         let days = Self.floor(whole, 86_400)
         let inDay = whole - days * 86_400
         (hour, minute) = (inDay / 3_600, inDay / 60 % 60)
