@@ -38,10 +38,9 @@ package struct QueryEngine: Sendable {
         return try parser.parseSelector()
     }
 
-    /// The value of `query` at one time, in milliseconds since 1970.
+    /// The value of `query` at one time, in milliseconds since 1970. Throws ``EvaluationError``, and what `source` throws.
     ///
-    /// - Parameter isCancelled: Asked now and then; once it says so the query ends.
-    /// - Throws: ``EvaluationError``, and what `source` throws.
+    /// `isCancelled` is asked now and then; once it says so the query ends.
     package func instant(
         _ query: Expression, at time: Int64, on source: any SeriesSource,
         isCancelled: @escaping @Sendable () -> Bool = { false }
@@ -60,12 +59,10 @@ package struct QueryEngine: Sendable {
         }
     }
 
-    /// The values of `query` at each step from `start` to `end`, as a matrix that is sorted by labels.
+    /// The values of `query` at each step from `start` to `end`, as a matrix that is sorted by labels. Throws as
+    /// ``instant(_:at:on:isCancelled:)`` does.
     ///
-    /// - Parameters:
-    ///   - start: Milliseconds since 1970, as is `end`.
-    ///   - step: Milliseconds, above zero.
-    /// - Throws: ``EvaluationError``, and what `source` throws.
+    /// Times are in milliseconds, those of the bounds since 1970; the step is above zero.
     package func range(
         _ query: Expression, from start: Int64, through end: Int64, step: Int64, on source: any SeriesSource,
         isCancelled: @escaping @Sendable () -> Bool = { false }

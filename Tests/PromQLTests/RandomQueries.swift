@@ -38,7 +38,7 @@ struct RandomQueries {
         chance(12) ? one(of: " offset 1m", " offset -2m", " @ 1700000900", " @ end()", " @ start() offset 30s") : ""
     }
 
-    /// - Parameter inner: What a subquery evaluates; anything where nothing is given.
+    /// A range vector; what a subquery evaluates is anything where nothing is given.
     private mutating func range(_ depth: Int, of inner: String? = nil) -> String {
         if chance(25) {
             let step = one(of: "", "15s", "1m", "7s")

@@ -16,9 +16,7 @@ package final class TestPrometheus: Sendable {
     /// Whether this machine has a server to start; CI always has.
     package static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: program) }
 
-    /// - Parameters:
-    ///   - openMetrics: Samples with their times that it has from the beginning.
-    ///   - scrape: What stands under `scrape_configs`, as YAML.
+    /// `openMetrics` has samples with their times that it has from the beginning; `scrape` stands under `scrape_configs`.
     package init(openMetrics: String = "# EOF\n", scrape: String = "[]") throws {
         guard Self.isInstalled else {
             throw Failure(.misconfigured, "Prometheus is not installed: apt-get install prometheus")

@@ -19,7 +19,7 @@ extension Evaluator {
     /// Milliseconds by which the first moment of a range is left out.
     private var opening: Int64 { settings.semantics == .v3 ? 1 : 0 }
 
-    /// - Parameter readsTimes: Yields the times of the samples, in seconds, instead of their values.
+    /// The latest sample of each series; with `readsTimes` its time in seconds, instead of its value.
     func select(_ selector: Selector, _ grid: Grid, readsTimes: Bool = false, _ take: @escaping Take) throws {
         let (first, last) = (time(0, grid, selector.shift), time(grid.count - 1, grid, selector.shift))
         let back = settings.lookBack - opening

@@ -101,9 +101,7 @@ struct Evaluator {
             }, take)
     }
 
-    /// Hands rows on, those with the same labels as one.
-    ///
-    /// - Parameter canMeet: Whether there may be such rows; what cannot meet is not held.
+    /// Hands rows on, those with the same labels as one; where none `canMeet`, none is held.
     func merging(canMeet: Bool, _ produce: (@escaping Take) throws -> Void, _ take: @escaping Take) throws {
         guard canMeet else { return try produce(take) }
         var rows = RowCollector(budget)
