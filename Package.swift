@@ -105,21 +105,34 @@ let shop: [Target] = [
 ]
 
 let observatory: [Target] = [
-    room("PromQL", ["Patterns", "Telemetry"])
+    room("PromQL", ["Patterns", "Telemetry"]),
+    .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
+    room(
+        "ObservatoryAPI",
+        [
+            "CSnappy", "Kernel", "OTLP", "Patterns", "PromQL", "Telemetry", "TelemetryStore", crypto, httpTypes,
+            hummingbird,
+            lifecycle, logging, nioCore,
+        ]),
+    room("TelemetryStore", ["CZstd", "Kernel", "Patterns", "Telemetry"]),
 ]
 
 let binary: [Target] = [
+    .systemLibrary(name: "CMalloc"),
     .executableTarget(
         name: "Vitrine",
         dependencies: [
-            "Catalog", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel", "OTLP", "Ordering", "Payments",
-            "Persistence", "RateLimiting", "Resilience", "Telemetry", "Web", arguments, coreMetrics, hummingbird,
+            "Catalog", "CMalloc", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel", "ObservatoryAPI",
+            "OTLP",
+            "Ordering", "Payments",
+            "Persistence", "RateLimiting", "Resilience", "Telemetry", "TelemetryStore", "Web", arguments, coreMetrics,
+            hummingbird,
             lifecycle, logging,
             nioCore,
             nioHTTP1, nioPosix, signals,
         ],
         exclude: ["README.md"],
-        swiftSettings: settings)
+        swiftSettings: settings),
 ]
 
 // The peer that the benchmarks measure the shop against.
@@ -139,8 +152,9 @@ let support: [Target] = [
     .target(
         name: "TestSupport",
         dependencies: [
-            "Identity", "Inventory", "Kernel", "Ordering", "Payments", "Persistence", "Resilience", "Vitrine", "Web",
-            asyncHTTPClient, httpTypes, hummingbird, logging, nioCore, nioEmbedded,
+            "Identity", "Inventory", "Kernel", "Ordering", "Payments", "Persistence", "Resilience", "Telemetry",
+            "Vitrine",
+            "Web", asyncHTTPClient, httpTypes, hummingbird, logging, nioCore, nioEmbedded,
         ],
         path: "Tests/TestSupport",
         swiftSettings: testSettings)
@@ -166,6 +180,13 @@ let suites: [Target] = [
     tests("ResilienceTests", ["Kernel", "Resilience", "TestSupport"]),
     tests("PatternsTests", ["Patterns"]),
     tests("PromQLTests", ["Kernel", "Patterns", "PromQL", "Telemetry", "TestSupport"]),
+    tests("TelemetryStoreTests", ["Kernel", "PromQL", "Telemetry", "TelemetryStore", "TestSupport"]),
+    tests(
+        "ObservatoryAPITests",
+        [
+            "Kernel", "ObservatoryAPI", "OTLP", "PromQL", "Telemetry", "TelemetryStore", "TestSupport", "Vitrine",
+            asyncHTTPClient, nioCore,
+        ]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
     tests(

@@ -30,6 +30,9 @@ package struct QueryEngine: Sendable {
         return try parser.parse()
     }
 
+    /// A duration such as `1h30m`, in milliseconds; `nil` where it is none.
+    package static func milliseconds(of text: String) -> Int64? { Lexer.milliseconds(text) }
+
     /// What `match[]` holds.
     ///
     /// - Throws: ``QuerySyntaxError``.

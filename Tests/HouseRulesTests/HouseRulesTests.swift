@@ -12,7 +12,7 @@ struct HouseRulesTests {
     // The plan: who may import whom. Later rooms stand in it already, so that they find their place.
     private static let floors: [String: Set<String>] = [
         "Kernel": ["CZlib"], "CSQLite": [], "CZlib": [], "CZstd": [], "CLibpq": [], "CHiredis": [],
-        "CPcre2": [], "CSnappy": [], "Patterns": ["CPcre2"],
+        "CMalloc": [], "CPcre2": [], "CSnappy": [], "Patterns": ["CPcre2"],
         "Telemetry": ["Kernel"], "OTLP": ["Kernel", "Telemetry"], "Resilience": ["Kernel"],
         "RateLimiting": ["Kernel", "Redis"], "Caching": ["Kernel", "Redis"], "Redis": ["Kernel", "CHiredis"],
         "Persistence": ["Kernel", "CSQLite", "CLibpq"], "Jobs": ["Kernel", "Persistence", "Resilience"],
@@ -21,7 +21,8 @@ struct HouseRulesTests {
         "Alerting": ["Kernel", "PromQL", "Telemetry"], "Diagnosis": ["Kernel", "PromQL", "Telemetry"],
         "Capacity": ["Kernel", "PromQL", "Telemetry"],
         "ObservatoryAPI": [
-            "CSnappy", "Kernel", "Telemetry", "Web", "OTLP", "TelemetryStore", "PromQL", "Alerting", "Diagnosis",
+            "CSnappy", "Kernel", "Patterns", "Telemetry", "Web", "OTLP", "TelemetryStore", "PromQL", "Alerting",
+            "Diagnosis",
             "Capacity",
         ],
         "Console": ["Web"], "Portal": ["Web"],
@@ -77,7 +78,7 @@ struct HouseRulesTests {
     @Test(arguments: [
         ("CSQLite", #"^Persistence/SQLite/"#), ("CLibpq", #"^Persistence/Postgres/"#), ("CHiredis", #"^Redis/"#),
         ("CZlib", #"^Kernel/"#), ("CZstd", #"^(TelemetryStore/|Vitrine/OnlineRetail/)"#),
-        ("CPcre2", #"^Patterns/"#), ("CSnappy", #"^ObservatoryAPI/"#),
+        ("CMalloc", #"^Vitrine/Commands/"#), ("CPcre2", #"^Patterns/"#), ("CSnappy", #"^ObservatoryAPI/"#),
         (
             "Hummingbird",
             #"^(Web/|RateLimiting/Middleware/|[A-Za-z]+/API/|OTLP/Receiver/|ObservatoryAPI/|Console/|Portal/|Vitrine/)"#

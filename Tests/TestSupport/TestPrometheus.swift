@@ -17,11 +17,11 @@ package final class TestPrometheus: Sendable {
     package static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: program) }
 
     /// `openMetrics` has samples with their times that it has from the beginning; `scrape` stands under `scrape_configs`.
-    package init(openMetrics: String = "# EOF\n", scrape: String = "[]") throws {
+    package init(openMetrics: String = "# EOF\n", scrape: String = "[]", port: Int = FreePort.find()) throws {
         guard Self.isInstalled else {
             throw Failure(.misconfigured, "Prometheus is not installed: apt-get install prometheus")
         }
-        port = FreePort.find()
+        self.port = port
         let directory = try TestDirectory()
         try openMetrics.write(toFile: directory.path + "/samples.txt", atomically: true, encoding: .utf8)
         try "scrape_configs: \(scrape)\n".write(
@@ -58,6 +58,15 @@ package final class TestPrometheus: Sendable {
             try await Task.sleep(for: .milliseconds(50))
         }
         throw Failure(.unavailable, "Prometheus does not get ready.")
+    }
+
+    /// Sends a remote write, snappy and all.
+    package func write(_ message: [UInt8]) async throws -> Int {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/api/v1/write")
+        request.method = .POST
+        request.headers.add(name: "Content-Encoding", value: "snappy")
+        request.body = .bytes(ByteBuffer(bytes: message))
+        return Int(try await HTTPClient.shared.execute(request, timeout: .seconds(30)).status.code)
     }
 
     package func stop() { server.stop() }

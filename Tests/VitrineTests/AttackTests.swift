@@ -112,7 +112,7 @@ struct AttackTests {
     @Test func `thousands of idle connections hold up nobody`() async throws {
         let directory = try TestDirectory()
         defer { directory.remove() }
-        FileLimit.raise()
+        ProcessLimits.raiseFileLimit()
         let (process, address, key) = try await VitrineProcess.serve(directory.path)
         let count = ProcessInfo.processInfo.environment["VITRINE_SOAK"] == "1" ? 10_000 : 2_000
         var sockets: [Int32] = []

@@ -19,7 +19,7 @@ import Testing
         let demo = try VitrineProcess(["demo", "--port", "0", "--seconds", "12"])
         try await demo.wait(for: "Ctrl-C stops.")
         let lines = demo.output.split(separator: "\n").filter { $0.contains("  curl ") }
-        #expect(lines.count == 5)
+        #expect(lines.count == 6)
         for line in lines {
             let shell = Process()
             shell.executableURL = URL(filePath: "/bin/bash")

@@ -2,11 +2,11 @@
 
 internal import Foundation
 internal import HTTPTypes
-internal import Hummingbird
+package import Hummingbird
 internal import Logging
 internal import NIOCore
 internal import ServiceLifecycle
-internal import Telemetry
+package import Telemetry
 
 /// OTLP over HTTP, in protobuf and JSON (OTLP specification, OTLP/HTTP): `/v1/traces`, `/v1/metrics` and `/v1/logs`.
 package struct HTTPReceiver: Service {
@@ -32,7 +32,7 @@ package struct HTTPReceiver: Service {
     package func run() async throws {
         let router = Router()
         for signal in Signal.allCases {
-            router.post("/v1/\(signal.rawValue)") { request, _ in await answer(request, signal) }
+            router.post("/v1/\(signal.rawValue)") { request, _ in await Self.answer(request, signal, intake) }
         }
         var logger = Logger(label: "vitrine.otlp.http")
         logger.logLevel = .warning
@@ -47,7 +47,8 @@ package struct HTTPReceiver: Service {
         try await application.run()
     }
 
-    private func answer(_ request: Request, _ signal: Signal) async -> Response {
+    /// Answers one request, for servers that have other things to answer, too.
+    package static func answer(_ request: Request, _ signal: Signal, _ intake: Intake) async -> Response {
         guard let format = Self.format(of: request) else {
             return Self.response(
                 .unsupportedMediaType, .json,
@@ -93,7 +94,7 @@ package struct HTTPReceiver: Service {
         }
     }
 
-    private func response(_ answer: Intake.Answer, _ signal: Signal, _ format: WireFormat) -> Response {
+    private static func response(_ answer: Intake.Answer, _ signal: Signal, _ format: WireFormat) -> Response {
         func refused(_ status: HTTPResponse.Status, _ code: GRPC.Code, _ message: String) -> Response {
             Self.response(status, format, ExportAnswers.status(code, message, format))
         }

@@ -64,7 +64,7 @@ extension Evaluator {
                 Self.precedes($0.values[0], $1.values[0], descending: descending)
             }) { try take(row) }
         case .sortByLabel(let descending):
-            let names = arguments.dropFirst().map(\.text)
+            let names = arguments.dropFirst().map(\.literal)
             for row in try collected(arguments[0], grid).sorted(by: {
                 let (left, right) = descending ? ($1, $0) : ($0, $1)
                 for name in names where left.labels[name] != right.labels[name] {
@@ -128,8 +128,8 @@ extension Evaluator {
     // MARK: Labels
 
     private func labelReplace(_ arguments: [Expression], _ grid: Grid, _ take: @escaping Take) throws {
-        let (target, replacement) = (arguments[1].text, arguments[2].text)
-        let (label, expression) = (arguments[3].text, arguments[4].text)
+        let (target, replacement) = (arguments[1].literal, arguments[2].literal)
+        let (label, expression) = (arguments[3].literal, arguments[4].literal)
         let pattern: Pattern
         do { pattern = try Pattern(expression, .whole) } catch {
             throw EvaluationError.invalid("invalid regular expression in label_replace(): \(expression): \(error)")
@@ -141,8 +141,8 @@ extension Evaluator {
     }
 
     private func labelJoin(_ arguments: [Expression], _ grid: Grid, _ take: @escaping Take) throws {
-        let (target, separator) = (arguments[1].text, arguments[2].text)
-        let names = arguments.dropFirst(3).map(\.text)
+        let (target, separator) = (arguments[1].literal, arguments[2].literal)
+        let names = arguments.dropFirst(3).map(\.literal)
         try relabelled(arguments[0], target, "label_join()", grid, take) { labels in
             names.map { labels[$0] }.joined(separator: separator)
         }
@@ -198,7 +198,7 @@ extension Evaluator {
 
 extension Expression {
     /// The text of a string.
-    fileprivate var text: String {
+    fileprivate var literal: String {
         if case .string(let text) = bare.form { text } else { "" }
     }
 

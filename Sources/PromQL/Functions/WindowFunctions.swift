@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Telemetry
+
 /// The functions over the samples of a range. What is left out where there are too few follows Prometheus.
 extension Function {
     static let windows: [Function] = rates + overTime + trends

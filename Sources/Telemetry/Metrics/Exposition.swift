@@ -128,7 +128,7 @@ private struct ExpositionWriter {
 extension HistogramState {
     /// The buckets with their upper bounds, ascending, the last one without bound. Exponential buckets are shown at powers
     /// of two, so that the bounds of a series do not change with its values.
-    var bounds: [(upperBound: Double, count: UInt64)] {
+    package var bounds: [(upperBound: Double, count: UInt64)] {
         switch shape {
         case .classic(let bounds, let counts): Array(zip(bounds + [.infinity], counts))
         case .exponential(let buckets): buckets.powersOfTwo

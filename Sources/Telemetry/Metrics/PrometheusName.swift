@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Names as Prometheus takes them (OpenTelemetry specification, compatibility/prometheus_and_openmetrics.md).
-enum PrometheusName {
+package enum PrometheusName {
     /// The family's name: invalid characters become `_`, the unit is the end of the name, and a counter has no `_total`,
     /// which its sample gets.
-    static func family(_ name: String, unit: String, kind: MetricDescription.Kind) -> String {
+    package static func family(_ name: String, unit: String, kind: MetricDescription.Kind) -> String {
         var words = sanitized(name, isLabel: false)
         if words.hasSuffix("_total") { words.removeLast(6) }
         guard let suffix = self.suffix(of: unit, kind), !words.hasSuffix("_" + suffix) else { return words }
         return words + "_" + suffix
     }
 
-    static func label(_ name: String) -> String { sanitized(name, isLabel: true) }
+    package static func label(_ name: String) -> String { sanitized(name, isLabel: true) }
 
     /// The unit as it stands in names; `nil` where it adds nothing.
     static func suffix(of unit: String, _ kind: MetricDescription.Kind) -> String? {

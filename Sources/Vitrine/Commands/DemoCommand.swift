@@ -42,9 +42,12 @@ struct DemoCommand: AsyncParsableCommand {
         Terminal.say("Filling a sample shop in \(path) ...")
         try await SampleShop(shop: shop).fill()
         let tally = Tally()
+        let observatory = Observatory.beside(shop) { _ in }
         do {
-            try await EmbeddedShop.run(shop, signals: signals, stoppingOn: [.sigint, .sigterm]) { address in
-                try await greet(shop, address, key: key)
+            try await EmbeddedShop.run(
+                shop, signals: signals, observatory: observatory, stoppingOn: [.sigint, .sigterm]
+            ) { address in
+                try await greet(shop, address, key: key, isObserved: observatory != nil)
                 await withTaskGroup { group in
                     group.addTask { await Shoppers(address: address, key: key, count: shoppers, tally: tally).run() }
                     group.addTask { await Self.report(tally) }
@@ -75,7 +78,7 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     /// What a newcomer would try first; each line works when pasted.
-    private func greet(_ shop: Shop, _ address: ShopAddress, key: String) async throws {
+    private func greet(_ shop: Shop, _ address: ShopAddress, key: String, isObserved: Bool) async throws {
         let client = ShopClient(address, key: key)
         let product = try await client.send(.GET, "/v1/products?limit=1&in_stock=true&fields=id").json
         await client.close()
@@ -90,6 +93,17 @@ struct DemoCommand: AsyncParsableCommand {
             {"currency":"GBP","lines":[{"sku":"\(sku)","quantity":1}],"email":"you@example.com",\
             "payment":{"card":"sandbox_approve"}}
             """
+        let watching = "http://\(address.host):\(shop.configuration.observatory.port)"
+        let query = "sum by (http_route) (rate(http_server_request_duration_seconds_count[1m]))"
+        let observed =
+            isObserved
+            ? """
+            What it does is kept, and answered as Prometheus does, to Grafana or to anyone with the key:
+
+              curl -s \(bearer) \(watching)/api/v1/query --data-urlencode 'query=\(query)'
+
+
+            """ : ""
         Terminal.say(
             """
 
@@ -104,7 +118,7 @@ struct DemoCommand: AsyncParsableCommand {
               curl -s \(bearer) -H 'Content-Type: application/json' -H 'Idempotency-Key: my-first-order' -d '\(order)' \(base)/v1/orders
               curl -s \(bearer) '\(base)/v1/orders?limit=3&fields=number,status,totals.total'
 
-            Ctrl-C stops.
+            \(observed)Ctrl-C stops.
 
             """)
     }

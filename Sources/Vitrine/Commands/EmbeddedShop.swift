@@ -13,14 +13,16 @@ internal import Web
 enum EmbeddedShop {
     /// Starts the shop, runs `body` against its address, and stops it again.
     static func run<Result: Sendable>(
-        _ shop: Shop, signals: Signals.Process? = nil, stoppingOn stops: [UnixSignal] = [],
+        _ shop: Shop, signals: Signals.Process? = nil, observatory: Observatory? = nil,
+        stoppingOn stops: [UnixSignal] = [],
         _ body: @escaping @Sendable (ShopAddress) async throws -> Result
     ) async throws -> Result {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
-        let health = signals.map { Signals.health(of: shop, $0) }
+        let health = signals.map { Signals.health(of: shop, $0, observatory) }
         let reports = signals.flatMap { signals in health.map { Signals.endpoints(signals.telemetry, $0) } } ?? []
         let application = shop.makeApplication(beside: reports) { port.yield($0) }
-        let services: [any Service] = (signals?.services ?? []) + [application] + (health.map { [$0] } ?? [])
+        let watching = observatory?.services(signals?.telemetry) ?? []
+        let services: [any Service] = watching + (signals?.services ?? []) + [application] + (health.map { [$0] } ?? [])
         let group = ServiceGroup(
             configuration: .init(
                 services: services, gracefulShutdownSignals: stops,

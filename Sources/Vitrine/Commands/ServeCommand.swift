@@ -23,23 +23,26 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var location: LocationOptions
 
     func run() async throws {
+        ProcessLimits.apply()
         let configuration = try location.configuration()
         let signals = try Signals.telemetry(configuration)
         let telemetry = signals.telemetry
         telemetry.bootstrap()
-        FileLimit.raise()
         let shop = try await Shop.open(configuration)
         if let secret = try await shop.identity.administratorKeyAtFirstStart() {
             Terminal.say("The administrator's API key, shown only now: \(secret)")
         }
-        let health = Signals.health(of: shop, signals)
+        let observatory = Observatory.beside(shop) { Terminal.say("The observatory is at \($0)") }
+        let health = Signals.health(of: shop, signals, observatory)
         let application = shop.makeApplication(beside: Signals.endpoints(telemetry, health)) { port in
             Terminal.say("Vitrine listens on http://\(configuration.host):\(port)")
         }
+        let watching = observatory?.services(telemetry) ?? []
         let group = ServiceGroup(
             configuration: .init(
                 // Ended from the last to the first: not ready, then no more requests, then nothing more to tell.
-                services: signals.services + [application, health], gracefulShutdownSignals: [.sigint, .sigterm],
+                services: watching + signals.services + [application, health],
+                gracefulShutdownSignals: [.sigint, .sigterm],
                 logger: Logger(label: "vitrine.lifecycle")))
         try await group.run()
         await shop.database.close()
@@ -67,7 +70,11 @@ struct LocationOptions: ParsableArguments {
         configuration.databaseURL = database ?? configuration.databaseURL
         configuration.host = host ?? configuration.host
         configuration.port = port ?? configuration.port
-        if configuration.port == 0 { configuration.port = FreePort.find() }
+        if configuration.port == 0 {
+            configuration.port = FreePort.find()
+            // So that several fit on a machine.
+            configuration.observatory.port = FreePort.find()
+        }
         return configuration
     }
 }

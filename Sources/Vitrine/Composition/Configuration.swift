@@ -40,6 +40,8 @@ package struct Configuration: Sendable {
     package var logLevel = Logger.Level.notice
     /// Where traces, metrics and log lines are sent, by OpenTelemetry's variables; see `TelemetrySettings`.
     package var telemetry: TelemetrySettings
+    /// What the process keeps of that itself, and where it answers about it; see `ObservatorySettings`.
+    package var observatory: ObservatorySettings
     /// The secret key of a Stripe account, which then takes the payments; the sandbox does without. Environment:
     /// `VITRINE_STRIPE_KEY`, and beside it `VITRINE_STRIPE_SIGNING_SECRET` for notifications to
     /// `/v1/payments/notifications/stripe`, `VITRINE_STRIPE_RETURN_URL` where customers come back to from their bank's page,
@@ -83,6 +85,7 @@ package struct Configuration: Sendable {
         VITRINE_FAULTS           allowed: an administrator may do faults on purpose (none; see docs/CHAOS.md)
         VITRINE_LOG_LEVEL        trace, debug, info, notice, warning, error or critical (notice)
         \(TelemetrySettings.help)
+        \(ObservatorySettings.help)
         """
 
     /// - Throws: `Failure` with `misconfigured`, naming the variable and what it takes.
@@ -98,6 +101,7 @@ package struct Configuration: Sendable {
             return value
         }
         telemetry = try TelemetrySettings(environment: environment)
+        observatory = try ObservatorySettings(text: text, number: number)
         dataDirectory = text("VITRINE_DATA") ?? dataDirectory
         databaseURL = text("VITRINE_DATABASE")
         replicaURLs = text("VITRINE_REPLICAS").map { $0.split(separator: " ").map(String.init) } ?? []
@@ -150,6 +154,12 @@ package struct Configuration: Sendable {
     /// Where signals wait for a collector that is away; `nil` for memory, because beside a server there is no directory.
     var spoolFolder: String? {
         telemetry.spoolFolder ?? (databaseURL == nil ? dataDirectory + "/spool" : nil)
+    }
+
+    /// Where telemetry is kept; `nil` where it is not.
+    var telemetryFolder: String? {
+        guard !observatory.isOff else { return nil }
+        return observatory.folder ?? (databaseURL == nil ? dataDirectory + "/telemetry" : nil)
     }
 
     package var databasePath: String { dataDirectory + "/shop.sqlite" }

@@ -179,7 +179,7 @@ package enum Signals {
     }
 
     /// Nothing but the database is required: a shop without its payment provider still shows what it has.
-    static func health(of shop: Shop, _ process: Process) -> Health {
+    static func health(of shop: Shop, _ process: Process, _ observatory: Observatory? = nil) -> Health {
         let (database, provider) = (shop.database, shop.payments.providerHealth)
         var dependencies = [
             Health.Dependency("database", isRequired: true) {
@@ -211,6 +211,12 @@ package enum Signals {
                         .unavailable,
                         "\(plan.faults.count) kinds of faults are made on purpose, for another \(Int(left / .seconds(1))) s."
                     )
+                })
+        }
+        if let observatory {
+            dependencies.append(
+                Health.Dependency("observatory", isRequired: false) {
+                    if let fault = observatory.fault { throw Failure(.unavailable, fault) }
                 })
         }
         if let exporter = process.exporter {

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Telemetry
-import TestSupport
+package import Telemetry
 
 /// Queries of every kind over the series of ``RandomSeries``.
-struct RandomQueries {
-    var generator: SeededGenerator
+package struct RandomQueries {
+    package var generator: SeededGenerator
+
+    package init(generator: SeededGenerator) { self.generator = generator }
 
     private mutating func one(of choices: String...) -> String { choices.randomElement(using: &generator) ?? "" }
     private mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &generator) < percent }
 
     /// An instant vector.
-    mutating func vector(_ depth: Int = 3) -> String {
+    package mutating func vector(_ depth: Int = 3) -> String {
         if depth == 0 || chance(12) { return selector() }
         switch Int.random(in: 0..<13, using: &generator) {
         case 0...2: return rangeFunction(depth)
@@ -151,11 +152,11 @@ struct RandomQueries {
 }
 
 /// Counters that are reset, gauges, histograms; with gaps, and with times that are often on a step.
-enum RandomSeries {
-    static let start: Int64 = 1_700_000_000_000
-    static let end = start + 1_800_000
+package enum RandomSeries {
+    package static let start: Int64 = 1_700_000_000_000
+    package static let end = start + 1_800_000
 
-    static func make(seed: UInt64) -> [(metric: String, series: [(LabelSet, SampleColumns)])] {
+    package static func make(seed: UInt64) -> [(metric: String, series: [(LabelSet, SampleColumns)])] {
         var generator = SeededGenerator(seed: seed)
         return ["requests_total", "errors_total", "load", "temperature"].map { metric in
             var series: [(LabelSet, SampleColumns)] = []

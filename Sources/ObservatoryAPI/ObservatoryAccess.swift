@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Crypto
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+
+/// Who may read what the system tells of itself, and who may write to it.
+package struct ObservatoryAccess: Sendable {
+    /// The operator's own token, which needs no shop to be checked; `nil` where there is none.
+    let operatorToken: String?
+    /// Whether another token may be used, such as an API key of the shop with `read:telemetry`.
+    let accepts: @Sendable (String) async -> Bool
+
+    /// With neither of them everybody may who reaches the address.
+    package init(operatorToken: String? = nil, accepts: (@Sendable (String) async -> Bool)? = nil) {
+        self.operatorToken = operatorToken
+        self.accepts = accepts ?? { _ in false }
+        isOpen = operatorToken == nil && accepts == nil
+    }
+
+    let isOpen: Bool
+
+    func allows(_ request: Request) async -> Bool {
+        if isOpen { return true }
+        guard let token = Self.token(of: request) else { return false }
+        if let operatorToken, Self.isSame(token, operatorToken) { return true }
+        return await accepts(token)
+    }
+
+    /// As `Authorization: Bearer TOKEN`, or as the password of `Basic`, which is what Grafana's form has.
+    private static func token(of request: Request) -> String? {
+        guard let header = request.headers[.authorization] else { return nil }
+        let parts = header.split(separator: " ", maxSplits: 1)
+        guard parts.count == 2 else { return nil }
+        switch parts[0].lowercased() {
+        case "bearer": return String(parts[1])
+        case "basic":
+            guard let data = Data(base64Encoded: String(parts[1])) else { return nil }
+            let pair = String(decoding: data, as: UTF8.self).split(separator: ":", maxSplits: 1)
+            return pair.count == 2 ? String(pair[1]) : nil
+        default: return nil
+        }
+    }
+
+    /// In the same time whatever differs.
+    private static func isSame(_ left: String, _ right: String) -> Bool {
+        SHA256.hash(data: Data(left.utf8)) == SHA256.hash(data: Data(right.utf8))
+    }
+}

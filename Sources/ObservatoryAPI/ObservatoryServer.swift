@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import HTTPTypes
+internal import Hummingbird
+internal import Kernel
+internal import Logging
+internal import NIOCore
+package import OTLP
+package import PromQL
+internal import ServiceLifecycle
+internal import Telemetry
+package import TelemetryStore
+
+/// The observatory over HTTP, on a port of its own, so that it answers while the shop does not.
+package struct ObservatoryServer: Service {
+    package struct Settings: Sendable {
+        package var host = "127.0.0.1"
+        /// 0 takes a free one.
+        package var port = 8_081
+        package var query = QueryEngine.Settings()
+        /// How long a query may take, unless its client asks for less. Default two minutes.
+        package var queryTimeout: Duration = .seconds(120)
+        /// Queries at once. Default two.
+        package var queryThreads = 2
+
+        package init() {}
+    }
+
+    private let settings: Settings
+    private let access: ObservatoryAccess
+    private let store: SignalStore
+    private let api: PrometheusAPI
+    private let threads: QueryThreads
+    private let started: @Sendable (Int) async -> Void
+    /// What becomes of OTLP, whichever way it comes.
+    package let intake: Intake
+
+    /// The largest form or batch that is taken, in bytes.
+    private static let bodyBytesMax = 32 << 20
+
+    /// `started` is told the port once it listens.
+    package init(
+        _ settings: Settings, store: SignalStore, metadata: MetadataTable, access: ObservatoryAccess,
+        version: String,
+        now: @escaping @Sendable () -> Int64 = { Int64(UnixTime.now() / 1_000_000) },
+        started: @escaping @Sendable (Int) async -> Void = { _ in }
+    ) {
+        self.settings = settings
+        self.access = access
+        self.store = store
+        self.started = started
+        api = PrometheusAPI(store: store, metadata: metadata, settings: settings.query, version: version, now: now)
+        threads = QueryThreads(count: settings.queryThreads)
+        intake = Intake { batch in
+            guard case .metrics(let metrics) = batch else {
+                return Intake.Refusal(items: batch.count, reason: "Only metrics are kept.")
+            }
+            let (samples, known) = metrics.samples(now: now())
+            metadata.note(known)
+            do {
+                let admission = try await store.append(samples)
+                return Intake.Refusal(items: admission.refusedCount, reason: admission.message)
+            } catch let failure as Failure where failure.code == .overloaded {
+                throw Intake.Overload(retryAfter: .seconds(1))
+            }
+        }
+    }
+
+    package func run() async throws {
+        let router = Router()
+        mountQueries(on: router)
+        mountReports(on: router)
+        for signal in Signal.allCases {
+            for path in ["/v1", "/api/v1/otlp/v1"] {
+                router.post("\(path)/\(signal.rawValue)") { request, _ in
+                    await guarded(request) { await HTTPReceiver.answer(request, signal, intake) }
+                }
+            }
+        }
+        router.post("/api/v1/write") { request, _ in await guarded(request) { await write(request) } }
+        var logger = Logger(label: "vitrine.observatory.http")
+        logger.logLevel = .warning
+        let application = Application(
+            router: router, server: .http1(configuration: .init(idleTimeout: .seconds(60))),
+            configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: nil),
+            onServerRunning: { channel in await started(channel.localAddress?.port ?? settings.port) },
+            logger: logger)
+        try await application.run()
+    }
+
+    // MARK: Routes
+
+    private typealias Answer = @Sendable (Parameters, @escaping PrometheusAPI.IsCancelled) throws -> [UInt8]
+
+    private func mountQueries(on router: Router<BasicRequestContext>) {
+        let calls: [(String, Answer)] = [
+            ("query", { try api.query($0, $1) }), ("query_range", { try api.queryRange($0, $1) }),
+            ("query_exemplars", { parameters, _ in try api.queryExemplars(parameters) }),
+            ("format_query", { parameters, _ in try api.formatQuery(parameters) }),
+            ("series", { parameters, _ in try api.series(parameters) }),
+            ("labels", { parameters, _ in try api.labels(parameters) }),
+        ]
+        for (path, answer) in calls {
+            router.get("/api/v1/\(path)") { request, _ in await guarded(request) { await ask(request, answer) } }
+            router.post("/api/v1/\(path)") { request, _ in await guarded(request) { await ask(request, answer) } }
+        }
+        router.get("/api/v1/label/:name/values") { request, context in
+            let name = context.parameters.get("name")?.removingPercentEncoding ?? ""
+            return await guarded(request) {
+                await ask(request) { parameters, _ in try api.labelValues(name, parameters) }
+            }
+        }
+        router.get("/api/v1/metadata") { request, _ in
+            await guarded(request) { await ask(request) { parameters, _ in try api.metadata(parameters) } }
+        }
+        router.get("/federate") { request, _ in
+            await guarded(request) {
+                var response = await ask(request) { parameters, _ in try api.federate(parameters) }
+                if response.status == .ok {
+                    response.headers[.contentType] = ExpositionFormat.prometheusText.contentType
+                }
+                return response
+            }
+        }
+    }
+
+    private func mountReports(on router: Router<BasicRequestContext>) {
+        for (path, body) in PrometheusReports.fixed(version: api.version) {
+            router.get("/api/v1/\(path)") { request, _ in await guarded(request) { Self.json(200, body) } }
+        }
+        router.get("/api/v1/status/tsdb") { request, _ in
+            await guarded(request) { Self.json(200, PrometheusReports.store(store.statistics)) }
+        }
+        for path in ["/-/healthy", "/-/ready"] {
+            router.get("\(path)") { _, _ in Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: "OK\n"))) }
+        }
+    }
+
+    // MARK: Answers
+
+    private func guarded(_ request: Request, _ answer: () async -> Response) async -> Response {
+        guard await access.allows(request) else {
+            var response = Self.json(
+                401, PrometheusAnswers.failure(.badData("A token is needed that may read telemetry.")))
+            response.headers[.wwwAuthenticate] = "Bearer realm=\"observatory\", Basic realm=\"observatory\""
+            return response
+        }
+        return await answer()
+    }
+
+    private func ask(_ request: Request, _ answer: @escaping Answer) async -> Response {
+        do {
+            var parameters = Parameters()
+            parameters.add(request.uri.query ?? "")
+            if request.method == .post {
+                let body = try await request.body.collect(upTo: Self.bodyBytesMax)
+                parameters.add(String(buffer: body))
+            }
+            let asked = try parameters.duration("timeout").map { Duration.milliseconds($0) }
+            let (limit, given) = (min(asked ?? settings.queryTimeout, settings.queryTimeout), parameters)
+            return Self.json(200, try await threads.run(within: limit) { try answer(given, $0) })
+        } catch let error as APIError {
+            return Self.json(error.status, PrometheusAnswers.failure(error))
+        } catch let failure as Failure {
+            return Self.json(503, PrometheusAnswers.failure(.unavailable(failure.message)))
+        } catch {
+            return Self.json(400, PrometheusAnswers.failure(.badData("the request cannot be read: \(error)")))
+        }
+    }
+
+    private static func json(_ status: Int, _ body: [UInt8]) -> Response {
+        Response(
+            status: .init(code: status), headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(bytes: body)))
+    }
+
+    // MARK: Remote write
+
+    private func write(_ request: Request) async -> Response {
+        func refused(_ status: HTTPResponse.Status, _ words: String) -> Response {
+            Response(status: status, body: .init(byteBuffer: ByteBuffer(string: words + "\n")))
+        }
+        guard request.headers[.contentEncoding]?.lowercased() == "snappy" else {
+            return refused(.unsupportedMediaType, "Content-Encoding must be snappy (remote write 1.0).")
+        }
+        do {
+            let body = try await request.body.collect(upTo: Self.bodyBytesMax)
+            let message = try RemoteWrite.expanded(Array(body.readableBytesView))
+            let (batch, metadata) = try RemoteWrite.read(message)
+            api.metadata.note(metadata)
+            let admission = try await store.append(batch)
+            // What was refused would be refused again: 400 keeps the sender from trying.
+            return admission.refusedCount == 0
+                ? Response(status: .noContent) : refused(.badRequest, admission.message)
+        } catch let error as RemoteWrite.Malformed {
+            return refused(error == .tooLarge ? .contentTooLarge : .badRequest, "The body is malformed: \(error).")
+        } catch let failure as Failure {
+            var response = refused(
+                failure.code == .overloaded ? .tooManyRequests : .serviceUnavailable, failure.message)
+            response.headers[.retryAfter] = "1"
+            return response
+        } catch {
+            return refused(.badRequest, "The body cannot be read: \(error)")
+        }
+    }
+}

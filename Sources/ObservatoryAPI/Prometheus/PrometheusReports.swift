@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import TelemetryStore
+
+/// What Prometheus says about itself, said about the observatory.
+enum PrometheusReports {
+    /// Answers that do not change, by path below `/api/v1/`.
+    static func fixed(version: String) -> [(path: String, body: [UInt8])] {
+        [
+            // Clients tell by the version what they may ask. There must be no `features`, which means another product to Grafana.
+            (
+                "status/buildinfo",
+                object([("version", "3.0.0"), ("revision", version), ("branch", "vitrine"), ("goVersion", "")])
+            ),
+            ("status/flags", object([])), ("status/config", object([("yaml", "")])),
+            ("status/runtimeinfo", object([("storageRetention", "")])),
+            ("rules", PrometheusAnswers.success { list("groups", &$0) }),
+            ("alerts", PrometheusAnswers.success { list("alerts", &$0) }),
+            ("alertmanagers", PrometheusAnswers.success { list("activeAlertmanagers", &$0) }),
+            ("targets", PrometheusAnswers.success { list("activeTargets", &$0) }),
+        ]
+    }
+
+    private static func object(_ members: [(String, String)]) -> [UInt8] {
+        PrometheusAnswers.success { writer in
+            writer.beginObject()
+            for (name, value) in members {
+                writer.name(name)
+                writer.string(value)
+            }
+            writer.endObject()
+        }
+    }
+
+    private static func list(_ name: String, _ writer: inout JSONWriter) {
+        writer.beginObject()
+        writer.name(name)
+        writer.beginArray()
+        writer.endArray()
+        writer.endObject()
+    }
+
+    /// What is in the store, and who has the most series in it.
+    static func store(_ statistics: SignalStore.Statistics) -> [UInt8] {
+        PrometheusAnswers.success { writer in
+            writer.beginObject()
+            writer.name("headStats")
+            writer.beginObject()
+            writer.name("numSeries")
+            writer.integer(Int64(statistics.headSeries))
+            writer.name("chunkCount")
+            writer.integer(Int64(statistics.headSamples / 120))
+            writer.endObject()
+            writer.name("seriesCountByMetricName")
+            writer.beginArray()
+            for metric in statistics.largestMetrics {
+                writer.beginObject()
+                writer.name("name")
+                writer.string(metric.name)
+                writer.name("value")
+                writer.integer(Int64(metric.series))
+                writer.endObject()
+            }
+            writer.endArray()
+            writer.endObject()
+        }
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import Kernel
+internal import Synchronization
+
+/// Threads of low priority for what may take long, so that no query takes the time of a request of the shop.
+///
+/// Few run at once and few wait; who comes then is told to come back.
+final class QueryThreads: Sendable {
+    private struct Job {
+        let work: @Sendable () -> Void
+    }
+
+    private struct State {
+        var waiting: [Job] = []
+        var isClosed = false
+    }
+
+    /// Queries that may wait for a thread.
+    private static let waitingMax = 64
+
+    private let state = Mutex(State())
+    private let wake = NSCondition()
+
+    init(count: Int) {
+        for number in 0..<count {
+            let thread = Thread { [weak self] in Self.work { self } }
+            thread.name = "query-\(number)"
+            // Expressions may stand within each other a hundred times.
+            thread.stackSize = 8 << 20
+            thread.start()
+        }
+    }
+
+    deinit { close() }
+
+    private func close() {
+        state.withLock { $0.isClosed = true }
+        wake.lock()
+        wake.broadcast()
+        wake.unlock()
+    }
+
+    private static func work(_ owner: () -> QueryThreads?) {
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+        while let threads = owner(), let job = threads.next() { job?.work() }
+    }
+
+    /// - Returns: `nil` once there is no more; a job, or none yet.
+    private func next() -> Job?? {
+        wake.lock()
+        defer { wake.unlock() }
+        let (job, isClosed) = state.withLock { ($0.waiting.isEmpty ? nil : $0.waiting.removeFirst(), $0.isClosed) }
+        if let job { return .some(job) }
+        if isClosed { return nil }
+        // Not for ever, so that the thread sees when its owner is gone.
+        _ = wake.wait(until: Date.now + 1)
+        return .some(nil)
+    }
+
+    /// Runs `work`, which is told to stop by its argument once `limit` is over or the caller has gone.
+    ///
+    /// - Throws: What `work` throws; `Failure` with `overloaded` where too many wait.
+    func run<Result: Sendable>(
+        within limit: Duration, _ work: @escaping @Sendable (@escaping @Sendable () -> Bool) throws -> Result
+    ) async throws -> Result {
+        let (end, isGone) = (ContinuousClock.now + limit, Flag())
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let job = Job {
+                    continuation.resume(with: Swift.Result { try work { isGone.isSet || ContinuousClock.now > end } })
+                }
+                let isTaken = state.withLock { state in
+                    guard state.waiting.count < Self.waitingMax else { return false }
+                    state.waiting.append(job)
+                    return true
+                }
+                guard isTaken else {
+                    return continuation.resume(
+                        throwing: Failure(.overloaded, "Too many queries wait. Ask again in a moment."))
+                }
+                wake.lock()
+                wake.signal()
+                wake.unlock()
+            }
+        } onCancel: {
+            isGone.set()
+        }
+    }
+
+    private final class Flag: Sendable {
+        private let value = Atomic(false)
+        var isSet: Bool { value.load(ordering: .relaxed) }
+        func set() { value.store(true, ordering: .relaxed) }
+    }
+}

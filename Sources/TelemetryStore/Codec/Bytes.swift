@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Puts numbers into bytes. Fixed ones are little-endian; the others are varints of 7 bits a byte, the lowest first.
+struct ByteWriter {
+    private(set) var bytes: [UInt8] = []
+
+    var count: Int { bytes.count }
+
+    mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
+
+    mutating func byte(_ value: UInt8) { bytes.append(value) }
+
+    mutating func raw(_ value: some Sequence<UInt8>) { bytes.append(contentsOf: value) }
+
+    mutating func varint(_ value: UInt64) {
+        var rest = value
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        bytes.append(UInt8(truncatingIfNeeded: rest))
+    }
+
+    mutating func count(_ value: Int) { varint(UInt64(value)) }
+
+    /// Small where the value is near zero, on either side.
+    mutating func signed(_ value: Int64) { varint(Zigzag.folded(value)) }
+
+    mutating func fixed(_ value: UInt32) { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
+
+    mutating func fixed(_ value: UInt64) { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
+
+    /// With its length before it.
+    mutating func text(_ value: some Collection<UInt8>) {
+        count(value.count)
+        bytes.append(contentsOf: value)
+    }
+}
+
+/// Takes numbers out of bytes. Past the end it yields zeros and says so, so that its callers ask once, at their own end.
+struct ByteReader {
+    private let bytes: UnsafeBufferPointer<UInt8>
+    private(set) var place: Int
+    /// What was read is not what was written.
+    private(set) var isDamaged = false
+
+    init(_ bytes: UnsafeBufferPointer<UInt8>, at place: Int = 0) {
+        self.bytes = bytes
+        self.place = place
+    }
+
+    var isAtEnd: Bool { place >= bytes.count || isDamaged }
+
+    mutating func byte() -> UInt8 {
+        guard place < bytes.count else {
+            isDamaged = true
+            return 0
+        }
+        defer { place += 1 }
+        return bytes[place]
+    }
+
+    mutating func varint() -> UInt64 {
+        var (value, shift): (UInt64, UInt64) = (0, 0)
+        while place < bytes.count, shift < 64 {
+            let byte = bytes[place]
+            place += 1
+            value |= UInt64(byte & 0x7F) << shift
+            if byte < 0x80 { return value }
+            shift += 7
+        }
+        isDamaged = true
+        return 0
+    }
+
+    /// A count of things that take a byte or more each, and so cannot be more than bytes are left.
+    mutating func count(max: Int? = nil) -> Int {
+        let value = varint()
+        guard value <= UInt64(max ?? bytes.count - place) else {
+            isDamaged = true
+            return 0
+        }
+        return Int(value)
+    }
+
+    mutating func signed() -> Int64 { Zigzag.unfolded(varint()) }
+
+    mutating func fixed32() -> UInt32 { UInt32(truncatingIfNeeded: fixed(4)) }
+
+    mutating func fixed64() -> UInt64 { fixed(8) }
+
+    private mutating func fixed(_ count: Int) -> UInt64 {
+        guard place + count <= bytes.count else {
+            isDamaged = true
+            place = bytes.count
+            return 0
+        }
+        var value: UInt64 = 0
+        for offset in 0..<count { value |= UInt64(bytes[place + offset]) << UInt64(8 * offset) }
+        place += count
+        return value
+    }
+
+    mutating func text() -> UnsafeBufferPointer<UInt8> { slice(count()) }
+
+    mutating func slice(_ count: Int) -> UnsafeBufferPointer<UInt8> {
+        guard count >= 0, place + count <= bytes.count else {
+            isDamaged = true
+            return UnsafeBufferPointer(rebasing: bytes[0..<0])
+        }
+        defer { place += count }
+        return UnsafeBufferPointer(rebasing: bytes[place..<place + count])
+    }
+}
+
+enum Zigzag {
+    static func folded(_ value: Int64) -> UInt64 { UInt64(bitPattern: (value << 1) ^ (value >> 63)) }
+    static func unfolded(_ value: UInt64) -> Int64 { Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1) }
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import Kernel
+internal import Synchronization
+internal import Telemetry
+
+/// What keeps the store small: from the log into parts, of many parts one, and away with what is old.
+extension SignalStore {
+    /// Keeps up every second until the store is closed or gone, on a thread of low priority. `report` is told what fails, at
+    /// most once a minute.
+    package func beginUpkeep(report: @escaping @Sendable (any Error) -> Void) {
+        let thread = Thread { [weak self] in
+            setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+            var lastReport = ContinuousClock.now - .seconds(60)
+            while let isClosed = self?.isClosed, !isClosed {
+                do { try self?.keepUp() } catch {
+                    if ContinuousClock.now - lastReport >= .seconds(60) {
+                        report(error)
+                        lastReport = ContinuousClock.now
+                    }
+                }
+                Thread.sleep(forTimeInterval: 1)
+            }
+        }
+        thread.name = "telemetry-upkeep"
+        thread.start()
+    }
+
+    private var isClosed: Bool { state.withLock { $0.isClosed } }
+
+    /// Flushes, merges and removes what is due. Call it every few seconds, on a thread that may be kept busy.
+    ///
+    /// - Throws: `Failure`. Nothing is lost, and the next call tries again.
+    package func keepUp() throws {
+        let isDue = state.withLock { state in
+            state.frozen != nil || ContinuousClock.now - state.lastFlush > settings.flushInterval
+        }
+        if isDue || log.segmentBytes > settings.logBytesMax { try flush() }
+        while try merge() {}
+        try removeOld()
+    }
+
+    /// Puts all that is in the head into a part.
+    ///
+    /// - Throws: `Failure`. Nothing is lost: the log still has it.
+    package func flush() throws {
+        try upkeep.withLock { _ in
+            let (series, sequence, covered) = state.withLock { state in
+                // A flush that failed left its samples where they were.
+                if state.frozen == nil {
+                    let segment = log.rotate()
+                    state.coveredSegment = segment
+                    state.frozenIndex = LabelIndex()
+                    let sealed = state.head.seal()
+                    for series in sealed { state.frozenIndex.add(SeriesKey.labels(of: series.key)) }
+                    state.frozen = sealed
+                    state.seriesByMetric = [:]
+                    for series in sealed {
+                        state.seriesByMetric[SeriesKey.labels(of: series.key).metricName, default: 0] += 1
+                    }
+                    state.lastFlush = ContinuousClock.now
+                    state.frozenSequence = state.nextSequence
+                    state.nextSequence += 1
+                }
+                return (state.frozen ?? [], state.frozenSequence, state.coveredSegment)
+            }
+            var writer = try PartWriter(sequence, on: disk)
+            for series in series.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+                var samples = SampleColumns()
+                for chunk in series.series.chunks { try chunk.read(into: &samples) }
+                try writer.add(series.key, samples.ordered())
+            }
+            let part = try writer.finish(coveredSegment: covered, replacing: [])
+            state.withLock { state in
+                if let part { state.parts.append(part) }
+                state.frozen = nil
+            }
+            // Without a part there was nothing in them.
+            try removeSegments(through: covered)
+        }
+    }
+
+    private func removeSegments(through covered: UInt64) throws {
+        for name in try disk.names() {
+            if let segment = RecordLog.segment(of: name), segment <= covered { try disk.remove(name) }
+        }
+    }
+
+    // MARK: Merging
+
+    /// Parts of one day that are merged at once, at least.
+    private static let mergeMin = 4
+    /// And at most, so that merging holds little memory.
+    private static let mergeMax = 16
+    private static let day: Int64 = 86_400_000
+
+    /// Merges some parts of a day into one: those of about one size while the day lasts, all of them once it is over.
+    ///
+    /// - Returns: Whether there was anything to do.
+    private func merge() throws -> Bool {
+        try upkeep.withLock { _ in
+            let parts = state.withLock { $0.parts }
+            let days = Dictionary(grouping: parts) { $0.footer.times.lowerBound / Self.day }
+            let today = now() / Self.day
+            for day in days.keys.sorted() {
+                guard let chosen = Self.choice(days[day] ?? [], isOver: day < today) else { continue }
+                try merge(chosen, level: day < today ? Zstandard.strong : Zstandard.quick)
+                return true
+            }
+            return false
+        }
+    }
+
+    private static func choice(_ parts: [Part], isOver: Bool) -> [Part]? {
+        if isOver { return parts.count > 1 ? Array(parts.sorted { $0.size < $1.size }.prefix(mergeMax)) : nil }
+        let sorted = parts.sorted { $0.size < $1.size }
+        for first in sorted.indices {
+            let alike = sorted[first...].prefix { $0.size <= max(sorted[first].size, 64 << 10) * 4 }
+            if alike.count >= mergeMin { return Array(alike.prefix(mergeMax)) }
+        }
+        return nil
+    }
+
+    private func merge(_ chosen: [Part], level: Int32) throws {
+        let readers = try chosen.sorted { $0.footer.sequence < $1.footer.sequence }.map { part in
+            try reading(part) { PartReader(part, try indexes.index(of: part)) }
+        }
+        let sequence = state.withLock { state in
+            defer { state.nextSequence += 1 }
+            return state.nextSequence
+        }
+        var writer = try PartWriter(sequence, on: disk, level: level)
+        var places = Array(repeating: 0, count: readers.count)
+        while let key = zip(readers, places).compactMap({ reader, place in
+            place < reader.index.series.count ? reader.index.series[place].key : nil
+        }).min(by: { $0.lexicographicallyPrecedes($1) }) {
+            var samples = SampleColumns()
+            for (number, reader) in readers.enumerated() where places[number] < reader.index.series.count {
+                let series = reader.index.series[places[number]]
+                guard series.key == key else { continue }
+                try reading(reader.part) { try reader.read(series, Int64.min...Int64.max, into: &samples) }
+                places[number] += 1
+            }
+            try writer.add(key, samples.ordered())
+        }
+        let covered = chosen.map(\.footer.coveredSegment).max() ?? 0
+        let merged = try writer.finish(coveredSegment: covered, replacing: chosen.map(\.footer.sequence))
+        remove(Set(chosen.map(\.name)), adding: merged)
+        for part in chosen { try disk.remove(part.name) }
+    }
+
+    private func remove(_ names: Set<String>, adding part: Part? = nil) {
+        state.withLock { state in
+            state.parts.removeAll { names.contains($0.name) }
+            if let part { state.parts.append(part) }
+            state.parts.sort { $0.footer.sequence < $1.footer.sequence }
+        }
+        indexes.forget(names)
+    }
+
+    // MARK: Removing
+
+    /// Removes parts that are wholly too old, and the oldest ones while there are too many bytes.
+    private func removeOld() throws {
+        try upkeep.withLock { _ in
+            let oldest = now() - settings.retention.wholeMilliseconds
+            var parts = state.withLock { $0.parts }.sorted { $0.footer.times.upperBound < $1.footer.times.upperBound }
+            var size = parts.reduce(0) { $0 + $1.size }
+            while let part = parts.first, part.footer.times.upperBound < oldest || size > settings.bytesMax {
+                parts.removeFirst()
+                size -= part.size
+                remove([part.name])
+                try disk.remove(part.name)
+            }
+        }
+    }
+
+    // MARK: Damage
+
+    /// Reads of a part; where it is damaged, it is set aside, so that the rest can be read.
+    func reading<Result>(_ part: Part, _ body: () throws -> Result) throws -> Result {
+        do { return try body() } catch let failure as Failure where failure.code == .corrupt {
+            remove([part.name])
+            state.withLock { $0.damaged.append(part.name) }
+            try? disk.rename(part.name, to: part.name + ".damaged")
+            throw failure
+        }
+    }
+}
+
+extension SampleColumns {
+    /// In the order of time, of two at one time the later one to come.
+    func ordered() -> SampleColumns {
+        var isOrdered = true
+        for place in 1..<max(1, count) where times[place] <= times[place - 1] { isOrdered = false }
+        if isOrdered { return self }
+        let order = times.indices.sorted { (times[$0], $0) < (times[$1], $1) }
+        var ordered = SampleColumns()
+        for place in order {
+            if ordered.times.last == times[place] {
+                ordered.values[ordered.count - 1] = values[place]
+            } else {
+                ordered.append(times[place], values[place])
+            }
+        }
+        return ordered
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import ArgumentParser
+internal import Foundation
+internal import Kernel
+internal import Logging
+internal import OTLP
+internal import ObservatoryAPI
+internal import ServiceLifecycle
+internal import UnixSignals
+
+struct ObserveCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "observe", abstract: "Keep metrics of any services, and answer Prometheus' queries about them.",
+        discussion: """
+            Takes OTLP (gRPC on 4317, HTTP on 4318) and Prometheus' remote write (/api/v1/write), and is a Prometheus data \
+            source for Grafana. Without a token it only listens on this machine. Ctrl-C or SIGTERM ends it.
+
+            Settings, with their defaults:
+            \(ObservatorySettings.help)
+            """)
+
+    @Option(help: "The directory where metrics are kept (VITRINE_TELEMETRY).")
+    var directory: String?
+
+    @Option(help: "The address to listen on (VITRINE_OBSERVATORY_HOST).")
+    var host: String?
+
+    @Option(help: "The port for queries and remote write; 0 takes a free one (VITRINE_OBSERVATORY_PORT).")
+    var port: Int?
+
+    @Option(help: "The port for OTLP over HTTP; 0 takes a free one.")
+    var otlpHTTPPort = 4_318
+
+    @Option(help: "The port for OTLP over gRPC; 0 takes a free one.")
+    var otlpGRPCPort = 4_317
+
+    func run() async throws {
+        ProcessLimits.apply()
+        let configuration = try Configuration()
+        let settings = configuration.observatory
+        let host = host ?? settings.host ?? "127.0.0.1"
+        guard settings.token != nil || ["127.0.0.1", "::1", "localhost"].contains(host) else {
+            throw ValidationError("To listen on \(host), set a token in VITRINE_OBSERVATORY_TOKEN.")
+        }
+        let observatory = try Observatory(
+            settings, folder: directory ?? settings.folder ?? configuration.dataDirectory + "/telemetry", host: host,
+            port: port ?? settings.port, access: ObservatoryAccess(operatorToken: settings.token)
+        ) { port in
+            Terminal.say("The observatory is at http://\(host):\(port)")
+        }
+        let intake = observatory.server.intake
+        let http = HTTPReceiver(intake, host: host, port: otlpHTTPPort) { port in
+            Terminal.say("OTLP over HTTP on http://\(host):\(port)")
+        }
+        let grpc = GRPCReceiver(intake, host: host, port: otlpGRPCPort) { port in
+            Terminal.say("OTLP over gRPC on http://\(host):\(port)")
+        }
+        let group = ServiceGroup(
+            configuration: .init(
+                services: observatory.services(nil) + [http, grpc], gracefulShutdownSignals: [.sigint, .sigterm],
+                logger: Logger(label: "vitrine.lifecycle")))
+        try await group.run()
+        Terminal.say("The observatory has stopped; everything it took is on disk.")
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import Identity
+internal import Kernel
+internal import Logging
+internal import OTLP
+internal import ObservatoryAPI
+internal import Resilience
+internal import ServiceLifecycle
+internal import Telemetry
+internal import TelemetryStore
+internal import Web
+
+/// The observatory of one process: the store, what fills it, and what answers from it.
+struct Observatory: Sendable {
+    let store: SignalStore
+    let metadata: MetadataTable
+    let server: ObservatoryServer
+    let supervisor: Supervisor
+
+    /// Opens what is kept in `folder`.
+    ///
+    /// - Throws: `Failure` where the folder cannot be used, or is used by another process.
+    init(
+        _ settings: ObservatorySettings, folder: String, host: String, port: Int, access: ObservatoryAccess,
+        started: @escaping @Sendable (Int) async -> Void
+    ) throws {
+        let store = try SignalStore(on: FileDisk(locking: folder), settings.store)
+        let logger = Logger(label: "vitrine.observatory")
+        store.beginUpkeep { error in
+            logger.error("Telemetry cannot be tidied up", metadata: ["error": "\(error)"])
+        }
+        for name in store.statistics.damaged {
+            logger.error("A part of telemetry is damaged and was set aside", metadata: ["file": "\(name)"])
+        }
+        let metadata = MetadataTable()
+        var listening = ObservatoryServer.Settings()
+        (listening.host, listening.port) = (host, port)
+        server = ObservatoryServer(
+            listening, store: store, metadata: metadata, access: access, version: VitrineCommand.version,
+            started: started)
+        (self.store, self.metadata) = (store, metadata)
+        supervisor = Supervisor(
+            "observatory",
+            sleep: { pause in try await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) } })
+    }
+
+    /// The one beside a shop; `nil` where there is to be none, or where its folder cannot be used: the shop opens without.
+    static func beside(_ shop: Shop, started: @escaping @Sendable (String) async -> Void) -> Observatory? {
+        let configuration = shop.configuration
+        guard let folder = configuration.telemetryFolder else { return nil }
+        let (host, settings) = (configuration.observatory.host ?? configuration.host, configuration.observatory)
+        let identity = shop.identity
+        let access = ObservatoryAccess(operatorToken: settings.token) { token in
+            (try? await identity.authenticate(token))?.scopes.contains(.readTelemetry) == true
+        }
+        do {
+            return try Observatory(
+                settings, folder: folder, host: host, port: settings.port, access: access
+            ) { port in await started("http://\(host):\(port)") }
+        } catch {
+            Logger(label: "vitrine.observatory").error(
+                "The observatory does not open", metadata: ["error": "\(error)", "folder": "\(folder)"])
+            return nil
+        }
+    }
+
+    /// In the order in which they begin: what is told last is kept, too.
+    func services(_ telemetry: ProcessTelemetry?) -> [any Service] {
+        [OwnMetrics(telemetry: telemetry, observatory: self), Listening(observatory: self)]
+    }
+
+    /// Why it does not do all that it should; `nil` while it does.
+    var fault: String? {
+        if let fault = supervisor.fault { return fault }
+        let damaged = store.statistics.damaged
+        return damaged.isEmpty
+            ? nil : "Parts of telemetry are damaged and set aside: \(damaged.joined(separator: ", "))."
+    }
+
+    /// Answers again where it could not, because the shop must not end with it.
+    private struct Listening: Service {
+        let observatory: Observatory
+
+        func run() async throws {
+            await observatory.supervisor.run { try await observatory.server.run() }
+        }
+    }
+
+    /// What the process measures goes into its own store, without a wire.
+    private struct OwnMetrics: Service {
+        let telemetry: ProcessTelemetry?
+        let observatory: Observatory
+
+        private static let interval = Duration.seconds(10)
+
+        func run() async throws {
+            await cancelWhenGracefulShutdown {
+                repeat { await read() } while (try? await Task.sleep(for: Self.interval)) != nil
+            }
+            await read()
+            try observatory.store.close()
+        }
+
+        private func read() async {
+            guard let telemetry else { return }
+            let families = telemetry.metrics.snapshot()
+            observatory.metadata.note(families.metadata)
+            let now = Int64(UnixTime.now() / 1_000_000)
+            do {
+                _ = try await observatory.store.append(SampleBatch(families, from: telemetry.resource, at: now))
+            } catch {
+                Logger(label: "vitrine.observatory").warning(
+                    "The process' own metrics cannot be kept", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}

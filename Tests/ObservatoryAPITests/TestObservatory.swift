@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import Foundation
+import Kernel
+import NIOCore
+import OTLP
+import ObservatoryAPI
+import PromQL
+import Telemetry
+import TestSupport
+
+@testable import TelemetryStore
+
+/// An observatory on a real port, in a folder of its own.
+struct TestObservatory: Sendable {
+    struct Answer: Sendable {
+        let status: Int
+        let headers: [String: String]
+        let body: [UInt8]
+
+        var text: String { String(decoding: body, as: UTF8.self) }
+        var json: JSON { (try? JSON.parse(body)) ?? .null }
+        var data: JSON { json["data"] ?? .null }
+    }
+
+    let store: SignalStore
+    let intake: Intake
+    let port: Int
+    var token: String?
+
+    /// Runs `body` against it. Its clock stands at `now`, in milliseconds since 1970, where that is given.
+    static func run<Result: Sendable>(
+        _ semantics: Semantics = .v3, access: ObservatoryAccess = ObservatoryAccess(), now: Int64? = nil,
+        settings: SignalStore.Settings = .init(),
+        _ body: @escaping @Sendable (TestObservatory) async throws -> Result
+    ) async throws -> Result {
+        let folder = try TestDirectory()
+        defer { folder.remove() }
+        let clock: @Sendable () -> Int64 = { now ?? Int64(Date().timeIntervalSince1970 * 1_000) }
+        let store = try SignalStore(on: FileDisk(locking: folder.path + "/telemetry"), settings, now: clock)
+        var listening = ObservatoryServer.Settings()
+        listening.port = 0
+        listening.query.semantics = semantics
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let server = ObservatoryServer(
+            listening, store: store, metadata: MetadataTable(), access: access, version: "test", now: clock
+        ) { port.yield($0) }
+        return try await withThrowingTaskGroup(of: Result?.self) { tasks in
+            tasks.addTask {
+                try await server.run()
+                return nil
+            }
+            tasks.addTask {
+                for await number in ports {
+                    return try await body(TestObservatory(store: store, intake: server.intake, port: number))
+                }
+                return nil
+            }
+            defer { tasks.cancelAll() }
+            guard let first = try await tasks.next(), let result = first else {
+                throw Failure(.unavailable, "The observatory stopped.")
+            }
+            return result
+        }
+    }
+
+    func get(_ path: String, _ parameters: [(String, String)] = [], post: Bool = false) async throws -> Answer {
+        let query = parameters.map { "\(Self.escaped($0.0))=\(Self.escaped($0.1))" }.joined(separator: "&")
+        var request = HTTPClientRequest(
+            url: "http://127.0.0.1:\(port)\(path)\(post || query.isEmpty ? "" : "?" + query)")
+        if post {
+            request.method = .POST
+            request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
+            request.body = .bytes(ByteBuffer(string: query))
+        }
+        return try await send(request)
+    }
+
+    func write(_ message: [UInt8], headers: [(String, String)] = [("Content-Encoding", "snappy")]) async throws
+        -> Answer
+    {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/api/v1/write")
+        request.method = .POST
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        request.body = .bytes(ByteBuffer(bytes: message))
+        return try await send(request)
+    }
+
+    private func send(_ request: HTTPClientRequest) async throws -> Answer {
+        var request = request
+        if let token { request.headers.add(name: "Authorization", value: token) }
+        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+        let body = try await response.body.collect(upTo: 64 << 20)
+        return Answer(
+            status: Int(response.status.code),
+            headers: Dictionary(response.headers.map { ($0.name.lowercased(), $0.value) }) { first, _ in first },
+            body: Array(body.readableBytesView))
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? text
+    }
+}
+
+/// Remote write as its senders speak it.
+enum RemoteWriteMessage {
+    static func bytes(_ series: [(LabelSet, SampleColumns)]) -> [UInt8] {
+        snappy(
+            series.flatMap { labels, samples in
+                var body = labels.labels.flatMap {
+                    field(1, field(1, Array($0.name.utf8)) + field(2, Array($0.value.utf8)))
+                }
+                for place in samples.times.indices {
+                    let value = withUnsafeBytes(of: samples.values[place].bitPattern.littleEndian) { Array($0) }
+                    body += field(2, [0x09] + value + [0x10] + varint(UInt64(bitPattern: samples.times[place])))
+                }
+                return field(1, body)
+            })
+    }
+
+    static func field(_ number: Int, _ body: [UInt8]) -> [UInt8] {
+        varint(UInt64(number << 3 | 2)) + varint(UInt64(body.count)) + body
+    }
+
+    static func varint(_ value: UInt64) -> [UInt8] {
+        var (bytes, rest): ([UInt8], UInt64) = ([], value)
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        return bytes + [UInt8(rest)]
+    }
+
+    /// Snappy's block format without any compression: literals of at most 64 KiB.
+    static func snappy(_ bytes: [UInt8]) -> [UInt8] {
+        var (block, place) = (varint(UInt64(bytes.count)), 0)
+        while place < bytes.count {
+            let count = min(65_536, bytes.count - place)
+            block += [61 << 2, UInt8(truncatingIfNeeded: count - 1), UInt8(truncatingIfNeeded: (count - 1) >> 8)]
+            block += bytes[place..<place + count]
+            place += count
+        }
+        return block
+    }
+}
