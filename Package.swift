@@ -39,6 +39,7 @@ let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metri
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let instrumentation: Target.Dependency = .product(name: "Instrumentation", package: "swift-distributed-tracing")
 let serviceContext: Target.Dependency = .product(name: "ServiceContextModule", package: "swift-service-context")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 func room(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
@@ -106,11 +107,15 @@ let shop: [Target] = [
 
 let observatory: [Target] = [
     room("PromQL", ["Patterns", "Telemetry"]),
+    room(
+        "Scraping",
+        ["Kernel", "Patterns", "Telemetry", asyncHTTPClient, crypto, lifecycle, logging, nioCore, nioHTTP1, yams]),
     .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
     room(
         "ObservatoryAPI",
         [
-            "CSnappy", "Kernel", "OTLP", "Patterns", "PromQL", "Telemetry", "TelemetryStore", crypto, httpTypes,
+            "CSnappy", "Kernel", "OTLP", "Patterns", "PromQL", "Scraping", "Telemetry", "TelemetryStore", crypto,
+            httpTypes,
             hummingbird,
             lifecycle, logging, nioCore,
         ]),
@@ -125,7 +130,8 @@ let binary: [Target] = [
             "Catalog", "CMalloc", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel", "ObservatoryAPI",
             "OTLP",
             "Ordering", "Payments",
-            "Persistence", "RateLimiting", "Resilience", "Telemetry", "TelemetryStore", "Web", arguments, coreMetrics,
+            "Persistence", "RateLimiting", "Resilience", "Scraping", "Telemetry", "TelemetryStore", "Web", arguments,
+            coreMetrics,
             hummingbird,
             lifecycle, logging,
             nioCore,
@@ -181,6 +187,7 @@ let suites: [Target] = [
     tests("PatternsTests", ["Patterns"]),
     tests("PromQLTests", ["Kernel", "Patterns", "PromQL", "Telemetry", "TestSupport"]),
     tests("TelemetryStoreTests", ["Kernel", "PromQL", "Telemetry", "TelemetryStore", "TestSupport"]),
+    tests("ScrapingTests", ["Kernel", "Scraping", "Telemetry", "TestSupport"]),
     tests(
         "ObservatoryAPITests",
         [
@@ -231,6 +238,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-service-context.git", from: "1.5.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
     ],
     targets: ground + shop + observatory + binary + benchmarks + support + [fuzz] + suites
 )

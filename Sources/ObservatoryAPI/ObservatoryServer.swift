@@ -8,6 +8,7 @@ internal import Logging
 internal import NIOCore
 package import OTLP
 package import PromQL
+package import Scraping
 internal import ServiceLifecycle
 internal import Telemetry
 package import TelemetryStore
@@ -32,6 +33,7 @@ package struct ObservatoryServer: Service {
     private let store: SignalStore
     private let api: PrometheusAPI
     private let threads: QueryThreads
+    private let targets: @Sendable () -> [Scraper.Report]
     private let started: @Sendable (Int) async -> Void
     /// What becomes of OTLP, whichever way it comes.
     package let intake: Intake
@@ -44,12 +46,14 @@ package struct ObservatoryServer: Service {
         _ settings: Settings, store: SignalStore, metadata: MetadataTable, access: ObservatoryAccess,
         version: String,
         now: @escaping @Sendable () -> Int64 = { Int64(UnixTime.now() / 1_000_000) },
+        targets: @escaping @Sendable () -> [Scraper.Report] = { [] },
         started: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.settings = settings
         self.access = access
         self.store = store
         self.started = started
+        self.targets = targets
         api = PrometheusAPI(store: store, metadata: metadata, settings: settings.query, version: version, now: now)
         threads = QueryThreads(count: settings.queryThreads)
         intake = Intake { batch in
@@ -128,6 +132,9 @@ package struct ObservatoryServer: Service {
     private func mountReports(on router: Router<BasicRequestContext>) {
         for (path, body) in PrometheusReports.fixed(version: api.version) {
             router.get("/api/v1/\(path)") { request, _ in await guarded(request) { Self.json(200, body) } }
+        }
+        router.get("/api/v1/targets") { request, _ in
+            await guarded(request) { Self.json(200, PrometheusReports.targets(targets())) }
         }
         router.get("/api/v1/status/tsdb") { request, _ in
             await guarded(request) { Self.json(200, PrometheusReports.store(store.statistics)) }

@@ -3,7 +3,7 @@
 internal import Foundation
 internal import Kernel
 internal import Synchronization
-internal import Telemetry
+package import Telemetry
 
 /// Keeps what a system tells of itself on one disk: samples of metrics now, spans and log records later.
 ///

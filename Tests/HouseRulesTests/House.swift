@@ -86,7 +86,7 @@ struct House {
         "lifecycle": "ServiceLifecycle",
         "signals": "UnixSignals", "coreMetrics": "CoreMetrics", "metrics": "Metrics", "tracing": "Tracing",
         "instrumentation": "Instrumentation", "serviceContext": "ServiceContextModule",
-        "asyncHTTPClient": "AsyncHTTPClient", "crypto": "Crypto", "arguments": "ArgumentParser",
+        "asyncHTTPClient": "AsyncHTTPClient", "crypto": "Crypto", "arguments": "ArgumentParser", "yams": "Yams",
     ]
 }
 

@@ -18,10 +18,12 @@ struct HouseRulesTests {
         "Persistence": ["Kernel", "CSQLite", "CLibpq"], "Jobs": ["Kernel", "Persistence", "Resilience"],
         "Web": ["Kernel", "Persistence", "RateLimiting", "Resilience"],
         "TelemetryStore": ["CZstd", "Kernel", "Patterns", "Telemetry"], "PromQL": ["Kernel", "Patterns", "Telemetry"],
-        "Alerting": ["Kernel", "PromQL", "Telemetry"], "Diagnosis": ["Kernel", "PromQL", "Telemetry"],
+        "Scraping": ["Kernel", "Patterns", "Telemetry"], "Alerting": ["Kernel", "PromQL", "Telemetry"],
+        "Diagnosis": ["Kernel", "PromQL", "Telemetry"],
         "Capacity": ["Kernel", "PromQL", "Telemetry"],
         "ObservatoryAPI": [
-            "CSnappy", "Kernel", "Patterns", "Telemetry", "Web", "OTLP", "TelemetryStore", "PromQL", "Alerting",
+            "CSnappy", "Kernel", "Patterns", "Telemetry", "Web", "OTLP", "TelemetryStore", "PromQL", "Scraping",
+            "Alerting",
             "Diagnosis",
             "Capacity",
         ],
@@ -34,7 +36,8 @@ struct HouseRulesTests {
         "Identity", "Catalog", "Inventory", "Customers", "Payments", "Ordering", "Webhooks",
     ]
     private static let observatory: Set = [
-        "Telemetry", "OTLP", "TelemetryStore", "PromQL", "Alerting", "Diagnosis", "Capacity", "ObservatoryAPI",
+        "Telemetry", "OTLP", "TelemetryStore", "PromQL", "Scraping", "Alerting", "Diagnosis", "Capacity",
+        "ObservatoryAPI",
     ]
 
     private func allowed(_ target: String) -> Set<String>? {
@@ -84,7 +87,11 @@ struct HouseRulesTests {
             #"^(Web/|RateLimiting/Middleware/|[A-Za-z]+/API/|OTLP/Receiver/|ObservatoryAPI/|Console/|Portal/|Vitrine/)"#
         ),
         ("GRPC", #"^OTLP/"#), ("SwiftProtobuf", #"^OTLP/"#), ("Configuration", #"^Vitrine/Composition/"#),
-        ("AsyncHTTPClient", #"^(Payments/Providers|Webhooks/Delivery|OTLP/Exporter|Alerting/Notifiers)/"#),
+        (
+            "AsyncHTTPClient",
+            #"^(Payments/Providers|Webhooks/Delivery|OTLP/Exporter|Scraping/Client|Alerting/Notifiers)/"#
+        ),
+        ("Yams", #"^(Scraping/ScrapeConfiguration|Alerting/)"#),
         ("ArgumentParser", #"^Vitrine/(Vitrine\.swift|Commands/)"#),
         ("NIOPosix", #"^(Vitrine/(Client|Composition)|OTLP/(Receiver|Exporter))/"#),
     ])

@@ -44,8 +44,8 @@ struct TestObservatory: Sendable {
         listening.query.semantics = semantics
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let server = ObservatoryServer(
-            listening, store: store, metadata: MetadataTable(), access: access, version: "test", now: clock
-        ) { port.yield($0) }
+            listening, store: store, metadata: MetadataTable(), access: access, version: "test", now: clock,
+            started: { port.yield($0) })
         return try await withThrowingTaskGroup(of: Result?.self) { tasks in
             tasks.addTask {
                 try await server.run()

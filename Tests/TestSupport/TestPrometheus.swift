@@ -75,3 +75,8 @@ package final class TestPrometheus: Sendable {
         text.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? text
     }
 }
+
+extension TestPrometheus {
+    /// For those whose jobs name the port before the server runs.
+    package static func freePort() -> Int { FreePort.find() }
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CSnappy
-internal import TelemetryStore
+internal import Telemetry
 
 /// Prometheus' remote write 1.0: a snappy block of protobuf, read straight into columns.
 enum RemoteWrite {

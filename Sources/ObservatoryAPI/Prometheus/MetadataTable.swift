@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Synchronization
-package import TelemetryStore
+package import Telemetry
 
 /// What senders have said of their metrics. Told again with each batch, and so not kept on the disk.
 package final class MetadataTable: Sendable {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
+internal import Scraping
 internal import TelemetryStore
 
 /// What Prometheus says about itself, said about the observatory.
@@ -18,7 +19,6 @@ enum PrometheusReports {
             ("rules", PrometheusAnswers.success { list("groups", &$0) }),
             ("alerts", PrometheusAnswers.success { list("alerts", &$0) }),
             ("alertmanagers", PrometheusAnswers.success { list("activeAlertmanagers", &$0) }),
-            ("targets", PrometheusAnswers.success { list("activeTargets", &$0) }),
         ]
     }
 
@@ -39,6 +39,36 @@ enum PrometheusReports {
         writer.beginArray()
         writer.endArray()
         writer.endObject()
+    }
+
+    static func targets(_ reports: [Scraper.Report]) -> [UInt8] {
+        PrometheusAnswers.success { writer in
+            writer.beginObject()
+            writer.name(plain: "activeTargets")
+            writer.beginArray()
+            for report in reports {
+                writer.beginObject()
+                writer.name(plain: "labels")
+                PrometheusAnswers.labels(report.labels, &writer)
+                let texts = [
+                    ("scrapePool", report.job), ("scrapeUrl", report.url), ("lastError", report.fault),
+                    ("health", report.fault.isEmpty ? "up" : "down"),
+                    ("lastScrape", Timestamp(milliseconds: report.lastScrape).description),
+                ]
+                for (name, text) in texts {
+                    writer.name(name)
+                    writer.string(text)
+                }
+                writer.name(plain: "lastScrapeDuration")
+                writer.raw("\(report.took)")
+                writer.endObject()
+            }
+            writer.endArray()
+            writer.name(plain: "droppedTargets")
+            writer.beginArray()
+            writer.endArray()
+            writer.endObject()
+        }
     }
 
     /// What is in the store, and who has the most series in it.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import Telemetry
 
 /// The keys of series, one after the other, and where each stands by its hash.
 struct SeriesTable {
@@ -84,5 +85,14 @@ enum KeyHash {
     private static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
         let product = left.multipliedFullWidth(by: right)
         return product.high ^ product.low
+    }
+}
+
+extension SampleBatch {
+    /// Of the keys of its rows.
+    var hashes: [UInt64] {
+        keys.withUnsafeBufferPointer { keys in
+            rows.map { KeyHash.of(UnsafeBufferPointer(rebasing: keys[$0.key])) }
+        }
     }
 }

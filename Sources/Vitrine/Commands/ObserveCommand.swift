@@ -23,6 +23,9 @@ struct ObserveCommand: AsyncParsableCommand {
     @Option(help: "The directory where metrics are kept (VITRINE_TELEMETRY).")
     var directory: String?
 
+    @Option(help: "A file with scrape_configs, such as a prometheus.yml (VITRINE_SCRAPE).")
+    var scrape: String?
+
     @Option(help: "The address to listen on (VITRINE_OBSERVATORY_HOST).")
     var host: String?
 
@@ -38,13 +41,15 @@ struct ObserveCommand: AsyncParsableCommand {
     func run() async throws {
         ProcessLimits.apply()
         let configuration = try Configuration()
-        let settings = configuration.observatory
+        var settings = configuration.observatory
+        settings.scrapeFile = scrape ?? settings.scrapeFile
         let host = host ?? settings.host ?? "127.0.0.1"
         guard settings.token != nil || ["127.0.0.1", "::1", "localhost"].contains(host) else {
             throw ValidationError("To listen on \(host), set a token in VITRINE_OBSERVATORY_TOKEN.")
         }
         let observatory = try Observatory(
-            settings, folder: directory ?? settings.folder ?? configuration.dataDirectory + "/telemetry", host: host,
+            settings, jobs: Observatory.jobs(settings),
+            folder: directory ?? settings.folder ?? configuration.dataDirectory + "/telemetry", host: host,
             port: port ?? settings.port, access: ObservatoryAccess(operatorToken: settings.token)
         ) { port in
             Terminal.say("The observatory is at http://\(host):\(port)")

@@ -7,6 +7,7 @@ internal import Logging
 internal import OTLP
 internal import ObservatoryAPI
 internal import Resilience
+internal import Scraping
 internal import ServiceLifecycle
 internal import Telemetry
 internal import TelemetryStore
@@ -18,12 +19,14 @@ struct Observatory: Sendable {
     let metadata: MetadataTable
     let server: ObservatoryServer
     let supervisor: Supervisor
+    private let scraper: Scraper?
 
     /// Opens what is kept in `folder`.
     ///
     /// - Throws: `Failure` where the folder cannot be used, or is used by another process.
     init(
-        _ settings: ObservatorySettings, folder: String, host: String, port: Int, access: ObservatoryAccess,
+        _ settings: ObservatorySettings, jobs: [ScrapeJob], folder: String, host: String, port: Int,
+        access: ObservatoryAccess,
         started: @escaping @Sendable (Int) async -> Void
     ) throws {
         let store = try SignalStore(on: FileDisk(locking: folder), settings.store)
@@ -35,11 +38,17 @@ struct Observatory: Sendable {
             logger.error("A part of telemetry is damaged and was set aside", metadata: ["file": "\(name)"])
         }
         let metadata = MetadataTable()
+        let scraper = Scraper(jobs) { batch, known in
+            metadata.note(known)
+            let admission = try await store.append(batch)
+            guard admission.refusedCount == 0 else { throw Failure(.overloaded, admission.message) }
+        }
+        self.scraper = jobs.isEmpty ? nil : scraper
         var listening = ObservatoryServer.Settings()
         (listening.host, listening.port) = (host, port)
         server = ObservatoryServer(
             listening, store: store, metadata: metadata, access: access, version: VitrineCommand.version,
-            started: started)
+            targets: { scraper.targets }, started: started)
         (self.store, self.metadata) = (store, metadata)
         supervisor = Supervisor(
             "observatory",
@@ -47,17 +56,20 @@ struct Observatory: Sendable {
     }
 
     /// The one beside a shop; `nil` where there is to be none, or where its folder cannot be used: the shop opens without.
-    static func beside(_ shop: Shop, started: @escaping @Sendable (String) async -> Void) -> Observatory? {
+    ///
+    /// - Throws: `Failure` with `misconfigured` for a file of scrape jobs that is none.
+    static func beside(_ shop: Shop, started: @escaping @Sendable (String) async -> Void) throws -> Observatory? {
         let configuration = shop.configuration
         guard let folder = configuration.telemetryFolder else { return nil }
         let (host, settings) = (configuration.observatory.host ?? configuration.host, configuration.observatory)
+        let jobs = try jobs(settings)
         let identity = shop.identity
         let access = ObservatoryAccess(operatorToken: settings.token) { token in
             (try? await identity.authenticate(token))?.scopes.contains(.readTelemetry) == true
         }
         do {
             return try Observatory(
-                settings, folder: folder, host: host, port: settings.port, access: access
+                settings, jobs: jobs, folder: folder, host: host, port: settings.port, access: access
             ) { port in await started("http://\(host):\(port)") }
         } catch {
             Logger(label: "vitrine.observatory").error(
@@ -66,9 +78,14 @@ struct Observatory: Sendable {
         }
     }
 
+    static func jobs(_ settings: ObservatorySettings) throws -> [ScrapeJob] {
+        try settings.scrapeFile.map { try ScrapeConfiguration.jobs(inFile: $0) } ?? []
+    }
+
     /// In the order in which they begin: what is told last is kept, too.
     func services(_ telemetry: ProcessTelemetry?) -> [any Service] {
-        [OwnMetrics(telemetry: telemetry, observatory: self), Listening(observatory: self)]
+        [OwnMetrics(telemetry: telemetry, observatory: self)] + (scraper.map { [$0] } ?? [])
+            + [Listening(observatory: self)]
     }
 
     /// Why it does not do all that it should; `nil` while it does.

@@ -12,6 +12,9 @@ package struct ObservatorySettings: Sendable {
     /// How long, and how much; see `SignalStore.Settings`. Environment: `VITRINE_TELEMETRY_DAYS`,
     /// `VITRINE_TELEMETRY_MEGABYTES`, `VITRINE_TELEMETRY_SERIES_MAX`.
     package var store = SignalStore.Settings()
+    /// A file with `scrape_configs`, such as a `prometheus.yml`: targets that are asked for their metrics. Default none.
+    /// Environment: `VITRINE_SCRAPE`.
+    package var scrapeFile: String?
     /// Address and port; 0 takes a free one. Default the shop's address and 8081. Environment:
     /// `VITRINE_OBSERVATORY_HOST`, `VITRINE_OBSERVATORY_PORT`.
     package var host: String?
@@ -26,6 +29,7 @@ package struct ObservatorySettings: Sendable {
         VITRINE_TELEMETRY_DAYS   how long they are kept (15)
         VITRINE_TELEMETRY_MEGABYTES   how much of them is kept (10240)
         VITRINE_TELEMETRY_SERIES_MAX  series that one metric may have (100000)
+        VITRINE_SCRAPE           file with the scrape_configs of a prometheus.yml (none)
         VITRINE_OBSERVATORY_HOST     address where the observatory answers (that of the shop)
         VITRINE_OBSERVATORY_PORT     its port, 0 for a free one (8081)
         VITRINE_OBSERVATORY_TOKEN    the operators' token for it (none: API keys with read:telemetry)
@@ -41,6 +45,7 @@ package struct ObservatorySettings: Sendable {
         store.bytesMax = try number("VITRINE_TELEMETRY_MEGABYTES", 16...100_000_000, 10_240) << 20
         store.seriesPerMetricMax = try number(
             "VITRINE_TELEMETRY_SERIES_MAX", 1...10_000_000, store.seriesPerMetricMax)
+        scrapeFile = text("VITRINE_SCRAPE")
         host = text("VITRINE_OBSERVATORY_HOST")
         port = try number("VITRINE_OBSERVATORY_PORT", 0...65_535, port)
         token = text("VITRINE_OBSERVATORY_TOKEN")

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Foundation
+internal import Kernel
+internal import Telemetry
+internal import Yams
+
+/// `scrape_configs` as Prometheus reads them, from a file of its own or from a `prometheus.yml`.
+package enum ScrapeConfiguration {
+    /// Jobs from a file.
+    ///
+    /// - Throws: `Failure` with `misconfigured`, which says what is wrong where. What is not known is refused, so that nothing
+    ///   is left out silently; only other parts of a `prometheus.yml` are passed over.
+    package static func jobs(inFile path: String) throws -> [ScrapeJob] {
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
+            throw Failure(.misconfigured, "The file \(path) of scrape jobs cannot be read.")
+        }
+        do { return try jobs(text) } catch let failure as Failure {
+            throw Failure(.misconfigured, "\(path): \(failure.message)", cause: failure.cause)
+        }
+    }
+
+    static func jobs(_ text: String) throws -> [ScrapeJob] {
+        let root: Any?
+        do { root = try Yams.load(yaml: text) } catch { throw wrong("\(error)") }
+        guard let document = root as? [String: Any] else { throw wrong("there is no scrape_configs") }
+        let global = Section(document["global"] as? [String: Any] ?? [:], "global")
+        var standard = ScrapeJob("")
+        standard.interval = try global.duration("scrape_interval") ?? standard.interval
+        standard.timeout = try global.duration("scrape_timeout") ?? standard.timeout
+        guard let list = document["scrape_configs"] as? [[String: Any]] else {
+            throw wrong("there is no scrape_configs")
+        }
+        var jobs: [ScrapeJob] = []
+        for members in list {
+            let job = try job(Section(members, "scrape_configs"), standard)
+            guard !jobs.contains(where: { $0.name == job.name }) else {
+                throw wrong("the job \(job.name) is there twice")
+            }
+            jobs.append(job)
+        }
+        return jobs
+    }
+
+    private static func job(_ section: Section, _ standard: ScrapeJob) throws -> ScrapeJob {
+        guard let name = try section.text("job_name"), !name.isEmpty else { throw wrong("a job has no job_name") }
+        let section = section.named("job \(name)")
+        var job = standard
+        job.name = name
+        job.interval = try section.duration("scrape_interval") ?? job.interval
+        job.timeout = try section.duration("scrape_timeout") ?? min(job.timeout, job.interval)
+        guard job.timeout <= job.interval else { throw wrong("job \(name): scrape_timeout exceeds scrape_interval") }
+        job.scheme = try section.text("scheme") ?? job.scheme
+        job.path = try section.text("metrics_path") ?? job.path
+        job.honorsLabels = try section.flag("honor_labels") ?? job.honorsLabels
+        job.honorsTimes = try section.flag("honor_timestamps") ?? job.honorsTimes
+        job.parameters = try section.section("params")?.pairs() ?? []
+        job.limits.samples = try section.number("sample_limit") ?? 0
+        job.limits.labels = try section.number("label_limit") ?? 0
+        job.limits.labelNameBytes = try section.number("label_name_length_limit") ?? 0
+        job.limits.labelValueBytes = try section.number("label_value_length_limit") ?? 0
+        job.limits.bodyBytes = try section.bytes("body_size_limit") ?? job.limits.bodyBytes
+        job.authorization = try authorization(section)
+        job.discoveries = try discoveries(section)
+        job.targetSteps = try section.sections("relabel_configs").map(step)
+        job.sampleSteps = try section.sections("metric_relabel_configs").map(step)
+        try section.refuseOthers()
+        for steps in [job.targetSteps, job.sampleSteps] {
+            do { _ = try Relabelling(steps) } catch { throw wrong("job \(name): \(error)") }
+        }
+        return job
+    }
+
+    private static func authorization(_ section: Section) throws -> String? {
+        func secret(_ section: Section, _ name: String) throws -> String? {
+            if let file = try section.text(name + "_file") {
+                guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
+                    throw wrong("\(file) cannot be read")
+                }
+                return text.trimmingCharacters(in: .whitespacesAndNewlines)
+            }
+            return try section.text(name)
+        }
+        if let basic = try section.section("basic_auth") {
+            let pair = "\(try basic.text("username") ?? ""):\(try secret(basic, "password") ?? "")"
+            try basic.refuseOthers()
+            return "Basic " + Data(pair.utf8).base64EncodedString()
+        }
+        if let given = try section.section("authorization") {
+            let type = try given.text("type") ?? "Bearer"
+            let credentials = try secret(given, "credentials") ?? ""
+            try given.refuseOthers()
+            return "\(type) \(credentials)"
+        }
+        return try secret(section, "bearer_token").map { "Bearer \($0)" }
+    }
+
+    private static func discoveries(_ section: Section) throws -> [ScrapeJob.Discovery] {
+        var found: [ScrapeJob.Discovery] = []
+        for group in try section.sections("static_configs") { found.append(try self.group(group)) }
+        for files in try section.sections("file_sd_configs") {
+            found.append(.files(try files.texts("files")))
+            _ = try files.duration("refresh_interval")
+            try files.refuseOthers()
+        }
+        for dns in try section.sections("dns_sd_configs") {
+            let type = try dns.text("type") ?? "SRV"
+            guard ["A", "AAAA"].contains(type), let port = try dns.number("port") else {
+                throw wrong("dns_sd_configs takes type A or AAAA with a port")
+            }
+            found.append(.dns(names: try dns.texts("names"), port: port))
+            _ = try dns.duration("refresh_interval")
+            try dns.refuseOthers()
+        }
+        return found
+    }
+
+    private static func group(_ section: Section) throws -> ScrapeJob.Discovery {
+        let targets = try section.texts("targets")
+        let labels = try section.section("labels")?.pairs().map { MetricLabel($0.name, $0.value) } ?? []
+        try section.refuseOthers()
+        return .fixed(targets: targets, labels: labels)
+    }
+
+    /// Groups of targets, as files of them have, in JSON or YAML.
+    static func groups(_ text: String) throws -> [ScrapeJob.Discovery] {
+        guard let list = try? Yams.load(yaml: text) as? [[String: Any]] else { throw wrong("is no list of targets") }
+        return try list.map { try group(Section($0, "targets")) }
+    }
+
+    private static func step(_ section: Section) throws -> RelabelStep {
+        var step = RelabelStep()
+        if let name = try section.text("action") {
+            guard let action = RelabelStep.Action(rawValue: name.lowercased()) else {
+                throw wrong("there is no action “\(name)” of relabelling")
+            }
+            step.action = action
+        }
+        step.sourceLabels = try section.texts("source_labels")
+        step.separator = try section.text("separator") ?? step.separator
+        step.targetLabel = try section.text("target_label") ?? ""
+        step.regex = try section.text("regex") ?? step.regex
+        step.modulus = UInt64(try section.number("modulus") ?? 0)
+        step.replacement = try section.text("replacement") ?? step.replacement
+        try section.refuseOthers()
+        return step
+    }
+
+    static func wrong(_ words: String) -> Failure { Failure(.misconfigured, words + ".") }
+}
+
+/// A mapping of YAML, which notes what was asked of it.
+private final class Section {
+    private let members: [String: Any]
+    private let place: String
+    private var asked: Set<String> = []
+
+    init(_ members: [String: Any], _ place: String) { (self.members, self.place) = (members, place) }
+
+    func named(_ place: String) -> Section {
+        let section = Section(members, place)
+        section.asked = asked
+        return section
+    }
+
+    private func value(_ name: String) -> Any? {
+        asked.insert(name)
+        return members[name].flatMap { $0 is NSNull ? nil : $0 }
+    }
+
+    private func wrong(_ name: String, _ words: String) -> Failure {
+        ScrapeConfiguration.wrong("\(place): \(name) \(words)")
+    }
+
+    func refuseOthers() throws {
+        if let other = Set(members.keys).subtracting(asked).min() { throw wrong(other, "is not supported") }
+    }
+
+    private static func text(_ value: Any) -> String? {
+        switch value {
+        case let text as String: text
+        case let flag as Bool: String(flag)
+        case let number as Int: String(number)
+        case let number as Double: SampleText.of(number)
+        default: nil
+        }
+    }
+
+    func text(_ name: String) throws -> String? {
+        guard let value = value(name) else { return nil }
+        guard let text = Self.text(value) else { throw wrong(name, "takes a text") }
+        return text
+    }
+
+    func texts(_ name: String) throws -> [String] {
+        guard let value = value(name) else { return [] }
+        guard let list = value as? [Any] else { throw wrong(name, "takes a list") }
+        return try list.map { item in
+            guard let text = Self.text(item) else { throw wrong(name, "takes texts") }
+            return text
+        }
+    }
+
+    func flag(_ name: String) throws -> Bool? {
+        guard let value = value(name) else { return nil }
+        guard let flag = value as? Bool else { throw wrong(name, "takes true or false") }
+        return flag
+    }
+
+    func number(_ name: String) throws -> Int? {
+        guard let value = value(name) else { return nil }
+        guard let number = value as? Int, number >= 0 else { throw wrong(name, "takes a number of 0 or more") }
+        return number
+    }
+
+    private static let sizes = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("KB", 10), ("MB", 20), ("GB", 30), ("B", 0)]
+
+    func bytes(_ name: String) throws -> Int? {
+        guard let text = try text(name) else { return nil }
+        for (unit, power) in Self.sizes where text.hasSuffix(unit) {
+            if let number = Int(text.dropLast(unit.count).trimmingCharacters(in: .whitespaces)), number >= 0 {
+                return number << power
+            }
+        }
+        guard let number = Int(text), number >= 0 else { throw wrong(name, "takes a size such as 10MB") }
+        return number
+    }
+
+    private static let units: [(String, Int)] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)]
+
+    func duration(_ name: String) throws -> Duration? {
+        guard let text = try text(name) else { return nil }
+        for (unit, milliseconds) in Self.units where text.hasSuffix(unit) {
+            if let number = Int(text.dropLast(unit.count)), number > 0 { return .milliseconds(number * milliseconds) }
+        }
+        throw wrong(name, "takes a duration such as 15s")
+    }
+
+    func section(_ name: String) throws -> Section? {
+        guard let value = value(name) else { return nil }
+        guard let members = value as? [String: Any] else { throw wrong(name, "takes a mapping") }
+        return Section(members, "\(place), \(name)")
+    }
+
+    func sections(_ name: String) throws -> [Section] {
+        guard let value = value(name) else { return [] }
+        guard let list = value as? [[String: Any]] else { throw wrong(name, "takes a list of mappings") }
+        return list.map { Section($0, "\(place), \(name)") }
+    }
+
+    /// All members, with the first of their values.
+    func pairs() throws -> [(name: String, value: String)] {
+        try members.keys.sorted().map { name in
+            if let list = members[name] as? [Any], let first = list.first, let text = Self.text(first) {
+                return (name, text)
+            }
+            return (name, try text(name) ?? "")
+        }
+    }
+}
