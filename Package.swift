@@ -191,7 +191,8 @@ let suites: [Target] = [
     tests(
         "ObservatoryAPITests",
         [
-            "Kernel", "ObservatoryAPI", "OTLP", "PromQL", "Telemetry", "TelemetryStore", "TestSupport", "Vitrine",
+            "Kernel", "ObservatoryAPI", "OTLP", "PromQL", "PromQL", "Telemetry", "TelemetryStore", "TestSupport",
+            "Vitrine",
             asyncHTTPClient, nioCore,
         ]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
@@ -212,7 +213,9 @@ let suites: [Target] = [
             tracing,
         ]),
     tests("HouseRulesTests", []),
-    tests("VitrineTests", ["Kernel", "Resilience", "Telemetry", "TestSupport", "Vitrine", nioCore, nioHTTP1]),
+    tests(
+        "VitrineTests",
+        ["Kernel", "Resilience", "Telemetry", "TestSupport", "Vitrine", asyncHTTPClient, nioCore, nioHTTP1]),
 ]
 
 let package = Package(

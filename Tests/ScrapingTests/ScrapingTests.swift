@@ -20,7 +20,8 @@ struct ExpositionTests {
         ("a{b=\"c\",} 1 1700", "a{b=\"c\"} 1 1700"),
         ("a{ b = \"x\\\"y\\\\z\\n\" } +Inf", "a{b=\"x\\\"y\\\\z\\n\"} +Inf"), ("a NaN", "a NaN"),
         ("a{b=\"ü\"} -1 -5", "a{b=\"ü\"} -1 -5"),
-        ("{\"http.requests\",\"service.name\"=\"x\"} 3", "http.requests{service.name=\"x\"} 3"), ("a:b 1\r", "a:b 1"),
+        ("{\"http.requests\",\"service.name\"=\"x\"} 3", "{\"http.requests\", \"service.name\"=\"x\"} 3"),
+        ("a:b 1\r", "a:b 1"),
     ])
     func `the text format is read`(line: String, sample: String) throws {
         #expect(try Self.shown("# HELP x y\n\(line)\n") == [sample])

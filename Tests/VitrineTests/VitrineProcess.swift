@@ -62,6 +62,15 @@ final class VitrineProcess: Sendable {
     }
 
     func kill() { process.withLock { _ = Glibc.kill($0.processIdentifier, SIGKILL) } }
+    /// The most memory that it has held, in bytes.
+    var peakMemory: Int? {
+        let path = "/proc/\(process.withLock { $0.processIdentifier })/status"
+        let line = try? String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").first {
+            $0.hasPrefix("VmHWM:")
+        }
+        return line?.split(separator: " ").dropLast().last.flatMap { Int($0) }.map { $0 << 10 }
+    }
+
     func interrupt() { process.withLock { _ = Glibc.kill($0.processIdentifier, SIGINT) } }
 
     /// Waits for the end and gives the exit status.

@@ -186,7 +186,7 @@ struct PrometheusAPI: Sendable {
                     text += "# TYPE \(family) untyped\n"
                 }
                 text +=
-                    "\(labels.description.replacing(", ", with: ",")) \(SampleText.of(sample.value)) \(sample.time)\n"
+                    "\(labels.exposition) \(SampleText.of(sample.value)) \(sample.time)\n"
             }
             return Array(text.utf8)
         }

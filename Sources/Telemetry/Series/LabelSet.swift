@@ -52,12 +52,32 @@ extension LabelSet: Comparable {
 
 extension LabelSet: CustomStringConvertible {
     /// As PromQL writes it, such as `http_requests_total{job="shop"}`.
-    package var description: String {
-        let rest = labels.filter { $0.name != Self.name }
+    package var description: String { text(separator: ", ") }
+
+    /// As targets show it, without a blank. Names that names did not use to have are in quotes.
+    package var exposition: String { text(separator: ",") }
+
+    private func text(separator: String) -> String {
         let name = metricName
-        if rest.isEmpty, !name.isEmpty { return name }
-        let list = rest.map { "\($0.name)=\"\(Self.escaped($0.value))\"" }.joined(separator: ", ")
-        return "\(name){\(list)}"
+        let isPlain = Self.isPlain(name)
+        var list = isPlain || name.isEmpty ? [] : ["\"\(Self.escaped(name))\""]
+        for label in labels where label.name != Self.name {
+            let word = Self.isPlain(label.name) ? label.name : "\"\(Self.escaped(label.name))\""
+            list.append("\(word)=\"\(Self.escaped(label.value))\"")
+        }
+        if list.isEmpty, !name.isEmpty { return name }
+        return "\(isPlain ? name : ""){\(list.joined(separator: separator))}"
+    }
+
+    private static func isPlain(_ name: String) -> Bool {
+        guard let first = name.utf8.first, !(first >= UInt8(ascii: "0") && first <= UInt8(ascii: "9")) else {
+            return false
+        }
+        return name.utf8.allSatisfy { byte in
+            byte == UInt8(ascii: "_") || byte == UInt8(ascii: ":")
+                || byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
+                || byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z")
+        }
     }
 
     private static func escaped(_ value: String) -> String {

@@ -6,7 +6,9 @@ internal import Logging
 
 /// What a command says to the person who started it.
 enum Terminal {
-    static func say(_ text: String = "") { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
+    static func say(_ text: String = "") { write(text + "\n") }
+
+    static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
 
     /// Writes over the line before; on anything but a terminal each goes on a line of its own.
     static func progress(_ text: String) {

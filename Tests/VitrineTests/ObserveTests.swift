@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import Foundation
+import Kernel
+import NIOCore
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import Vitrine
+
+/// `vitrine observe` and `vitrine telemetry` as a person runs them.
+struct ObserveTests {
+    private struct Running {
+        let process: VitrineProcess
+        let address: String
+
+        func write(_ message: [UInt8]) async throws -> (status: Int, text: String) {
+            var request = HTTPClientRequest(url: address + "/api/v1/write")
+            request.method = .POST
+            request.headers.add(name: "Content-Encoding", value: "snappy")
+            request.body = .bytes(ByteBuffer(bytes: message))
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+            return (Int(response.status.code), String(buffer: try await response.body.collect(upTo: 1 << 20)))
+        }
+
+        func value(_ query: String) async throws -> String? {
+            let escaped = query.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? ""
+            let request = HTTPClientRequest(url: "\(address)/api/v1/query?query=\(escaped)")
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+            let body = try JSON.parse(Array(try await response.body.collect(upTo: 1 << 20).readableBytesView))
+            return body["data"]?["result"]?.array?.first?["value"]?.array?.last?.string
+        }
+    }
+
+    private static func observe(_ directory: String, _ environment: [String: String] = [:]) async throws -> Running {
+        let process = try VitrineProcess(
+            ["observe", "--directory", directory, "--port", "0", "--otlp-http-port", "0", "--otlp-grpc-port", "0"],
+            environment: environment)
+        try await process.wait(for: "The observatory is at http://")
+        guard let address = process.output.firstMatch(of: #/is at (http:\/\/[0-9.:]+)/#).map({ String($0.1) }) else {
+            throw Failure(.corrupt, "There is no address in: \(process.output)")
+        }
+        return Running(process: process, address: address)
+    }
+
+    private static func now() -> Int64 { Int64(Date().timeIntervalSince1970 * 1_000) }
+
+    private static func labels(_ metric: String, _ id: Int) -> LabelSet {
+        LabelSet([MetricLabel(LabelSet.name, metric), MetricLabel("id", "value, \(id)"), MetricLabel("job", "test")])
+    }
+
+    @Test func `what was acknowledged survives kill -9, and files tell when they are damaged`() async throws {
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        let path = directory.path + "/telemetry"
+        var running = try await Self.observe(path)
+        for round in 0..<20 {
+            let series = (0..<100).map { id in
+                (Self.labels("m", id), SampleColumns(times: [Self.now() + Int64(round)], values: [Double(round)]))
+            }
+            let answer = try await running.write(RemoteWriteMessage.bytes(series))
+            #expect(answer.status == 204)
+        }
+        running.process.kill()
+        _ = try await running.process.exitStatus()
+        running = try await Self.observe(path)
+        let kept = try await running.value("sum(count_over_time(m[10m] offset -1m))")
+        #expect(kept == "2000")
+        let second = try await VitrineProcess.run(["observe", "--directory", path, "--port", "0"])
+        #expect(second.status != 0 && second.output.contains("used by another process"))
+        running.process.interrupt()
+        let status = try await running.process.exitStatus()
+        #expect(status == 0)
+
+        let stats = try await VitrineProcess.run(["telemetry", "stats", "--directory", path])
+        #expect(stats.output.contains("100 series, 2000 samples"), "\(stats.output)")
+        let export = try await VitrineProcess.run(
+            ["telemetry", "export", "--directory", path, "--match", "m{id=\"value, 7\"}"])
+        #expect(export.output.hasPrefix("# TYPE m unknown\nm{id=\"value, 7\",job=\"test\"} 0 "), "\(export.output)")
+        #expect(export.output.split(separator: "\n").count == 22 && export.output.hasSuffix("# EOF\n"))
+        let whole = try await VitrineProcess.run(["telemetry", "check", "--directory", path])
+        #expect(whole.status == 0 && whole.output.contains("0 damaged"), "\(whole.output)")
+
+        let part = path + "/metrics-1.part"
+        var bytes = try Data(contentsOf: URL(filePath: part))
+        bytes[30] ^= 1
+        try bytes.write(to: URL(filePath: part))
+        let damaged = try await VitrineProcess.run(["telemetry", "check", "--directory", path])
+        #expect(damaged.status == 1 && damaged.output.contains("metrics-1.part: a block"), "\(damaged.output)")
+        let nowhere = try await VitrineProcess.run(["telemetry", "check", "--directory", path + "/nowhere"])
+        #expect(nowhere.status != 0 && nowhere.output.contains("--directory"))
+    }
+
+    /// Label values without end, as a careless sender makes them.
+    @Test func `a flood of series neither fills the memory nor touches the known ones`() async throws {
+        let isLong = ProcessInfo.processInfo.environment["VITRINE_SOAK"] != nil
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        let running = try await Self.observe(directory.path + "/telemetry")
+        let known = (0..<100).map { Self.labels("known", $0) }
+        func tell(_ value: Double) async throws {
+            let samples = SampleColumns(times: [Self.now()], values: [value])
+            let answer = try await running.write(RemoteWriteMessage.bytes(known.map { ($0, samples) }))
+            #expect(answer.status == 204, "\(answer.text)")
+        }
+        try await tell(1)
+        var words = ""
+        for batch in 0..<(isLong ? 500 : 30) {
+            let time = Self.now()
+            let series = (0..<10_000).map { id in
+                (Self.labels("wild", batch * 10_000 + id), SampleColumns(times: [time], values: [1]))
+            }
+            let answer = try await running.write(RemoteWriteMessage.bytes(series))
+            if answer.status == 400 { words = answer.text }
+        }
+        try await tell(2)
+        let sum = try await running.value("sum(known)")
+        #expect(sum == "200")
+        let count = try await running.value("count(wild)")
+        #expect(count == "100000")
+        #expect(words.contains("metric_series_budget") && words.contains("wild"), "\(words)")
+        let peak = try #require(running.process.peakMemory)
+        #expect(peak < 512 << 20, "\(peak >> 20) MiB")
+        running.process.interrupt()
+        let status = try await running.process.exitStatus()
+        #expect(status == 0)
+    }
+}
