@@ -2,10 +2,11 @@
 # make run    a sample shop with simulated shoppers on http://127.0.0.1:8080
 # make test   the whole suite
 # make bench  the shop beside its peers
+# make bench-observatory  the observatory beside Prometheus and VictoriaMetrics
 # make lint   formatting and style
 # make golden the OpenAPI document that the API is held to
 
-.PHONY: run test bench lint golden setup soak
+.PHONY: run test bench bench-observatory lint golden setup soak
 
 setup:
 	@Scripts/setup.sh
@@ -26,6 +27,13 @@ bench: setup
 	@Scripts/setup.sh bench
 	@Scripts/build.sh
 	@python3 Benchmarks/bench.py $(ARGS)
+
+bench-observatory: setup
+	@Scripts/setup.sh bench
+	@Scripts/build.sh
+	@[ -x .build/venv-bench/bin/python ] || python3 -m venv .build/venv-bench
+	@.build/venv-bench/bin/pip install --quiet --disable-pip-version-check 'cramjam==2.14.0'
+	@.build/venv-bench/bin/python Benchmarks/observatory.py $(ARGS)
 
 lint:
 	@swift format lint --strict --recursive Sources Tests Benchmarks Package.swift

@@ -39,7 +39,8 @@ struct ObserveCommand: AsyncParsableCommand {
     var otlpGRPCPort = 4_317
 
     func run() async throws {
-        ProcessLimits.apply()
+        ProcessLimits.useOneArena()
+        ProcessLimits.raiseFileLimit()
         let configuration = try Configuration()
         var settings = configuration.observatory
         settings.scrapeFile = scrape ?? settings.scrapeFile

@@ -23,7 +23,7 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var location: LocationOptions
 
     func run() async throws {
-        ProcessLimits.apply()
+        ProcessLimits.raiseFileLimit()
         let configuration = try location.configuration()
         let signals = try Signals.telemetry(configuration)
         let telemetry = signals.telemetry
