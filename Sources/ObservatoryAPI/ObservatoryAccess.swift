@@ -12,7 +12,7 @@ package struct ObservatoryAccess: Sendable {
     /// Whether another token may be used, such as an API key of the shop with `read:telemetry`.
     let accepts: @Sendable (String) async -> Bool
 
-    /// With neither of them everybody may who reaches the address.
+    /// With neither of them everybody may who reaches the address as one of this machine.
     package init(operatorToken: String? = nil, accepts: (@Sendable (String) async -> Bool)? = nil) {
         self.operatorToken = operatorToken
         self.accepts = accepts ?? { _ in false }
@@ -22,10 +22,16 @@ package struct ObservatoryAccess: Sendable {
     let isOpen: Bool
 
     func allows(_ request: Request) async -> Bool {
-        if isOpen { return true }
+        if isOpen { return Self.isLocal(request.head.authority ?? "") }
         guard let token = Self.token(of: request) else { return false }
         if let operatorToken, Self.isSame(token, operatorToken) { return true }
         return await accepts(token)
+    }
+
+    /// Whether the client meant this machine. A page of the web whose name leads here does not.
+    private static func isLocal(_ authority: String) -> Bool {
+        let host = authority.hasPrefix("[") ? authority.prefix { $0 != "]" } + "]" : authority.prefix { $0 != ":" }
+        return ["localhost", "127.0.0.1", "[::1]"].contains(host.lowercased())
     }
 
     /// As `Authorization: Bearer TOKEN`, or as the password of `Basic`, which is what Grafana's form has.
@@ -37,7 +43,8 @@ package struct ObservatoryAccess: Sendable {
         case "bearer": return String(parts[1])
         case "basic":
             guard let data = Data(base64Encoded: String(parts[1])) else { return nil }
-            let pair = String(decoding: data, as: UTF8.self).split(separator: ":", maxSplits: 1)
+            let pair = String(decoding: data, as: UTF8.self).split(
+                separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
             return pair.count == 2 ? String(pair[1]) : nil
         default: return nil
         }

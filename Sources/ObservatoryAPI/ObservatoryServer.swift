@@ -191,12 +191,18 @@ package struct ObservatoryServer: Service {
         guard request.headers[.contentEncoding]?.lowercased() == "snappy" else {
             return refused(.unsupportedMediaType, "Content-Encoding must be snappy (remote write 1.0).")
         }
+        if request.headers[.contentType]?.contains("io.prometheus.write.v2") == true {
+            return refused(.unsupportedMediaType, "Only remote write 1.0 is taken.")
+        }
         do {
             let body = try await request.body.collect(upTo: Self.bodyBytesMax)
             let message = try RemoteWrite.expanded(Array(body.readableBytesView))
-            let (batch, metadata) = try RemoteWrite.read(message)
-            api.metadata.note(metadata)
-            let admission = try await store.append(batch)
+            let read = try RemoteWrite.read(message)
+            api.metadata.note(read.metadata)
+            let admission = try await store.append(read.batch)
+            guard read.histograms == 0 else {
+                return refused(.badRequest, "\(read.histograms) native histograms refused; \(admission.message)")
+            }
             // What was refused would be refused again: 400 keeps the sender from trying.
             return admission.refusedCount == 0
                 ? Response(status: .noContent) : refused(.badRequest, admission.message)

@@ -20,6 +20,9 @@ package struct QueryEngine: Sendable {
         package init() {}
     }
 
+    /// Times and durations beyond this are refused, so that no sum of them overflows: 285,000 years.
+    package static let secondsMax = 9e12
+
     package let settings: Settings
 
     package init(_ settings: Settings = Settings()) { self.settings = settings }

@@ -54,7 +54,7 @@ package enum ScrapeConfiguration {
         job.path = try section.text("metrics_path") ?? job.path
         job.honorsLabels = try section.flag("honor_labels") ?? job.honorsLabels
         job.honorsTimes = try section.flag("honor_timestamps") ?? job.honorsTimes
-        job.parameters = try section.section("params")?.pairs() ?? []
+        job.parameters = try section.section("params")?.lists() ?? []
         job.limits.samples = try section.number("sample_limit") ?? 0
         job.limits.labels = try section.number("label_limit") ?? 0
         job.limits.labelNameBytes = try section.number("label_name_length_limit") ?? 0
@@ -108,7 +108,7 @@ package enum ScrapeConfiguration {
             guard ["A", "AAAA"].contains(type), let port = try dns.number("port") else {
                 throw wrong("dns_sd_configs takes type A or AAAA with a port")
             }
-            found.append(.dns(names: try dns.texts("names"), port: port))
+            found.append(.dns(names: try dns.texts("names"), port: port, type == "A" ? .ipv4 : .ipv6))
             _ = try dns.duration("refresh_interval")
             try dns.refuseOthers()
         }
@@ -246,6 +246,11 @@ private final class Section {
         guard let value = value(name) else { return [] }
         guard let list = value as? [[String: Any]] else { throw wrong(name, "takes a list of mappings") }
         return list.map { Section($0, "\(place), \(name)") }
+    }
+
+    /// All members, each as often as it has values.
+    func lists() throws -> [(name: String, value: String)] {
+        try members.keys.sorted().flatMap { name in try texts(name).map { (name, $0) } }
     }
 
     /// All members, with the first of their values.

@@ -44,9 +44,12 @@ package final class SignalStore: Sendable {
         var sums: [[UInt8]: Double] = [:]
         var damaged: [String] = []
         var isClosed = false
+        /// Changes when numbers of series in memory do.
+        var generation = 0
         var lastFlush: ContinuousClock.Instant
-        /// Bytes that were no whole record when the log was read.
+        /// Bytes that were no whole record when the log was read, and all that were read.
         var tornBytes = 0
+        var replayedBytes = 0
     }
 
     let settings: Settings
@@ -71,6 +74,11 @@ package final class SignalStore: Sendable {
         self.now = now
         var opened = State(lastFlush: ContinuousClock.now)
         let lastSegment = try Self.open(disk, &opened)
+        for number in opened.head.series.indices {
+            opened.seriesByMetric[opened.head.keyed(UInt32(number)).metricName, default: 0] += 1
+        }
+        // What the log brought counts as if it had been there for long, so that restarts do not add up.
+        if opened.replayedBytes > settings.logBytesMax / 2 { opened.lastFlush -= settings.flushInterval }
         for part in opened.parts { opened.nextSequence = max(opened.nextSequence, part.footer.sequence + 1) }
         log = RecordLog(disk, segment: lastSegment + 1)
         state = Mutex(opened)
@@ -98,7 +106,7 @@ package final class SignalStore: Sendable {
         let replaced = Set(parts.flatMap(\.footer.replaced))
         for part in parts where replaced.contains(part.footer.sequence) { try disk.remove(part.name) }
         state.parts = parts.filter { !replaced.contains($0.footer.sequence) }
-            .sorted { $0.footer.sequence < $1.footer.sequence }
+            .sorted { $0.footer.rank < $1.footer.rank }
         return try replay(names, of: disk, covered: parts.map(\.footer.coveredSegment).max() ?? 0, &state)
     }
 
@@ -110,6 +118,7 @@ package final class SignalStore: Sendable {
         for segment in segments where segment > covered {
             // The numbers that series have in the segment, and those that they have now.
             var numbers: [UInt32] = []
+            state.replayedBytes += try disk.open(RecordLog.name(segment)).size
             state.tornBytes += try RecordLog.replay(segment, of: disk) { record in
                 try SampleRecord.read(record, &numbers, into: &state.head)
             }
@@ -123,7 +132,7 @@ package final class SignalStore: Sendable {
     ///
     /// - Returns: How many were accepted, and why others were not.
     /// - Throws: `Failure`: `overloaded` where the disk does not keep up, `unavailable` where it fails. Sending the batch again
-    ///   is right then: what was taken in is not there twice.
+    ///   is right then: what was taken in is not there twice, save deltas, which nobody can tell from others.
     package func append(_ batch: SampleBatch) async throws -> Admission {
         // Before the lock is taken, for which others wait.
         let hashes = batch.hashes

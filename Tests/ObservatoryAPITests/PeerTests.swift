@@ -159,7 +159,7 @@ struct PeerTests {
                     && zip(ourValues, theirValues).allSatisfy { left, right in
                         let (value, other) = (number(left.array?.last), number(right.array?.last))
                         return left.array?.first == right.array?.first
-                            && (value == other || value.isNaN && (other.isNaN || other == 0)
+                            && (value == other || value.isNaN && other.isNaN
                                 || abs(value - other) <= max(1e-8, 1e-6 * max(abs(value), abs(other))))
                     }
             }

@@ -148,6 +148,38 @@ struct PrometheusDialectTests {
         }
     }
 
+    @Test func `without a token only who means this machine is answered`() async throws {
+        try await TestObservatory.run { observatory in
+            for (host, expected) in [
+                ("localhost:1", 200), ("127.0.0.1", 200), ("[::1]:9", 200), ("evil.example", 401),
+                ("127.0.0.1.evil.example", 401),
+            ] {
+                let answer = try await observatory.get("/api/v1/query", [("query", "1")], host: host)
+                #expect(answer.status == expected, "\(host)")
+            }
+        }
+    }
+
+    @Test func `what would not be kept is refused, not acknowledged`() async throws {
+        try await TestObservatory.run(now: Self.start) { observatory in
+            let second = try await observatory.write(
+                [],
+                headers: [
+                    ("Content-Encoding", "snappy"),
+                    ("Content-Type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"),
+                ])
+            #expect(second.status == 415)
+            let native = RemoteWriteMessage.snappy(
+                RemoteWriteMessage.field(1, RemoteWriteMessage.field(4, [0x10, 1])))
+            let refused = try await observatory.write(native)
+            #expect(refused.status == 400 && refused.text.contains("1 native histograms"))
+            let odd = try await observatory.otlp(
+                #"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"x","exponentialHistogram":{"dataPoints":[{"count":"1","scale":-2000,"positive":{"offset":-1,"bucketCounts":["1"]}},{"count":"1","scale":-100,"positive":{"bucketCounts":["1"]}}]}}]}]}]}"#
+            )
+            #expect(odd.status == 200, "\(odd.text)")
+        }
+    }
+
     @Test func `a batch that is partly refused says why, and the rest is kept`() async throws {
         var settings = SignalStore.Settings()
         settings.seriesPerMetricMax = 2

@@ -65,10 +65,13 @@ struct TestObservatory: Sendable {
         }
     }
 
-    func get(_ path: String, _ parameters: [(String, String)] = [], post: Bool = false) async throws -> Answer {
+    func get(
+        _ path: String, _ parameters: [(String, String)] = [], post: Bool = false, host: String? = nil
+    ) async throws -> Answer {
         let query = parameters.map { "\(Self.escaped($0.0))=\(Self.escaped($0.1))" }.joined(separator: "&")
         var request = HTTPClientRequest(
             url: "http://127.0.0.1:\(port)\(path)\(post || query.isEmpty ? "" : "?" + query)")
+        if let host { request.headers.add(name: "Host", value: host) }
         if post {
             request.method = .POST
             request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
@@ -84,6 +87,14 @@ struct TestObservatory: Sendable {
         request.method = .POST
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         request.body = .bytes(ByteBuffer(bytes: message))
+        return try await send(request)
+    }
+
+    func otlp(_ json: String) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/v1/metrics")
+        request.method = .POST
+        request.headers.add(name: "Content-Type", value: "application/json")
+        request.body = .bytes(ByteBuffer(string: json))
         return try await send(request)
     }
 

@@ -123,6 +123,32 @@ struct LanguageTests {
         #expect(throws: QuerySyntaxError.self) { try QueryEngine().parse(String(repeating: "sum(", count: 100_000)) }
     }
 
+    @Test func `a chain of operators ends before the stack does`() throws {
+        let chain = "1" + String(repeating: "+1", count: 500)
+        let engine = QueryEngine()
+        #expect(try Self.failures("eval instant at 0s \(chain)\n  501").isEmpty)
+        #expect(try engine.parse(chain).text.count > 1_000)
+        #expect(throws: QuerySyntaxError.self) { try engine.parse(chain + "+1") }
+        #expect(throws: QuerySyntaxError.self) { try engine.parse(String(repeating: "a", count: 300_000)) }
+    }
+
+    @Test(arguments: [
+        "up @ 8999999999999 offset -200000y", "up[200000y] @ -8999999999999", "up offset 200000y",
+        "max_over_time(max_over_time(up[200000y:200000y])[200000y:200000y])", "up @ 9e99", "up[9999999999999999y]",
+        "up offset -285000y285000w285000d", "max_over_time(up[285000y:1ms])",
+    ])
+    func `times at the end of the world are answered or refused, never the end of the process`(query: String) {
+        let engine = QueryEngine()
+        let source = TableSource()
+        source.add(LabelSet([MetricLabel(LabelSet.name, "up")]), SampleColumns(times: [0, 1], values: [1, 2]))
+        for time in [0, 9_000_000_000_000_000, -9_000_000_000_000_000] as [Int64] {
+            _ = try? engine.instant(engine.parse(query), at: time, on: source)
+            _ = try? engine.range(
+                engine.parse(query), from: -9_000_000_000_000_000, through: time, step: 9_000_000_000_000_000,
+                on: source)
+        }
+    }
+
     @Test(arguments: [
         (1e21, "1000000000000000000000"), (1.5e-7, "0.00000015"), (-0.0, "-0"), (123456.789, "123456.789"),
         (.nan, "NaN"),

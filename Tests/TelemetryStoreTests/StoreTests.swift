@@ -161,6 +161,52 @@ struct StoreTests {
         #expect(try Self.all(store).isEmpty)
     }
 
+    @Test func `what was written later counts after every merge`() async throws {
+        let store = try Self.open(ForgetfulDisk())
+        let labels = Self.labels("load")
+        func add(_ value: Double, padding: Int) async throws {
+            var batch = SampleBatch()
+            batch.add(labels, Self.start, value)
+            for series in 0..<padding {
+                batch.add(Self.labels("pad", ("s", "\(series)")), Self.start, Double(series) * 1.37)
+            }
+            _ = try await store.append(batch)
+            try store.flush()
+        }
+        try await add(1, padding: 0)
+        try await add(2, padding: 60_000)
+        for _ in 0..<5 { try await add(3, padding: 0) }
+        try await add(4, padding: 60_000)
+        for _ in 0..<3 { try store.keepUp() }
+        #expect(store.statistics.parts < 8)
+        #expect(try Self.all(store, [LabelMatcher("__name__", .equal, "load")])[labels]?.values == [4])
+    }
+
+    @Test func `deltas add up, and a failed write does not add them twice to what is sent on`() async throws {
+        let store = try Self.open(ForgetfulDisk())
+        func add(_ value: Double, _ time: Int64) async throws {
+            var batch = SampleBatch()
+            batch.begin(Self.labels("sold"), isDelta: true)
+            batch.add(Self.start + time, value)
+            _ = try await store.append(batch)
+        }
+        for round in 0..<5 {
+            try await add(2, Int64(round))
+            if round == 2 { try store.flush() }
+        }
+        #expect(try Self.all(store)[Self.labels("sold")]?.values == [2, 4, 6, 8, 10])
+    }
+
+    @Test func `two spellings of one text are one series`() async throws {
+        let store = try Self.open(ForgetfulDisk())
+        for text in ["caf\u{E9}", "cafe\u{301}"] {
+            var batch = SampleBatch()
+            batch.add(Self.labels("up", ("place", text)), Self.start, 1)
+            _ = try await store.append(batch)
+        }
+        #expect(try Self.all(store).count == 1)
+    }
+
     @Test func `a damaged part is set aside and named, the rest keeps serving`() async throws {
         let disk = ForgetfulDisk()
         let store = try Self.open(disk)

@@ -18,7 +18,7 @@ package enum RemoteWriteMessage {
             })
     }
 
-    private static func field(_ number: Int, _ body: [UInt8]) -> [UInt8] {
+    package static func field(_ number: Int, _ body: [UInt8]) -> [UInt8] {
         varint(UInt64(number << 3 | 2)) + varint(UInt64(body.count)) + body
     }
 
@@ -32,7 +32,7 @@ package enum RemoteWriteMessage {
     }
 
     /// Snappy's block format without any compression: literals of at most 64 KiB.
-    private static func snappy(_ bytes: [UInt8]) -> [UInt8] {
+    package static func snappy(_ bytes: [UInt8]) -> [UInt8] {
         var (block, place) = (varint(UInt64(bytes.count)), 0)
         while place < bytes.count {
             let count = min(65_536, bytes.count - place)

@@ -39,23 +39,29 @@ enum RemoteWrite {
     }
 
     /// `WriteRequest` (prometheus/prompb/remote.proto): timeseries = 1, metadata = 3.
-    static func read(_ message: [UInt8]) throws(Malformed) -> (SampleBatch, [String: MetricMetadata]) {
-        var (batch, metadata) = (SampleBatch(), [String: MetricMetadata]())
+    static func read(
+        _ message: [UInt8]
+    ) throws(Malformed) -> (batch: SampleBatch, metadata: [String: MetricMetadata], histograms: Int) {
+        var (batch, metadata, histograms) = (SampleBatch(), [String: MetricMetadata](), 0)
         let isWhole = message.withUnsafeBufferPointer { bytes in
             Fields.forEach(of: bytes) { number, field in
                 switch (number, field) {
-                case (1, .bytes(let series)): return read(series: series, into: &batch)
+                case (1, .bytes(let series)): return read(series: series, into: &batch, &histograms)
                 case (3, .bytes(let bytes)): return read(metadata: bytes, into: &metadata)
                 default: return true
                 }
             }
         }
         guard isWhole else { throw .notProtobuf }
-        return (batch, metadata)
+        return (batch, metadata, histograms)
     }
 
     /// `TimeSeries`: labels = 1, samples = 2. Labels come first in what is written; where they do not, they are sought first.
-    private static func read(series: UnsafeBufferPointer<UInt8>, into batch: inout SampleBatch) -> Bool {
+    private static func read(
+        series: UnsafeBufferPointer<UInt8>, into batch: inout SampleBatch, _ histograms: inout Int
+    ) -> Bool {
+        // What has nothing costs nothing.
+        guard !series.isEmpty else { return true }
         var labels: [(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>)] = []
         labels.reserveCapacity(12)
         let hasLabels = Fields.forEach(of: series) { number, field in
@@ -74,6 +80,8 @@ enum RemoteWrite {
         guard hasLabels else { return false }
         batch.begin(labels)
         return Fields.forEach(of: series) { number, field in
+            // Native histograms, which are not kept.
+            if number == 4 { histograms += 1 }
             guard number == 2, case .bytes(let bytes) = field else { return true }
             var (time, value) = (Int64(0), 0.0)
             let isWhole = Fields.forEach(of: bytes) { number, field in

@@ -27,7 +27,9 @@ struct Parameters {
     /// Milliseconds since 1970, written as seconds or as in RFC 3339.
     func time(_ name: String) throws(APIError) -> Int64? {
         guard let text = self[name] else { return nil }
-        if let seconds = Double(text), seconds.magnitude < 9e15 { return Int64((seconds * 1_000).rounded()) }
+        if let seconds = Double(text), seconds.magnitude < QueryEngine.secondsMax {
+            return Int64((seconds * 1_000).rounded())
+        }
         for style in [Date.ISO8601FormatStyle(includingFractionalSeconds: true), .iso8601] {
             if let date = try? style.parse(text) { return Int64((date.timeIntervalSince1970 * 1_000).rounded()) }
         }
@@ -37,7 +39,9 @@ struct Parameters {
     /// Milliseconds, written as seconds or as a duration such as `1m30s`.
     func duration(_ name: String) throws(APIError) -> Int64? {
         guard let text = self[name] else { return nil }
-        if let seconds = Double(text), seconds.magnitude < 9e15 { return Int64((seconds * 1_000).rounded()) }
+        if let seconds = Double(text), seconds.magnitude < QueryEngine.secondsMax {
+            return Int64((seconds * 1_000).rounded())
+        }
         if let milliseconds = QueryEngine.milliseconds(of: text) { return milliseconds }
         throw .badData("invalid parameter \"\(name)\": cannot parse \"\(text)\" to a valid duration")
     }

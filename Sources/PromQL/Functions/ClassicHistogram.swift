@@ -56,7 +56,7 @@ struct ClassicHistogram {
         var (bound, count) = (buckets[0].bound > 0 ? 0 : -Double.infinity, 0.0)
         for bucket in buckets {
             if value < bucket.bound {
-                if bound == -.infinity || bucket.bound == .infinity { return value <= bound ? count : count }
+                if bound == -.infinity || bucket.bound == .infinity { return count }
                 return count + (bucket.count - count) * max(0, (value - bound) / (bucket.bound - bound))
             }
             (bound, count) = (bucket.bound, bucket.count)

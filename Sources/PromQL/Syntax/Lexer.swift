@@ -133,10 +133,10 @@ struct Lexer {
             guard let found = units[unitPlace...].firstIndex(where: { $0.name == name }) else { return nil }
             unitPlace = found + 1
             let (part, isTooLong) = count.multipliedReportingOverflow(by: units[found].milliseconds)
-            guard !isTooLong, part < Int64.max / 16 else { return nil }
+            guard !isTooLong, Double(part) / 1_000 < QueryEngine.secondsMax else { return nil }
             total += part
         }
-        return total
+        return Double(total) / 1_000 < QueryEngine.secondsMax ? total : nil
     }
 
     /// `milliseconds` as PromQL writes a duration.

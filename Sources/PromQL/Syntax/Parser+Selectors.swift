@@ -167,7 +167,7 @@ extension Parser {
         case .duration(let milliseconds):
             advance()
             return sign * milliseconds
-        case .number(let seconds) where semantics == .v3 && seconds.magnitude < 1e12:
+        case .number(let seconds) where semantics == .v3 && seconds.magnitude < QueryEngine.secondsMax:
             advance()
             return sign * Int64((seconds * 1_000).rounded())
         default: throw error("unexpected \(words(current)), expected duration")
@@ -186,7 +186,7 @@ extension Parser {
             if isNext("-") { sign = -sign }
             advance()
         }
-        guard case .number(let seconds) = current.kind, (seconds * 1_000).magnitude < 9e18 else {
+        guard case .number(let seconds) = current.kind, seconds.magnitude < QueryEngine.secondsMax else {
             throw error("timestamp out of bounds for @ modifier, or none: \(words(current))")
         }
         advance()

@@ -9,12 +9,19 @@ struct Parser {
     private let tokens: [Token]
     private var place = 0
     private var depth = 0
+    private var operators = 0
 
     /// Expressions within each other; beyond it a query is refused before it fills the stack.
     private static let depthMax = 100
+    /// A chain of operators is as deep a tree as it is long.
+    private static let operatorsMax = 500
+    private static let bytesMax = 256 << 10
 
     init(_ query: String, _ semantics: Semantics) throws(QuerySyntaxError) {
         self.query = Array(query.utf8)
+        guard self.query.count <= Self.bytesMax else {
+            throw QuerySyntaxError("a query may have \(Self.bytesMax) bytes", at: 0..<0, in: [])
+        }
         self.semantics = semantics
         tokens = try Lexer.tokens(of: self.query)
     }
@@ -44,6 +51,8 @@ struct Parser {
         var left = try unary()
         while let binary = binaryOperator(), binary.precedence > precedence {
             let place = current.range
+            operators += 1
+            guard operators <= Self.operatorsMax else { throw error("too many operators in one query") }
             advance()
             let isBool = take(keyword: "bool")
             if isBool, !binary.isComparison {

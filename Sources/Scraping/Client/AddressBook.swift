@@ -18,9 +18,9 @@ enum AddressBook {
                     if let fresh = try? inFile(path) { known[path] = fresh }
                     found += known[path] ?? []
                 }
-            case .dns(let names, let port):
+            case .dns(let names, let port, let family):
                 for name in names {
-                    let fresh = addresses(of: name)
+                    let fresh = addresses(of: name, family)
                     if !fresh.isEmpty {
                         known[name] = fresh.map {
                             Self.labels(
@@ -64,9 +64,10 @@ enum AddressBook {
         return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
     }
 
-    private static func addresses(of name: String) -> [String] {
+    private static func addresses(of name: String, _ family: ScrapeJob.Family) -> [String] {
         var (hints, list) = (addrinfo(), UnsafeMutablePointer<addrinfo>?.none)
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_family = family == .ipv4 ? AF_INET : AF_INET6
         guard getaddrinfo(name, nil, &hints, &list) == 0 else { return [] }
         defer { freeaddrinfo(list) }
         var (found, next) = ([String](), list)

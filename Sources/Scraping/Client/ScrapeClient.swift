@@ -18,6 +18,7 @@ final class ScrapeClient: Sendable {
     init() {
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = .seconds(5)
+        configuration.timeout.read = .seconds(10)
         // What is scraped makes no spans here.
         configuration.tracing.tracer = nil
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
@@ -35,12 +36,16 @@ final class ScrapeClient: Sendable {
         let seconds = Double(job.timeout.wholeMilliseconds) / 1_000
         request.headers.add(name: "X-Prometheus-Scrape-Timeout-Seconds", value: "\(seconds)")
         if let authorization = job.authorization { request.headers.add(name: "Authorization", value: authorization) }
+        let end = ContinuousClock.now + job.timeout
         let response = try await client.execute(request, timeout: .nanoseconds(job.timeout.wholeNanoseconds))
         guard response.status == .ok else {
             throw Failure(.unavailable, "server returned HTTP status \(response.status)")
         }
         var body: [UInt8] = []
         for try await part in response.body {
+            guard ContinuousClock.now < end else {
+                throw Failure(.timedOut, "the answer takes longer than scrape_timeout")
+            }
             guard body.count + part.readableBytes <= job.limits.bodyBytes else { throw tooLarge(job) }
             body += part.readableBytesView
         }

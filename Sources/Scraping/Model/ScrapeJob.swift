@@ -4,13 +4,15 @@ package import Telemetry
 
 /// Targets that are scraped alike (Prometheus, `scrape_config`).
 package struct ScrapeJob: Sendable {
+    package enum Family: Sendable { case ipv4, ipv6 }
+
     /// Where targets are found.
     package enum Discovery: Sendable {
         case fixed(targets: [String], labels: [MetricLabel])
         /// Files of targets, as JSON or YAML; read again every so often.
         case files([String])
         /// Names whose addresses are targets, with their port.
-        case dns(names: [String], port: Int)
+        case dns(names: [String], port: Int, Family)
     }
 
     /// What a scrape may bring; 0 is no limit. A scrape that brings more fails as a whole.
@@ -62,8 +64,11 @@ struct Target: Hashable, Sendable {
         guard let kept = try relabelling.applied(to: labels), !kept["__address__"].isEmpty else { return nil }
         let address = kept["__address__"]
         var query: [String] = []
+        var seen: Set<String> = []
         for (name, value) in job.parameters {
-            query.append(Self.pair(name, kept.first("__param_" + name, else: value)))
+            // The first of a name is what relabelling made of it.
+            let isFirst = seen.insert(name).inserted
+            query.append(Self.pair(name, isFirst ? kept.first("__param_" + name, else: value) : value))
         }
         url =
             "\(kept["__scheme__"])://\(address)\(kept["__metrics_path__"])"

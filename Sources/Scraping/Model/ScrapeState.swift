@@ -30,16 +30,15 @@ struct ScrapeState {
         var outcome = Outcome()
         var (current, kept) = (Set<LabelSet>(), 0)
         do {
-            if job.limits.samples > 0, exposition.samples.count > job.limits.samples {
-                throw TooMuch(
-                    reason: "it shows \(exposition.samples.count) samples; its job allows \(job.limits.samples)")
-            }
             for sample in exposition.samples {
                 guard let labels = try relabelling.applied(to: merged(sample.labels)), !labels.metricName.isEmpty else {
                     continue
                 }
                 try check(labels)
                 kept += 1
+                if job.limits.samples > 0, kept > job.limits.samples {
+                    throw TooMuch(reason: "it shows more than the \(job.limits.samples) samples that its job allows")
+                }
                 let own = job.honorsTimes ? sample.time : nil
                 if own == nil { current.insert(labels) }
                 outcome.batch.add(labels, own ?? time, sample.value)

@@ -20,12 +20,26 @@ package enum PrometheusName {
             _ where unit.hasPrefix("{"):
             nil
         case "1": kind == .gauge ? "ratio" : nil
-        case "s": "seconds"
-        case "ms": "milliseconds"
-        case "By": "bytes"
         case "%": "percent"
-        default: sanitized(unit, isLabel: true)
+        default: spelled(unit)
         }
+    }
+
+    private static let units = [
+        "s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds", "min": "minutes", "h": "hours",
+        "d": "days", "By": "bytes", "KiBy": "kibibytes", "MiBy": "mebibytes", "GiBy": "gibibytes", "KBy": "kilobytes",
+        "MBy": "megabytes", "GBy": "gigabytes", "m": "meters", "V": "volts", "A": "amperes", "J": "joules",
+        "W": "watts",
+        "g": "grams", "Cel": "celsius", "Hz": "hertz",
+    ]
+
+    /// `By/s` is `bytes_per_second`.
+    private static func spelled(_ unit: String) -> String {
+        let parts = unit.split(separator: "/", maxSplits: 1).map(String.init)
+        let first = units[parts.first ?? ""] ?? sanitized(parts.first ?? "", isLabel: true)
+        guard parts.count == 2 else { return first }
+        let second = units[parts[1]] ?? sanitized(parts[1], isLabel: true)
+        return first + "_per_" + (second.hasSuffix("s") ? String(second.dropLast()) : second)
     }
 
     private static func sanitized(_ name: String, isLabel: Bool) -> String {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Foundation
+
 /// The labels of a series as bytes: each name and value with its length before it as a varint, sorted by name.
 ///
 /// What is compared and hashed; texts are made of it only for those who ask.
@@ -7,10 +9,15 @@ package enum SeriesKey {
     package static func bytes(of labels: LabelSet) -> [UInt8] {
         var bytes: [UInt8] = []
         for label in labels.labels {
-            append(label.name.utf8, to: &bytes)
-            append(label.value.utf8, to: &bytes)
+            append(canonical(label.name), to: &bytes)
+            append(canonical(label.value), to: &bytes)
         }
         return bytes
+    }
+
+    /// Texts that read the same are the same here, too, as they are to `String`.
+    private static func canonical(_ text: String) -> String.UTF8View {
+        text.utf8.allSatisfy { $0 < 0x80 } ? text.utf8 : text.precomposedStringWithCanonicalMapping.utf8
     }
 
     static func append(_ text: some Collection<UInt8>, to bytes: inout [UInt8]) {
@@ -87,7 +94,10 @@ package struct SampleBatch: Sendable {
     /// Begins a series whose labels come as texts, in any order; of two with one name the later stays, and empty values are
     /// left out.
     package mutating func begin(_ labels: [(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>)]) {
-        var isSorted = labels.allSatisfy { !$0.value.isEmpty }
+        // What is not plain is read as text, which repairs what is no UTF-8.
+        var isSorted = labels.allSatisfy { label in
+            !label.value.isEmpty && label.name.allSatisfy { $0 < 0x80 } && label.value.allSatisfy { $0 < 0x80 }
+        }
         for place in 1..<max(1, labels.count) where isSorted {
             isSorted = labels[place - 1].name.lexicographicallyPrecedes(labels[place].name)
         }

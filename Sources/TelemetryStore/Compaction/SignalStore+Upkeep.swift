@@ -33,12 +33,13 @@ extension SignalStore {
     ///
     /// - Throws: `Failure`. Nothing is lost, and the next call tries again.
     package func keepUp() throws {
+        // First, because it makes room for the rest.
+        try removeOld()
         let isDue = state.withLock { state in
             state.frozen != nil || ContinuousClock.now - state.lastFlush > settings.flushInterval
         }
         if isDue || log.segmentBytes > settings.logBytesMax { try flush() }
         while try merge() {}
-        try removeOld()
     }
 
     /// Puts all that is in the head into a part.
@@ -55,6 +56,11 @@ extension SignalStore {
                     let sealed = state.head.seal()
                     for series in sealed { state.frozenIndex.add(SeriesKey.labels(of: series.key)) }
                     state.frozen = sealed
+                    state.generation += 1
+                    if !state.sums.isEmpty {
+                        let living = Set(sealed.map(\.key))
+                        state.sums = state.sums.filter { living.contains($0.key) }
+                    }
                     state.seriesByMetric = [:]
                     for series in sealed {
                         state.seriesByMetric[SeriesKey.labels(of: series.key).metricName, default: 0] += 1
@@ -66,15 +72,20 @@ extension SignalStore {
                 return (state.frozen ?? [], state.frozenSequence, state.coveredSegment)
             }
             var writer = try PartWriter(sequence, on: disk)
+            var isDone = false
+            defer { if !isDone { writer.abandon() } }
             for series in series.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
                 var samples = SampleColumns()
                 for chunk in series.series.chunks { try chunk.read(into: &samples) }
                 try writer.add(series.key, samples.ordered())
             }
-            let part = try writer.finish(coveredSegment: covered, replacing: [])
+            let part = try writer.finish(rank: sequence, coveredSegment: covered, replacing: [])
+            isDone = true
             state.withLock { state in
                 if let part { state.parts.append(part) }
+                state.parts.sort { $0.footer.rank < $1.footer.rank }
                 state.frozen = nil
+                state.generation += 1
             }
             // Without a part there was nothing in them.
             try removeSegments(through: covered)
@@ -101,10 +112,13 @@ extension SignalStore {
     private func merge() throws -> Bool {
         try upkeep.withLock { _ in
             let parts = state.withLock { $0.parts }
-            let days = Dictionary(grouping: parts) { $0.footer.times.lowerBound / Self.day }
             let today = now() / Self.day
-            for day in days.keys.sorted() {
-                guard let chosen = Self.choice(days[day] ?? [], isOver: day < today) else { continue }
+            var rest = parts[...]
+            // Only neighbours are merged, so that what was written later still counts.
+            while let day = rest.first.map({ $0.footer.times.lowerBound / Self.day }) {
+                let run = rest.prefix { $0.footer.times.lowerBound / Self.day == day }
+                rest = rest.dropFirst(run.count)
+                guard let chosen = Self.choice(Array(run), isOver: day < today) else { continue }
                 try merge(chosen, level: day < today ? Zstandard.strong : Zstandard.quick)
                 return true
             }
@@ -112,18 +126,22 @@ extension SignalStore {
         }
     }
 
-    private static func choice(_ parts: [Part], isOver: Bool) -> [Part]? {
-        if isOver { return parts.count > 1 ? Array(parts.sorted { $0.size < $1.size }.prefix(mergeMax)) : nil }
-        let sorted = parts.sorted { $0.size < $1.size }
-        for first in sorted.indices {
-            let alike = sorted[first...].prefix { $0.size <= max(sorted[first].size, 64 << 10) * 4 }
+    private static func choice(_ run: [Part], isOver: Bool) -> [Part]? {
+        if isOver { return run.count > 1 ? Array(run.prefix(mergeMax)) : nil }
+        for first in run.indices {
+            var (smallest, largest) = (Int.max, 0)
+            let alike = run[first...].prefix { part in
+                smallest = min(smallest, max(part.size, 64 << 10))
+                largest = max(largest, part.size)
+                return largest <= smallest * 4
+            }
             if alike.count >= mergeMin { return Array(alike.prefix(mergeMax)) }
         }
         return nil
     }
 
     private func merge(_ chosen: [Part], level: Int32) throws {
-        let readers = try chosen.sorted { $0.footer.sequence < $1.footer.sequence }.map { part in
+        let readers = try chosen.map { part in
             try reading(part) { PartReader(part, try indexes.index(of: part)) }
         }
         let sequence = state.withLock { state in
@@ -131,6 +149,8 @@ extension SignalStore {
             return state.nextSequence
         }
         var writer = try PartWriter(sequence, on: disk, level: level)
+        var isDone = false
+        defer { if !isDone { writer.abandon() } }
         var places = Array(repeating: 0, count: readers.count)
         while let key = zip(readers, places).compactMap({ reader, place in
             place < reader.index.series.count ? reader.index.series[place].key : nil
@@ -145,7 +165,10 @@ extension SignalStore {
             try writer.add(key, samples.ordered())
         }
         let covered = chosen.map(\.footer.coveredSegment).max() ?? 0
-        let merged = try writer.finish(coveredSegment: covered, replacing: chosen.map(\.footer.sequence))
+        let merged = try writer.finish(
+            rank: chosen.map(\.footer.rank).max() ?? sequence, coveredSegment: covered,
+            replacing: chosen.map(\.footer.sequence))
+        isDone = true
         remove(Set(chosen.map(\.name)), adding: merged)
         for part in chosen { try disk.remove(part.name) }
     }
@@ -154,7 +177,7 @@ extension SignalStore {
         state.withLock { state in
             state.parts.removeAll { names.contains($0.name) }
             if let part { state.parts.append(part) }
-            state.parts.sort { $0.footer.sequence < $1.footer.sequence }
+            state.parts.sort { $0.footer.rank < $1.footer.rank }
         }
         indexes.forget(names)
     }

@@ -20,6 +20,8 @@ struct Head {
     struct KeyedSeries {
         let key: [UInt8]
         let series: Series
+
+        var metricName: String { SeriesKey.labels(of: key).metricName }
     }
 
     /// Samples that are packed together.

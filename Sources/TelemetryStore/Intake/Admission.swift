@@ -51,6 +51,8 @@ extension SignalStore.State {
         _ batch: SampleBatch, _ hashes: [UInt64], _ settings: SignalStore.Settings, _ now: Int64, _ log: RecordLog
     ) -> (Admission, ticket: UInt64?, isTaken: Bool) {
         var (admission, record) = (Admission(), SampleRecord())
+        // Deltas are added up once the log has the record: before, the batch may have to be taken again.
+        var added: [[UInt8]: Double] = [:]
         let segment = log.segment
         let times = now - settings.retention.wholeMilliseconds...now + settings.aheadMax.wholeMilliseconds
         batch.keys.withUnsafeBufferPointer { keys in
@@ -58,17 +60,19 @@ extension SignalStore.State {
                 let key = UnsafeBufferPointer(rebasing: keys[row.key])
                 let known = head.table.find(key, hash)
                 if known == nil, !hasRoom(for: key, settings, row.samples.count, &admission) { continue }
-                admit(batch, row, key, known ?? head.add(key, hash), times, segment, &admission, &record)
+                admit(batch, row, key, known ?? head.add(key, hash), times, segment, &admission, &record, &added)
             }
         }
         guard !record.isEmpty else { return (admission, nil, true) }
         let ticket = log.append(record.bytes, for: segment)
+        if ticket != nil { sums.merge(added) { _, sum in sum } }
         return (admission, ticket, ticket != nil)
     }
 
     private mutating func admit(
         _ batch: SampleBatch, _ row: SampleBatch.Row, _ key: UnsafeBufferPointer<UInt8>, _ number: UInt32,
-        _ times: ClosedRange<Int64>, _ segment: UInt64, _ admission: inout Admission, _ record: inout SampleRecord
+        _ times: ClosedRange<Int64>, _ segment: UInt64, _ admission: inout Admission, _ record: inout SampleRecord,
+        _ added: inout [[UInt8]: Double]
     ) {
         let fitting = row.samples.count { times.contains(batch.times[$0]) }
         if fitting < row.samples.count {
@@ -81,7 +85,7 @@ extension SignalStore.State {
         let isDescribed = head.series[Int(number)].describedIn == segment
         record.begin(series: number, key: isDescribed ? nil : key, count: fitting)
         if !isDescribed { head.describe(number, in: segment) }
-        var sum = row.isDelta ? sums.removeValue(forKey: Array(key)) ?? 0 : 0
+        var sum = row.isDelta ? added[Array(key)] ?? sums[Array(key)] ?? 0 : 0
         for place in row.samples where times.contains(batch.times[place]) {
             var value = batch.values[place]
             if row.isDelta, !StaleMarker.isStale(value) {
@@ -92,7 +96,7 @@ extension SignalStore.State {
             head.add(batch.times[place], value, to: number)
             admission.accept()
         }
-        if row.isDelta { sums[Array(key)] = sum }
+        if row.isDelta { added[Array(key)] = sum }
     }
 
     /// Whether a new series may be added.

@@ -57,7 +57,7 @@ extension MetricBatch {
         switch value {
         case .int(let value): writer.add(Double(value), to: &batch)
         case .double(let value): writer.add(value, to: &batch)
-        case .none: writer.add(StaleMarker.value, to: &batch)
+        case .none: end(metric, with: writer, to: &batch)
         case .histogram(let place):
             let histogram = histograms[place]
             switch metric.kind {
@@ -81,6 +81,15 @@ extension MetricBatch {
         }
     }
 
+    /// Of a distribution the buckets are not known; those that the others are taken from end.
+    private func end(_ metric: Metric, with writer: MetricWriter, to batch: inout SampleBatch) {
+        guard metric.kind != .gauge, metric.kind != .sum else { return writer.add(StaleMarker.value, to: &batch) }
+        writer.add(StaleMarker.value, suffix: "_count", to: &batch)
+        writer.add(StaleMarker.value, suffix: "_sum", to: &batch)
+        guard metric.kind != .summary else { return }
+        writer.add(StaleMarker.value, suffix: "_bucket", [MetricLabel("le", "+Inf")], to: &batch)
+    }
+
     /// Bounds that every scale has, so that the series of a metric do not change with its values: 4^-10 to 4^9, as this process
     /// shows its own.
     private func powersOfFour(_ histogram: Histogram) -> [(upperBound: Double, count: UInt64)] {
@@ -93,7 +102,8 @@ extension MetricBatch {
         for (place, count) in counts[histogram.counts].enumerated() where count > 0 {
             // The bucket's upper bound is 2 to this.
             let power = Double(Int(histogram.positiveOffset) + place + 1) * width
-            let bound = min(max(0, Int((power / 2).rounded(.up)) + 10), shown.count - 1)
+            // Whatever the scale is: what is no number or beyond all bounds ends at one of them.
+            let bound = power.isNaN ? 0 : Int(min(max(-10, (power / 2).rounded(.up)), 10)) + 10
             shown[bound].count &+= count
         }
         return shown

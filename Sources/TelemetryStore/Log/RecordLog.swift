@@ -20,12 +20,12 @@ final class RecordLog: Sendable {
         var pending: [(segment: UInt64, bytes: [UInt8])] = []
         var lastTicket: UInt64 = 0
         var syncedTicket: UInt64 = 0
-        /// The tickets that were lost with a write that failed, and why.
-        var failed: (tickets: ClosedRange<UInt64>, error: any Error)?
+        /// Tickets that nobody has asked about so far, and those of them that were lost, with why.
+        var unclaimed: Set<UInt64> = []
+        var lost: [UInt64: any Error] = [:]
         var waiting: [Waiting] = []
         var segmentBytes = 0
         var isClosed = false
-        var hasEnded = false
     }
 
     private let disk: any Disk
@@ -58,7 +58,6 @@ final class RecordLog: Sendable {
                 finish(through: batch.ticket, error)
             }
         }
-        state.withLock { $0.hasEnded = true }
     }
 
     private func next() -> (groups: [(segment: UInt64, bytes: [UInt8])], ticket: UInt64)? {
@@ -81,10 +80,9 @@ final class RecordLog: Sendable {
             if let error {
                 // Later records may name series that only the lost ones describe: they are lost with them.
                 last = state.lastTicket
-                state.failed = (state.syncedTicket + 1...last, error)
+                for ticket in state.unclaimed where ticket > state.syncedTicket { state.lost[ticket] = error }
                 state.pending = []
                 state.segment += 1
-                state.segmentBytes = 0
             }
             state.syncedTicket = last
             let done = state.waiting.filter { $0.ticket <= last }
@@ -101,7 +99,7 @@ final class RecordLog: Sendable {
     /// The segment that the next record goes to. It changes by ``rotate()`` and after a write that failed.
     var segment: UInt64 { state.withLock { $0.segment } }
 
-    /// Bytes of records in the present segment.
+    /// Bytes of records since the last ``rotate()``, those that were lost included: they are still in memory.
     var segmentBytes: Int { state.withLock { $0.segmentBytes } }
 
     /// Queues a record that was made for `segment`.
@@ -112,6 +110,7 @@ final class RecordLog: Sendable {
         let ticket: UInt64? = state.withLock { state in
             guard state.segment == segment, !state.isClosed else { return nil }
             state.lastTicket += 1
+            state.unclaimed.insert(state.lastTicket)
             state.segmentBytes += frame.count
             if let last = state.pending.indices.last, state.pending[last].segment == segment {
                 state.pending[last].bytes += frame
@@ -130,12 +129,12 @@ final class RecordLog: Sendable {
     func synced(_ ticket: UInt64) async throws {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
             let outcome: Result<Void, any Error>? = state.withLock { state in
+                state.unclaimed.remove(ticket)
                 if ticket > state.syncedTicket {
                     state.waiting.append(Waiting(ticket: ticket, continuation: continuation))
                     return nil
                 }
-                if let failed = state.failed, failed.tickets.contains(ticket) { return .failure(failed.error) }
-                return .success(())
+                return state.lost.removeValue(forKey: ticket).map { .failure($0) } ?? .success(())
             }
             if let outcome { continuation.resume(with: outcome) }
         }

@@ -19,6 +19,8 @@ struct Part: Sendable {
 
     struct Footer: Sendable {
         var sequence: UInt64
+        /// Where it stands in time of writing: of two samples at one moment that of the higher rank counts.
+        var rank: UInt64
         /// Segments of the log up to this one are in this part or in older ones.
         var coveredSegment: UInt64
         /// Parts whose samples are all in this one.
@@ -45,6 +47,7 @@ struct Part: Sendable {
     static func bytes(of footer: Footer) -> [UInt8] {
         var writer = ByteWriter()
         writer.varint(footer.sequence)
+        writer.varint(footer.rank)
         writer.varint(footer.coveredSegment)
         writer.count(footer.replaced.count)
         for sequence in footer.replaced { writer.varint(sequence) }
@@ -91,7 +94,7 @@ struct Part: Sendable {
     private static func footer(of bytes: [UInt8], _ name: String) throws -> Footer {
         try bytes.withUnsafeBufferPointer { buffer in
             var reader = ByteReader(buffer)
-            let (sequence, covered) = (reader.varint(), reader.varint())
+            let (sequence, rank, covered) = (reader.varint(), reader.varint(), reader.varint())
             let replaced = (0..<reader.count()).map { _ in reader.varint() }
             let (first, last) = (reader.signed(), reader.signed())
             let (series, samples) = (reader.count(max: .max), reader.count(max: .max))
@@ -106,7 +109,7 @@ struct Part: Sendable {
                 throw Failure(.corrupt, "the footer of \(name) makes no sense")
             }
             return Footer(
-                sequence: sequence, coveredSegment: covered, replaced: replaced, times: first...last,
+                sequence: sequence, rank: rank, coveredSegment: covered, replaced: replaced, times: first...last,
                 seriesCount: series, sampleCount: samples, blocks: blocks, series: table)
         }
     }

@@ -73,10 +73,13 @@ struct PartWriter {
             offset: offset, count: compressed.count, expandedCount: bytes.count, checksum: Checksum.crc32(compressed))
     }
 
+    /// Gives up; what was written of it goes.
+    func abandon() { try? disk.remove(Self.temporaryName(sequence)) }
+
     /// Makes the part durable, and only then visible under its name.
     ///
     /// - Returns: `nil` where no sample was added.
-    mutating func finish(coveredSegment: UInt64, replacing replaced: [UInt64]) throws -> Part? {
+    mutating func finish(rank: UInt64, coveredSegment: UInt64, replacing replaced: [UInt64]) throws -> Part? {
         guard let times else {
             try disk.remove(Self.temporaryName(sequence))
             return nil
@@ -84,7 +87,7 @@ struct PartWriter {
         try finishBlock()
         let series = try append(table.bytes)
         let footer = Part.Footer(
-            sequence: sequence, coveredSegment: coveredSegment, replaced: replaced, times: times,
+            sequence: sequence, rank: rank, coveredSegment: coveredSegment, replaced: replaced, times: times,
             seriesCount: seriesCount, sampleCount: sampleCount, blocks: blocks, series: series)
         try file.append(Part.bytes(of: footer))
         try file.sync()

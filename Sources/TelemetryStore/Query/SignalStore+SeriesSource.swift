@@ -52,12 +52,30 @@ extension SignalStore: SeriesSource {
         for key in try find(selection).keys { try body(SeriesKey.labels(of: key)) }
     }
 
+    /// Parts, and series in memory, as they are at one moment; frozen series first. What is in the head goes into a part, never
+    /// back, and so nothing is missed or seen twice.
+    private func inMemory(_ selection: SeriesSelection) throws -> ([Part], [Head.KeyedSeries]) {
+        while true {
+            // Labels are matched outside the lock, for which those wait who write.
+            let (generation, indexes) = state.withLock { ($0.generation, ($0.frozenIndex, $0.head.index)) }
+            let (frozen, head) = (try indexes.0.series(selection.matchers), try indexes.1.series(selection.matchers))
+            let found: ([Part], [Head.KeyedSeries])? = state.withLock { state in
+                guard state.generation == generation else { return nil }
+                var series: [Head.KeyedSeries] = []
+                if let all = state.frozen { series += frozen.map { all[Int($0)] } }
+                series += head.map { state.head.keyed($0) }
+                return (
+                    state.parts.filter { $0.footer.times.overlaps(selection.times) },
+                    series.filter { $0.series.overlaps(selection.times) }
+                )
+            }
+            if let found { return found }
+        }
+    }
+
     private func find(_ selection: SeriesSelection) throws -> Found {
         var found = Found()
-        // What is in the head goes into a part, never back: seen in this order nothing is missed.
-        let (parts, memory) = try state.withLock { state in
-            (state.parts.filter { $0.footer.times.overlaps(selection.times) }, try state.find(selection))
-        }
+        let (parts, memory) = try inMemory(selection)
         for part in parts {
             let index = try reading(part) { try indexes.index(of: part) }
             let reader = found.readers.count
@@ -78,18 +96,6 @@ extension SignalStore: SeriesSource {
             }
         }
         return found
-    }
-}
-
-extension SignalStore.State {
-    /// The series in memory that may have samples in the selection; frozen ones first.
-    fileprivate func find(_ selection: SeriesSelection) throws -> [Head.KeyedSeries] {
-        var found: [Head.KeyedSeries] = []
-        if let frozen {
-            for number in try frozenIndex.series(selection.matchers) { found.append(frozen[Int(number)]) }
-        }
-        for number in try head.index.series(selection.matchers) { found.append(head.keyed(number)) }
-        return found.filter { $0.series.overlaps(selection.times) }
     }
 }
 

@@ -13,7 +13,8 @@ struct ObserveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "observe", abstract: "Keep metrics of any services, and answer Prometheus' queries about them.",
         discussion: """
-            Takes OTLP (gRPC on 4317, HTTP on 4318) and Prometheus' remote write (/api/v1/write), and is a Prometheus data \
+            Takes OTLP (gRPC on 4317 and HTTP on 4318, from this machine; from others HTTP on the port of the observatory, with the \
+            token) and Prometheus' remote write (/api/v1/write), and is a Prometheus data \
             source for Grafana. Without a token it only listens on this machine. Ctrl-C or SIGTERM ends it.
 
             Settings, with their defaults:
@@ -55,12 +56,13 @@ struct ObserveCommand: AsyncParsableCommand {
         ) { port in
             Terminal.say("The observatory is at http://\(host):\(port)")
         }
-        let intake = observatory.server.intake
-        let http = HTTPReceiver(intake, host: host, port: otlpHTTPPort) { port in
-            Terminal.say("OTLP over HTTP on http://\(host):\(port)")
+        // These ask nobody for a token.
+        let (intake, local) = (observatory.server.intake, "127.0.0.1")
+        let http = HTTPReceiver(intake, host: local, port: otlpHTTPPort) { port in
+            Terminal.say("OTLP over HTTP on http://\(local):\(port)")
         }
-        let grpc = GRPCReceiver(intake, host: host, port: otlpGRPCPort) { port in
-            Terminal.say("OTLP over gRPC on http://\(host):\(port)")
+        let grpc = GRPCReceiver(intake, host: local, port: otlpGRPCPort) { port in
+            Terminal.say("OTLP over gRPC on http://\(local):\(port)")
         }
         let group = ServiceGroup(
             configuration: .init(
