@@ -196,8 +196,8 @@ package struct ObservatoryServer: Service {
         }
         do {
             let body = try await request.body.collect(upTo: Self.bodyBytesMax)
-            let message = try RemoteWrite.expanded(Array(body.readableBytesView))
-            let read = try RemoteWrite.read(message)
+            let message = try SnappyBlock.expanded(Array(body.readableBytesView))
+            let read = try RemoteWriteDecoder.decode(message)
             api.metadata.note(read.metadata)
             let admission = try await store.append(read.batch)
             guard read.histograms == 0 else {
@@ -206,8 +206,11 @@ package struct ObservatoryServer: Service {
             // What was refused would be refused again: 400 keeps the sender from trying.
             return admission.refusedCount == 0
                 ? Response(status: .noContent) : refused(.badRequest, admission.message)
-        } catch let error as RemoteWrite.Malformed {
+        } catch let error as SnappyBlock.Malformed {
             return refused(error == .tooLarge ? .contentTooLarge : .badRequest, "The body is malformed: \(error).")
+        } catch let error as WireError {
+            if case .tooLarge = error { return refused(.contentTooLarge, error.message) }
+            return refused(.badRequest, error.message)
         } catch let failure as Failure {
             var response = refused(
                 failure.code == .overloaded ? .tooManyRequests : .serviceUnavailable, failure.message)

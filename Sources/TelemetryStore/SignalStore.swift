@@ -74,9 +74,7 @@ package final class SignalStore: Sendable {
         self.now = now
         var opened = State(lastFlush: ContinuousClock.now)
         let lastSegment = try Self.open(disk, &opened)
-        for number in opened.head.series.indices {
-            opened.seriesByMetric[opened.head.keyed(UInt32(number)).metricName, default: 0] += 1
-        }
+        opened.countSeries()
         // What the log brought counts as if it had been there for long, so that restarts do not add up.
         if opened.replayedBytes > settings.logBytesMax / 2 { opened.lastFlush -= settings.flushInterval }
         for part in opened.parts { opened.nextSequence = max(opened.nextSequence, part.footer.sequence + 1) }
@@ -157,6 +155,20 @@ package final class SignalStore: Sendable {
         state.withLock { $0.isClosed = true }
         defer { log.close() }
         try flush()
+    }
+}
+
+extension SignalStore.State {
+    /// Anew, where series were not added one by one or some were forgotten.
+    mutating func countSeries() {
+        seriesByMetric = [:]
+        var known: [[UInt8]: Double] = [:]
+        for number in head.series.indices {
+            let series = head.keyed(UInt32(number))
+            seriesByMetric[series.metricName, default: 0] += 1
+            known[series.key] = sums[series.key]
+        }
+        sums = known
     }
 }
 

@@ -182,6 +182,29 @@ struct StoreTests {
         #expect(try Self.all(store, [LabelMatcher("__name__", .equal, "load")])[labels]?.values == [4])
     }
 
+    @Test func `a series that pauses stays known through flushes, one that is idle for long makes room`() async throws {
+        var settings = SignalStore.Settings()
+        settings.seriesPerMetricMax = 4
+        let clock = HandClock(Self.start)
+        let store = try SignalStore(on: ForgetfulDisk(), settings, now: clock.source)
+        func add(_ series: Range<Int>) async throws -> Int {
+            var batch = SampleBatch()
+            for number in series { batch.add(Self.labels("m", ("s", "\(number)")), clock.now, 1) }
+            return try await store.append(batch).accepted
+        }
+        #expect(try await add(0..<4) == 4)
+        try store.flush()
+        try store.flush()
+        #expect(try await add(4..<8) == 0, "those that pause keep their places")
+        #expect(try await add(0..<1) == 1)
+        clock.now += 2 * 3_600_000
+        #expect(try await add(0..<1) == 1)
+        try store.flush()
+        #expect(try await add(4..<8) == 3, "three of four were idle for two hours")
+        try store.flush()
+        #expect(try Self.all(store).count == 7)
+    }
+
     @Test func `deltas add up, and a failed write does not add them twice to what is sent on`() async throws {
         let store = try Self.open(ForgetfulDisk())
         func add(_ value: Double, _ time: Int64) async throws {

@@ -9,7 +9,7 @@ package enum WireError: Error, Equatable {
     /// More than one request may hold.
     case tooLarge(String)
 
-    var message: String {
+    package var message: String {
         switch self {
         case .malformed(let reason, let offset): "\(reason) at byte \(offset)."
         case .tooLarge(let reason): reason

@@ -79,8 +79,6 @@ enum PrometheusReports {
             writer.beginObject()
             writer.name("numSeries")
             writer.integer(Int64(statistics.headSeries))
-            writer.name("chunkCount")
-            writer.integer(Int64(statistics.headSamples / 120))
             writer.endObject()
             writer.name("seriesCountByMetricName")
             writer.beginArray()

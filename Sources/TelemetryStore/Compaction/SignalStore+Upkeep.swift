@@ -52,19 +52,10 @@ extension SignalStore {
                 if state.frozen == nil {
                     let segment = log.rotate()
                     state.coveredSegment = segment
-                    state.frozenIndex = LabelIndex()
-                    let sealed = state.head.seal()
-                    for series in sealed { state.frozenIndex.add(SeriesKey.labels(of: series.key)) }
-                    state.frozen = sealed
+                    let (sealed, index) = state.head.seal(forgettingBefore: now() - Self.idleMax)
+                    (state.frozen, state.frozenIndex) = (sealed, index)
                     state.generation += 1
-                    if !state.sums.isEmpty {
-                        let living = Set(sealed.map(\.key))
-                        state.sums = state.sums.filter { living.contains($0.key) }
-                    }
-                    state.seriesByMetric = [:]
-                    for series in sealed {
-                        state.seriesByMetric[SeriesKey.labels(of: series.key).metricName, default: 0] += 1
-                    }
+                    if state.head.series.count < sealed.count { state.countSeries() }
                     state.lastFlush = ContinuousClock.now
                     state.frozenSequence = state.nextSequence
                     state.nextSequence += 1
@@ -91,6 +82,9 @@ extension SignalStore {
             try removeSegments(through: covered)
         }
     }
+
+    /// Milliseconds without a sample after which a series may be forgotten: longer than anybody pauses between two scrapes.
+    private static let idleMax: Int64 = 3_600_000
 
     private func removeSegments(through covered: UInt64) throws {
         for name in try disk.names() {

@@ -82,12 +82,22 @@ struct Head {
         series[place].open.removeAll()
     }
 
-    /// Hands over all samples, and forgets the series that had none.
-    mutating func seal() -> [KeyedSeries] {
+    /// Hands over all samples, by number, with the index of the numbers. Series stay known, unless a quarter of them have had no
+    /// sample since `time`: then those are forgotten, and the others get new numbers.
+    mutating func seal(forgettingBefore time: Int64) -> (series: [KeyedSeries], index: LabelIndex) {
         for place in series.indices where !series[place].open.isEmpty { pack(place) }
-        let sealed = series.indices.filter { !series[$0].isEmpty }.map { keyed(UInt32($0)) }
-        self = Head()
-        for series in sealed { _ = series.key.withUnsafeBufferPointer { number(of: $0) } }
+        let sealed = (series.indices.map { keyed(UInt32($0)) }, index)
+        let idle = series.count { $0.isEmpty && $0.lastTime < time }
+        if idle * 4 > series.count {
+            self = Head()
+            for series in sealed.0 where !series.series.isEmpty || series.series.lastTime >= time {
+                let place = Int(series.key.withUnsafeBufferPointer { number(of: $0) })
+                self.series[place].lastTime = series.series.lastTime
+            }
+        } else {
+            for place in series.indices { series[place].chunks = [] }
+            sampleCount = 0
+        }
         return sealed
     }
 }

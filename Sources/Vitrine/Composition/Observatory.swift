@@ -34,7 +34,13 @@ struct Observatory: Sendable {
         store.beginUpkeep { error in
             logger.error("Telemetry cannot be tidied up", metadata: ["error": "\(error)"])
         }
-        for name in store.statistics.damaged {
+        let opened = store.statistics
+        if opened.tornBytes > 0 {
+            logger.notice(
+                "The log of telemetry ends with what was being written when the process or the machine stopped",
+                metadata: ["bytes": "\(opened.tornBytes)"])
+        }
+        for name in opened.damaged {
             logger.error("A part of telemetry is damaged and was set aside", metadata: ["file": "\(name)"])
         }
         let metadata = MetadataTable()
