@@ -29,8 +29,9 @@ package struct ObservatoryServer: Service {
     }
 
     private let settings: Settings
+    let now: @Sendable () -> Int64
     private let access: ObservatoryAccess
-    private let store: SignalStore
+    let store: SignalStore
     private let api: PrometheusAPI
     private let threads: QueryThreads
     private let targets: @Sendable () -> [Scraper.Report]
@@ -50,6 +51,7 @@ package struct ObservatoryServer: Service {
         started: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.settings = settings
+        self.now = now
         self.access = access
         self.store = store
         self.started = started
@@ -57,13 +59,16 @@ package struct ObservatoryServer: Service {
         api = PrometheusAPI(store: store, metadata: metadata, settings: settings.query, version: version, now: now)
         threads = QueryThreads(count: settings.queryThreads)
         intake = Intake { batch in
-            guard case .metrics(let metrics) = batch else {
-                return Intake.Refusal(items: batch.count, reason: "Only metrics are kept.")
-            }
-            let (samples, known) = metrics.samples(now: now())
-            metadata.note(known)
             do {
-                let admission = try await store.append(samples)
+                let admission: Admission
+                switch batch {
+                case .metrics(let metrics):
+                    let (samples, known) = metrics.samples(now: now())
+                    metadata.note(known)
+                    admission = try await store.append(samples)
+                case .spans(let spans): admission = try await store.append(spans)
+                case .logs(let logs): admission = try await store.append(logs)
+                }
                 return Intake.Refusal(items: admission.refusedCount, reason: admission.message)
             } catch let failure as Failure where failure.code == .overloaded {
                 throw Intake.Overload(retryAfter: .seconds(1))
@@ -75,6 +80,7 @@ package struct ObservatoryServer: Service {
         let router = Router()
         mountQueries(on: router)
         mountReports(on: router)
+        mountJaeger(on: router)
         for signal in Signal.allCases {
             for path in ["/v1", "/api/v1/otlp/v1"] {
                 router.post("\(path)/\(signal.rawValue)") { request, _ in
@@ -95,7 +101,7 @@ package struct ObservatoryServer: Service {
 
     // MARK: Routes
 
-    private typealias Answer = @Sendable (Parameters, @escaping PrometheusAPI.IsCancelled) throws -> [UInt8]
+    typealias Answer = @Sendable (Parameters, @escaping PrometheusAPI.IsCancelled) throws -> [UInt8]
 
     private func mountQueries(on router: Router<BasicRequestContext>) {
         let calls: [(String, Answer)] = [
@@ -146,7 +152,7 @@ package struct ObservatoryServer: Service {
 
     // MARK: Answers
 
-    private func guarded(_ request: Request, _ answer: () async -> Response) async -> Response {
+    func guarded(_ request: Request, _ answer: () async -> Response) async -> Response {
         guard await access.allows(request) else {
             var response = Self.json(
                 401, PrometheusAnswers.failure(.badData("A token is needed that may read telemetry.")))
@@ -156,7 +162,10 @@ package struct ObservatoryServer: Service {
         return await answer()
     }
 
-    private func ask(_ request: Request, _ answer: @escaping Answer) async -> Response {
+    /// Asks on a thread for queries. `failure` says in the caller's dialect why there is no answer.
+    func ask(
+        _ request: Request, failure: (APIError) -> [UInt8] = PrometheusAnswers.failure, _ answer: @escaping Answer
+    ) async -> Response {
         do {
             var parameters = Parameters()
             parameters.add(request.uri.query ?? "")
@@ -168,15 +177,17 @@ package struct ObservatoryServer: Service {
             let (limit, given) = (min(asked ?? settings.queryTimeout, settings.queryTimeout), parameters)
             return Self.json(200, try await threads.run(within: limit) { try answer(given, $0) })
         } catch let error as APIError {
-            return Self.json(error.status, PrometheusAnswers.failure(error))
-        } catch let failure as Failure {
-            return Self.json(503, PrometheusAnswers.failure(.unavailable(failure.message)))
+            return Self.json(error.status, failure(error))
+        } catch let error as Failure {
+            return Self.json(503, failure(.unavailable(error.message)))
+        } catch is CancellationError {
+            return Self.json(503, failure(.timeout("The query took too long. Ask about less.")))
         } catch {
-            return Self.json(400, PrometheusAnswers.failure(.badData("the request cannot be read: \(error)")))
+            return Self.json(400, failure(.badData("the request cannot be read: \(error)")))
         }
     }
 
-    private static func json(_ status: Int, _ body: [UInt8]) -> Response {
+    static func json(_ status: Int, _ body: [UInt8]) -> Response {
         Response(
             status: .init(code: status), headers: [.contentType: "application/json"],
             body: .init(byteBuffer: ByteBuffer(bytes: body)))

@@ -32,6 +32,13 @@ public final class ProcessTelemetry: Service, Sendable {
             self.service = service
             self.version = version
         }
+
+        /// What signals are sent with.
+        public var resource: Resource {
+            Resource(
+                [Attribute("service.name", .string(service))]
+                    + (version.map { [Attribute("service.version", .string($0))] } ?? []) + attributes)
+        }
     }
 
     public let resource: Resource
@@ -43,10 +50,7 @@ public final class ProcessTelemetry: Service, Sendable {
 
     /// Without a sink spans carry their context, so that log lines and other processes have it, and record nothing.
     public init(_ configuration: Configuration, sink: (any SignalSink)? = nil) {
-        resource = Resource(
-            [Attribute("service.name", .string(configuration.service))]
-                + (configuration.version.map { [Attribute("service.version", .string($0))] } ?? [])
-                + configuration.attributes)
+        resource = configuration.resource
         var metrics = configuration.metrics
         metrics.descriptions += Self.ownDescriptions
         self.metrics = MetricRegistry(metrics)

@@ -5,7 +5,7 @@ internal import Kernel
 internal import Synchronization
 package import Telemetry
 
-/// Keeps what a system tells of itself on one disk: samples of metrics now, spans and log records later.
+/// Keeps what a system tells of itself on one disk: samples of metrics, spans, and log records.
 ///
 /// What ``append(_:)`` has accepted is durable when it returns. It stands in the log and, packed, in memory, until a flush puts
 /// it into a part; parts are merged and, in the end, removed by age and size. One process at a time uses a folder.
@@ -13,12 +13,24 @@ package final class SignalStore: Sendable {
     package struct Settings: Sendable {
         /// How long samples are kept. Default 15 days.
         package var retention: Duration = .seconds(15 * 86_400)
-        /// Bytes of parts, beyond which the oldest go. Default 10 GiB.
-        package var bytesMax = 10 << 30
-        /// Bytes of the log after which it becomes a part; a restart reads at most about that much. Default 48 MiB.
+        /// Bytes of parts of metrics, beyond which the oldest go. Default 10 GiB.
+        package var metricBytesMax = 10 << 30
+        /// The same of spans. Default 10 GiB.
+        package var traceBytesMax = 10 << 30
+        /// The same of log records. Default 10 GiB.
+        package var logRecordBytesMax = 10 << 30
+        /// Bytes of samples in the log after which they become a part; a restart reads at most four times as much. Default 48 MiB.
         package var logBytesMax = 48 << 20
         /// How long samples stay in the log at most. Default two hours.
         package var flushInterval: Duration = .seconds(7_200)
+        /// The same for spans, and for log records: what they take in memory meanwhile. Default 8 MiB, some 200,000 spans.
+        package var recordBytesMax = 8 << 20
+        /// Default ten minutes.
+        package var recordFlushInterval: Duration = .seconds(600)
+        /// How long every span is kept; then ``sampling`` decides about its trace. Default one hour.
+        package var hotWindow: Duration = .seconds(3_600)
+        /// Which traces stay after the hot window; `nil` keeps all. Its `grace` is not looked at.
+        package var sampling: TailSampler<TraceID>.Configuration? = .init()
         /// Series that one metric may have in the head; further ones are refused. Default 100,000.
         package var seriesPerMetricMax = 100_000
         /// Series that all metrics may have in the head. Default one million, about a gigabyte of memory.
@@ -27,6 +39,14 @@ package final class SignalStore: Sendable {
         package var aheadMax: Duration = .seconds(600)
 
         package init() {}
+
+        func bytesMax(_ signal: Signal) -> Int {
+            switch signal {
+            case .metrics: metricBytesMax
+            case .traces: traceBytesMax
+            case .logs: logRecordBytesMax
+            }
+        }
     }
 
     struct State {
@@ -38,6 +58,11 @@ package final class SignalStore: Sendable {
         var coveredSegment: UInt64 = 0
         var frozenSequence: UInt64 = 0
         var parts: [Part] = []
+        var unflushed = Unflushed()
+        var traces = RecordShelf(.traces)
+        var logs = RecordShelf(.logs)
+        /// Bytes of each segment of the log that is still needed.
+        var segmentBytes: [UInt64: Int] = [:]
         var nextSequence: UInt64 = 1
         var seriesByMetric: [String: Int] = [:]
         /// What deltas have added up to since the process began. A restart begins again at zero, as a restarted sender does.
@@ -46,10 +71,30 @@ package final class SignalStore: Sendable {
         var isClosed = false
         /// Changes when numbers of series in memory do.
         var generation = 0
-        var lastFlush: ContinuousClock.Instant
         /// Bytes that were no whole record when the log was read, and all that were read.
         var tornBytes = 0
         var replayedBytes = 0
+
+        init() {}
+
+        subscript(shelf signal: Signal) -> RecordShelf {
+            get { signal == .logs ? logs : traces }
+            _modify { if signal == .logs { yield &logs } else { yield &traces } }
+        }
+
+        mutating func note(_ count: Int, of signal: Signal, in segment: UInt64) {
+            if signal == .metrics {
+                unflushed.note(count, in: segment)
+            } else {
+                self[shelf: signal].unflushed.note(count, in: segment)
+            }
+            segmentBytes[segment, default: 0] += count
+        }
+
+        /// The first segment of the log that is still needed; `nil` where none is.
+        var neededSegment: UInt64? {
+            [unflushed, traces.unflushed, logs.unflushed].compactMap(\.neededSegment).min()
+        }
     }
 
     let settings: Settings
@@ -72,12 +117,15 @@ package final class SignalStore: Sendable {
         self.settings = settings
         self.disk = disk
         self.now = now
-        var opened = State(lastFlush: ContinuousClock.now)
+        var opened = State()
         let lastSegment = try Self.open(disk, &opened)
         opened.countSeries()
         // What the log brought counts as if it had been there for long, so that restarts do not add up.
-        if opened.replayedBytes > settings.logBytesMax / 2 { opened.lastFlush -= settings.flushInterval }
-        for part in opened.parts { opened.nextSequence = max(opened.nextSequence, part.footer.sequence + 1) }
+        if opened.replayedBytes > settings.logBytesMax / 2 {
+            opened.unflushed.lastFlush -= settings.flushInterval
+            opened.traces.unflushed.lastFlush -= settings.flushInterval
+            opened.logs.unflushed.lastFlush -= settings.flushInterval
+        }
         log = RecordLog(disk, segment: lastSegment + 1)
         state = Mutex(opened)
         let thread = Thread { [log] in log.run() }
@@ -93,8 +141,33 @@ package final class SignalStore: Sendable {
     private static func open(_ disk: any Disk, _ state: inout State) throws -> UInt64 {
         let names = try disk.names()
         for name in names where name.hasSuffix(".tmp") { try disk.remove(name) }
+        var (covered, lastSegment): ([Signal: UInt64], UInt64) = ([:], 0)
+        for signal in Signal.allCases {
+            let parts = try parts(signal, names, of: disk, &state)
+            covered[signal] = parts.map(\.footer.coveredSegment).max()
+            for part in parts { state.nextSequence = max(state.nextSequence, part.footer.sequence + 1) }
+            lastSegment = max(lastSegment, covered[signal] ?? 0)
+            if signal == .metrics {
+                state.parts = parts
+            } else {
+                state[shelf: signal].parts = try parts.compactMap { part in
+                    do { return try RecordPart(part) } catch let failure as Failure where failure.code == .corrupt {
+                        try disk.rename(part.name, to: part.name + ".damaged")
+                        state.damaged.append(part.name)
+                        return nil
+                    }
+                }
+            }
+        }
+        return max(lastSegment, try replay(names, of: disk, covered, &state))
+    }
+
+    /// Parts of a signal in the order of their rank.
+    private static func parts(
+        _ signal: Signal, _ names: [String], of disk: any Disk, _ state: inout State
+    ) throws -> [Part] {
         var parts: [Part] = []
-        for name in names where name.hasSuffix(".part") {
+        for name in names where Part.signal(of: name) == signal {
             do { parts.append(try Part(name, of: disk)) } catch let failure as Failure where failure.code == .corrupt {
                 try disk.rename(name, to: name + ".damaged")
                 state.damaged.append(name)
@@ -103,25 +176,32 @@ package final class SignalStore: Sendable {
         // Parts that were merged into another one, by a process that ended before it could remove them.
         let replaced = Set(parts.flatMap(\.footer.replaced))
         for part in parts where replaced.contains(part.footer.sequence) { try disk.remove(part.name) }
-        state.parts = parts.filter { !replaced.contains($0.footer.sequence) }
-            .sorted { $0.footer.rank < $1.footer.rank }
-        return try replay(names, of: disk, covered: parts.map(\.footer.coveredSegment).max() ?? 0, &state)
+        return parts.filter { !replaced.contains($0.footer.sequence) }.sorted { $0.footer.rank < $1.footer.rank }
     }
 
+    /// Reads what stands in no part. `covered` has for each signal the segments that its parts stand for.
     private static func replay(
-        _ names: [String], of disk: any Disk, covered: UInt64, _ state: inout State
+        _ names: [String], of disk: any Disk, _ covered: [Signal: UInt64], _ state: inout State
     ) throws -> UInt64 {
         let segments = names.compactMap(RecordLog.segment).sorted()
-        for segment in segments where segment <= covered { try disk.remove(RecordLog.name(segment)) }
-        for segment in segments where segment > covered {
+        for segment in segments {
             // The numbers that series have in the segment, and those that they have now.
             var numbers: [UInt32] = []
             state.replayedBytes += try disk.open(RecordLog.name(segment)).size
             state.tornBytes += try RecordLog.replay(segment, of: disk) { record in
-                try SampleRecord.read(record, &numbers, into: &state.head)
+                let signal = try WideRecord.signal(of: record)
+                guard segment > covered[signal] ?? 0 else { return }
+                switch signal {
+                case .metrics: try SampleRecord.read(record, &numbers, into: &state.head)
+                case .traces: state.traces.head.append(try WideRecord.read(record, SpanBatch.self))
+                case .logs: state.logs.head.append(try WideRecord.read(record, LogBatch.self))
+                }
+                state.note(record.count, of: signal, in: segment)
             }
         }
-        return max(covered, segments.last ?? 0)
+        let needed = state.neededSegment ?? .max
+        for segment in segments where segment < needed { try disk.remove(RecordLog.name(segment)) }
+        return segments.last ?? 0
     }
 
     // MARK: Writing
@@ -135,10 +215,10 @@ package final class SignalStore: Sendable {
         // Before the lock is taken, for which others wait.
         let hashes = batch.hashes
         for _ in 0..<3 {
-            guard log.segmentBytes < settings.logBytesMax * 8 else {
-                throw Failure(.overloaded, "The disk does not keep up with telemetry. Send it again later.")
+            let (admission, ticket, isTaken) = try state.withLock { state in
+                try state.unflushed.check(max: settings.logBytesMax)
+                return state.admit(batch, hashes, settings, now(), log)
             }
-            let (admission, ticket, isTaken) = state.withLock { $0.admit(batch, hashes, settings, now(), log) }
             guard isTaken else { continue }
             if let ticket { try await log.synced(ticket) }
             return admission
@@ -146,9 +226,41 @@ package final class SignalStore: Sendable {
         throw Failure(.unavailable, "The log of telemetry cannot be written.")
     }
 
+    /// Takes spans in. One that is sent again is there once.
+    ///
+    /// - Returns: How many were accepted, and why others were not.
+    /// - Throws: `Failure`: `overloaded` where the disk does not keep up, `unavailable` where it fails.
+    package func append(_ spans: SpanBatch) async throws -> Admission { try await append(records: spans) }
+
+    /// Takes log records in, as ``append(_:)-(SpanBatch)`` takes spans. A record that is sent again is there twice: nothing tells it from another.
+    ///
+    /// - Returns: How many were accepted, and why others were not.
+    /// - Throws: `Failure`: `overloaded` where the disk does not keep up, `unavailable` where it fails.
+    package func append(_ records: LogBatch) async throws -> Admission { try await append(records: records) }
+
+    private func append<Batch: WideRecords>(records batch: Batch) async throws -> Admission {
+        let (admission, places) = Admission.of(batch, settings, now())
+        // Before the lock is taken, for which others wait.
+        guard let (record, block) = try WideRecord.make(batch, places) else { return admission }
+        for _ in 0..<3 {
+            let ticket = try state.withLock { state in
+                try state[shelf: Batch.signal].unflushed.check(max: settings.recordBytesMax)
+                let segment = log.segment
+                guard let ticket = log.append(record, for: segment) else { return nil as UInt64? }
+                state[shelf: Batch.signal].head.append(block)
+                state.note(record.count, of: Batch.signal, in: segment)
+                return ticket
+            }
+            guard let ticket else { continue }
+            try await log.synced(ticket)
+            return admission
+        }
+        throw Failure(.unavailable, "The log of telemetry cannot be written.")
+    }
+
     // MARK: Ending
 
-    /// Writes what is in the head into a part, so that the next start has nothing to read.
+    /// Writes what is in memory into parts, so that the next start has nothing to read.
     ///
     /// - Throws: `Failure`. Nothing is lost: the log still has it.
     package func close() throws {

@@ -90,8 +90,8 @@ struct TestObservatory: Sendable {
         return try await send(request)
     }
 
-    func otlp(_ json: String) async throws -> Answer {
-        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/v1/metrics")
+    func otlp(_ json: String, _ signal: Signal = .metrics) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/v1/\(signal.rawValue)")
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")
         request.body = .bytes(ByteBuffer(string: json))

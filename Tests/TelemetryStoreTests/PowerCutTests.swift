@@ -13,6 +13,26 @@ struct PowerCutTests {
     private struct Ledger {
         var tried: [LabelSet: [Int64: Double]] = [:]
         var acknowledged: [LabelSet: [Int64: Double]] = [:]
+        /// Spans by their trace, and what log records say.
+        var triedSpans: [TraceID: Set<UInt64>] = [:]
+        var acknowledgedSpans: [TraceID: Set<UInt64>] = [:]
+        var triedLines: Set<String> = []
+        var acknowledgedLines: Set<String> = []
+    }
+
+    private static let sender = Resource([Attribute("service.name", .string("shop"))])
+
+    /// Half of a trace, whose other half comes in another round, and a line.
+    private static func records(_ round: Int) -> (TraceID, spans: [SpanRecord], line: String) {
+        let id = TraceID(high: 7, low: UInt64(round / 2 + 1))
+        let start = UInt64(StoreTests.start + Int64(round)) * 1_000_000
+        let spans = (0..<2).map { number in
+            SpanRecord(
+                context: TraceContext(traceID: id, spanID: UInt64(round * 10 + number + 1)),
+                parentID: UInt64(round / 2 * 20),
+                hasRemoteParent: false, name: "work", kind: .server, start: start, end: start + 5)
+        }
+        return (id, spans, "round \(round)")
     }
 
     /// Appends, flushes and merges, as a busy day does; what fails is passed over.
@@ -30,6 +50,14 @@ struct PowerCutTests {
             if (try? await store.append(batch)) != nil {
                 for (labels, time, value) in samples { ledger.acknowledged[labels, default: [:]][time] = value }
             }
+            let (id, spans, line) = records(round)
+            ledger.triedSpans[id, default: []].formUnion(spans.map(\.context.spanID))
+            if (try? await store.append(SpanBatch(spans, from: sender))) != nil {
+                ledger.acknowledgedSpans[id, default: []].formUnion(spans.map(\.context.spanID))
+            }
+            ledger.triedLines.insert(line)
+            let log = LogRecord(time: spans[0].start, severity: .info, body: line, scope: "test")
+            if (try? await store.append(LogBatch([log], from: sender))) != nil { ledger.acknowledgedLines.insert(line) }
             if round % 2 == 1 { try? store.flush() }
             if round % 6 == 5 { try? store.keepUp() }
         }
@@ -46,11 +74,30 @@ struct PowerCutTests {
                 return
             }
         }
+        try checkRecords(store, ledger, words)
         for (labels, samples) in found {
             for (time, value) in samples where ledger.tried[labels]?[time] != value {
                 Issue.record("\(words): never sent: \(labels) at \(time)")
                 return
             }
+        }
+    }
+
+    private static func checkRecords(_ store: SignalStore, _ ledger: Ledger, _ words: String) throws {
+        for (id, tried) in ledger.triedSpans {
+            let found = try store.trace(id)?.spans.map(\.record.context.spanID) ?? []
+            let acknowledged = ledger.acknowledgedSpans[id] ?? []
+            if !Set(found).isSuperset(of: acknowledged) { Issue.record("\(words): spans acknowledged and missing") }
+            if !tried.isSuperset(of: found) || Set(found).count != found.count {
+                Issue.record("\(words): spans never sent, or there twice")
+            }
+        }
+        let lines = try store.logs(LogQuery(), limit: .max).map(\.record.body)
+        if !Set(lines).isSuperset(of: ledger.acknowledgedLines) {
+            Issue.record("\(words): lines acknowledged and missing")
+        }
+        if !ledger.triedLines.isSuperset(of: lines) || Set(lines).count != lines.count {
+            Issue.record("\(words): lines never sent, or there twice: \(lines.sorted())")
         }
     }
 

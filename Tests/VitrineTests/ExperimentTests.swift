@@ -66,7 +66,7 @@ import Testing
         let faults = FaultInjector()
         try await TestShop.run(configure: { $0.faults = faults }) { shop in
             let process = Signals.Process(
-                telemetry: ProcessTelemetry(.init(service: "test")), exporter: nil, services: [])
+                telemetry: ProcessTelemetry(.init(service: "test")), exporter: nil, mailbox: nil, services: [])
             let health = Signals.health(of: shop.shop, process)
             func text() -> String { String(decoding: health.report().body, as: UTF8.self) }
             try await withThrowingTaskGroup(of: Void.self) { group in

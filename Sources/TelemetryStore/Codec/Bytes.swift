@@ -30,6 +30,17 @@ struct ByteWriter {
 
     mutating func fixed(_ value: UInt64) { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
 
+    /// All texts of a table: how many, how long each is, and what they are.
+    mutating func texts(_ table: TextTable) {
+        count(table.count)
+        var start = 0
+        for end in table.ends {
+            count(end - start)
+            start = end
+        }
+        raw(table.bytes)
+    }
+
     /// With its length before it.
     mutating func text(_ value: some Collection<UInt8>) {
         count(value.count)
@@ -102,6 +113,18 @@ struct ByteReader {
     }
 
     mutating func text() -> UnsafeBufferPointer<UInt8> { slice(count()) }
+
+    /// Where each text of a table stands.
+    mutating func texts() -> [Range<Int>] {
+        let lengths = (0..<count()).map { _ in count() }
+        var ranges: [Range<Int>] = []
+        ranges.reserveCapacity(lengths.count)
+        for length in lengths {
+            ranges.append(place..<place + length)
+            _ = slice(length)
+        }
+        return isDamaged ? [] : ranges
+    }
 
     mutating func slice(_ count: Int) -> UnsafeBufferPointer<UInt8> {
         guard count >= 0, place + count <= bytes.count else {

@@ -7,6 +7,8 @@ internal import Kernel
 enum Zstandard {
     /// Quick enough for what is written now; old parts are written again with the strong one.
     static let quick: Int32 = 3
+    /// For what soon is written again.
+    static let fleeting: Int32 = 1
     static let strong: Int32 = 12
 
     static func compressed(_ bytes: [UInt8], level: Int32 = quick) -> [UInt8] {
@@ -15,6 +17,25 @@ enum Zstandard {
             let size = ZSTD_compress(buffer.baseAddress, bound, bytes, bytes.count, level)
             precondition(ZSTD_isError(size) == 0, "a buffer of the bound that zstd names always suffices")
             count = size
+        }
+    }
+
+    /// Compresses many small things, one after the other, without asking for memory each time.
+    final class Compressor {
+        private let context = ZSTD_createCCtx()
+        private let level: Int32
+
+        init(level: Int32) { self.level = level }
+
+        deinit { ZSTD_freeCCtx(context) }
+
+        func compressed(_ bytes: [UInt8]) -> [UInt8] {
+            let bound = ZSTD_compressBound(bytes.count)
+            return [UInt8](unsafeUninitializedCapacity: bound) { buffer, count in
+                let size = ZSTD_compressCCtx(context, buffer.baseAddress, bound, bytes, bytes.count, level)
+                precondition(ZSTD_isError(size) == 0, "a buffer of the bound that zstd names always suffices")
+                count = size
+            }
         }
     }
 

@@ -35,60 +35,96 @@ extension SignalStore {
     package func keepUp() throws {
         // First, because it makes room for the rest.
         try removeOld()
-        let isDue = state.withLock { state in
-            state.frozen != nil || ContinuousClock.now - state.lastFlush > settings.flushInterval
+        let (isLogLong, due) = state.withLock { state in
+            (
+                state.segmentBytes.values.reduce(0, +) > settings.logBytesMax * 4,
+                Signal.allCases.filter { isDue($0, state) }
+            )
         }
-        if isDue || log.segmentBytes > settings.logBytesMax { try flush() }
+        for signal in isLogLong ? Signal.allCases : due { try flush(signal) }
         while try merge() {}
+        while try mergeRecords(SpanBatch.self) {}
+        while try mergeRecords(LogBatch.self) {}
+        try thin()
     }
 
-    /// Puts all that is in the head into a part.
+    private func isDue(_ signal: Signal, _ state: State) -> Bool {
+        let (unflushed, isFrozen, bytesMax, interval) =
+            signal == .metrics
+            ? (state.unflushed, state.frozen != nil, settings.logBytesMax, settings.flushInterval)
+            : (
+                state[shelf: signal].unflushed, state[shelf: signal].frozen != nil, settings.recordBytesMax,
+                settings.recordFlushInterval
+            )
+        return isFrozen || unflushed.bytes > bytesMax
+            || unflushed.oldestSegment != nil && ContinuousClock.now - unflushed.lastFlush > interval
+    }
+
+    /// Puts all that is in memory into parts.
     ///
     /// - Throws: `Failure`. Nothing is lost: the log still has it.
     package func flush() throws {
+        for signal in Signal.allCases { try flush(signal) }
+    }
+
+    private func flush(_ signal: Signal) throws {
         try upkeep.withLock { _ in
-            let (series, sequence, covered) = state.withLock { state in
-                // A flush that failed left its samples where they were.
-                if state.frozen == nil {
-                    let segment = log.rotate()
-                    state.coveredSegment = segment
-                    let (sealed, index) = state.head.seal(forgettingBefore: now() - Self.idleMax)
-                    (state.frozen, state.frozenIndex) = (sealed, index)
-                    state.generation += 1
-                    if state.head.series.count < sealed.count { state.countSeries() }
-                    state.lastFlush = ContinuousClock.now
-                    state.frozenSequence = state.nextSequence
-                    state.nextSequence += 1
-                }
-                return (state.frozen ?? [], state.frozenSequence, state.coveredSegment)
+            switch signal {
+            case .metrics: try flushMetrics()
+            case .traces: try flushRecords(SpanBatch.self)
+            case .logs: try flushRecords(LogBatch.self)
             }
-            var writer = try PartWriter(sequence, on: disk)
-            var isDone = false
-            defer { if !isDone { writer.abandon() } }
-            for series in series.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
-                var samples = SampleColumns()
-                for chunk in series.series.chunks { try chunk.read(into: &samples) }
-                try writer.add(series.key, samples.ordered())
-            }
-            let part = try writer.finish(rank: sequence, coveredSegment: covered, replacing: [])
-            isDone = true
-            state.withLock { state in
-                if let part { state.parts.append(part) }
-                state.parts.sort { $0.footer.rank < $1.footer.rank }
-                state.frozen = nil
+            try removeSegments()
+        }
+    }
+
+    private func flushMetrics() throws {
+        let (series, sequence, covered) = state.withLock { state in
+            // A flush that failed left its samples where they were.
+            if state.frozen == nil {
+                state.coveredSegment = log.rotate()
+                let (sealed, index) = state.head.seal(forgettingBefore: now() - Self.idleMax)
+                (state.frozen, state.frozenIndex) = (sealed, index)
                 state.generation += 1
+                if state.head.series.count < sealed.count { state.countSeries() }
+                state.unflushed.seal()
+                state.frozenSequence = state.nextSequence
+                state.nextSequence += 1
             }
-            // Without a part there was nothing in them.
-            try removeSegments(through: covered)
+            return (state.frozen ?? [], state.frozenSequence, state.coveredSegment)
+        }
+        var writer = try PartWriter(sequence, on: disk)
+        var isDone = false
+        defer { if !isDone { writer.abandon() } }
+        for series in series.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+            var samples = SampleColumns()
+            for chunk in series.series.chunks { try chunk.read(into: &samples) }
+            try writer.add(series.key, samples.ordered())
+        }
+        let part = try writer.finish(rank: sequence, coveredSegment: covered, replacing: [])
+        isDone = true
+        state.withLock { state in
+            if let part { state.parts.append(part) }
+            state.parts.sort { $0.footer.rank < $1.footer.rank }
+            state.frozen = nil
+            state.unflushed.finish()
+            state.generation += 1
         }
     }
 
     /// Milliseconds without a sample after which a series may be forgotten: longer than anybody pauses between two scrapes.
     private static let idleMax: Int64 = 3_600_000
 
-    private func removeSegments(through covered: UInt64) throws {
+    /// Removes what of the log no signal needs any more.
+    private func removeSegments() throws {
+        let present = log.segment
+        let needed = state.withLock { state in
+            let needed = state.neededSegment ?? present
+            state.segmentBytes = state.segmentBytes.filter { $0.key >= needed }
+            return min(needed, present)
+        }
         for name in try disk.names() {
-            if let segment = RecordLog.segment(of: name), segment <= covered { try disk.remove(name) }
+            if let segment = RecordLog.segment(of: name), segment < needed { try disk.remove(name) }
         }
     }
 
@@ -98,7 +134,9 @@ extension SignalStore {
     private static let mergeMin = 4
     /// And at most, so that merging holds little memory.
     private static let mergeMax = 16
-    private static let day: Int64 = 86_400_000
+    /// Larger parts stay as they are.
+    private static let mergeBytesMax = 1 << 30
+    static let day: Int64 = 86_400_000
 
     /// Merges some parts of a day into one: those of about one size while the day lasts, all of them once it is over.
     ///
@@ -120,16 +158,17 @@ extension SignalStore {
         }
     }
 
-    private static func choice(_ run: [Part], isOver: Bool) -> [Part]? {
-        if isOver { return run.count > 1 ? Array(run.prefix(mergeMax)) : nil }
+    /// Parts that are worth merging; `nil` where none are. `run` are neighbours by rank, of one day that may be over.
+    static func choice(_ run: [Part], isOver: Bool) -> [Part]? {
         for first in run.indices {
-            var (smallest, largest) = (Int.max, 0)
-            let alike = run[first...].prefix { part in
+            var (smallest, largest, total) = (Int.max, 0, 0)
+            let chosen = run[first...].prefix(mergeMax).prefix { part in
                 smallest = min(smallest, max(part.size, 64 << 10))
                 largest = max(largest, part.size)
-                return largest <= smallest * 4
+                total += part.size
+                return total <= mergeBytesMax && (isOver || largest <= smallest * 4)
             }
-            if alike.count >= mergeMin { return Array(alike.prefix(mergeMax)) }
+            if chosen.count >= (isOver ? 2 : mergeMin) { return Array(chosen) }
         }
         return nil
     }
@@ -182,14 +221,26 @@ extension SignalStore {
     private func removeOld() throws {
         try upkeep.withLock { _ in
             let oldest = now() - settings.retention.wholeMilliseconds
-            var parts = state.withLock { $0.parts }.sorted { $0.footer.times.upperBound < $1.footer.times.upperBound }
-            var size = parts.reduce(0) { $0 + $1.size }
-            while let part = parts.first, part.footer.times.upperBound < oldest || size > settings.bytesMax {
-                parts.removeFirst()
-                size -= part.size
-                remove([part.name])
-                try disk.remove(part.name)
+            for signal in Signal.allCases {
+                var parts = state.withLock { signal == .metrics ? $0.parts : $0[shelf: signal].parts.map(\.part) }
+                    .sorted { $0.footer.times.upperBound < $1.footer.times.upperBound }
+                var size = parts.reduce(0) { $0 + $1.size }
+                while let part = parts.first, part.footer.times.upperBound < oldest || size > settings.bytesMax(signal)
+                {
+                    parts.removeFirst()
+                    size -= part.size
+                    forget(part)
+                    try disk.remove(part.name)
+                }
             }
+        }
+    }
+
+    private func forget(_ part: Part) {
+        switch Part.signal(of: part.name) {
+        case .traces: state.withLock { $0.traces.remove([part.name]) }
+        case .logs: state.withLock { $0.logs.remove([part.name]) }
+        case .metrics, nil: remove([part.name])
         }
     }
 
@@ -198,7 +249,7 @@ extension SignalStore {
     /// Reads of a part; where it is damaged, it is set aside, so that the rest can be read.
     func reading<Result>(_ part: Part, _ body: () throws -> Result) throws -> Result {
         do { return try body() } catch let failure as Failure where failure.code == .corrupt {
-            remove([part.name])
+            forget(part)
             state.withLock { $0.damaged.append(part.name) }
             try? disk.rename(part.name, to: part.name + ".damaged")
             throw failure

@@ -27,7 +27,7 @@ struct Head {
     /// Samples that are packed together.
     private static let chunkCount = 60
 
-    private(set) var table = SeriesTable()
+    private(set) var table = TextTable()
     private(set) var series: [Series] = []
     private(set) var index = LabelIndex()
     private(set) var sampleCount = 0

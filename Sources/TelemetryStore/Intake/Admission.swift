@@ -31,7 +31,7 @@ package struct Admission: Sendable {
         guard !refused.isEmpty else { return "" }
         let reasons = refused.sorted { $0.key.rawValue < $1.key.rawValue }.map { "\($0.value) \($0.key.rawValue)" }
         let names = offenders.isEmpty ? "" : "; too many series: " + offenders.joined(separator: ", ")
-        return "samples refused: " + reasons.joined(separator: ", ") + names
+        return "refused: " + reasons.joined(separator: ", ") + names
     }
 
     fileprivate mutating func refuse(_ refusal: Refusal, _ count: Int, metric: String? = nil) {
@@ -40,6 +40,26 @@ package struct Admission: Sendable {
     }
 
     fileprivate mutating func accept() { accepted += 1 }
+
+    /// Which rows of a batch may be taken in.
+    static func of<Batch: WideRecords>(
+        _ batch: Batch, _ settings: SignalStore.Settings, _ now: Int64
+    ) -> (Admission, [RecordPlace]) {
+        var (admission, places) = (Admission(), [RecordPlace]())
+        let oldest = now - settings.retention.wholeMilliseconds
+        let latest = now + settings.aheadMax.wholeMilliseconds
+        for row in 0..<batch.count {
+            if batch.end(of: row) / 1_000_000 < UInt64(max(0, oldest)) {
+                admission.refuse(.tooOld, 1)
+            } else if max(batch.start(of: row), batch.end(of: row)) / 1_000_000 > UInt64(max(0, latest)) {
+                admission.refuse(.tooFarAhead, 1)
+            } else {
+                places.append(RecordPlace(batch: 0, row: row))
+                admission.accept()
+            }
+        }
+        return (admission, places)
+    }
 }
 
 extension SignalStore.State {
@@ -65,7 +85,10 @@ extension SignalStore.State {
         }
         guard !record.isEmpty else { return (admission, nil, true) }
         let ticket = log.append(record.bytes, for: segment)
-        if ticket != nil { sums.merge(added) { _, sum in sum } }
+        if ticket != nil {
+            sums.merge(added) { _, sum in sum }
+            note(record.bytes.count, of: .metrics, in: segment)
+        }
         return (admission, ticket, ticket != nil)
     }
 

@@ -24,7 +24,6 @@ final class RecordLog: Sendable {
         var unclaimed: Set<UInt64> = []
         var lost: [UInt64: any Error] = [:]
         var waiting: [Waiting] = []
-        var segmentBytes = 0
         var isClosed = false
     }
 
@@ -99,9 +98,6 @@ final class RecordLog: Sendable {
     /// The segment that the next record goes to. It changes by ``rotate()`` and after a write that failed.
     var segment: UInt64 { state.withLock { $0.segment } }
 
-    /// Bytes of records since the last ``rotate()``, those that were lost included: they are still in memory.
-    var segmentBytes: Int { state.withLock { $0.segmentBytes } }
-
     /// Queues a record that was made for `segment`.
     ///
     /// - Returns: What to wait for; `nil` where the segment is another one by now.
@@ -111,7 +107,6 @@ final class RecordLog: Sendable {
             guard state.segment == segment, !state.isClosed else { return nil }
             state.lastTicket += 1
             state.unclaimed.insert(state.lastTicket)
-            state.segmentBytes += frame.count
             if let last = state.pending.indices.last, state.pending[last].segment == segment {
                 state.pending[last].bytes += frame
             } else {
@@ -145,10 +140,7 @@ final class RecordLog: Sendable {
     /// - Returns: Its number; all records so far are in it or before it.
     func rotate() -> UInt64 {
         state.withLock { state in
-            defer {
-                state.segment += 1
-                state.segmentBytes = 0
-            }
+            defer { state.segment += 1 }
             return state.segment
         }
     }

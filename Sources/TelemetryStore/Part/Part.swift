@@ -3,8 +3,7 @@
 internal import Kernel
 internal import Telemetry
 
-/// An immutable file of samples: packed chunks in compressed blocks, what series there are, and a footer that says where
-/// all of it stands. `DiskFormat.md` describes the bytes.
+/// An immutable file: compressed blocks, a table of what is in them, and a footer that says where all of it stands. `DiskFormat.md` describes the bytes.
 struct Part: Sendable {
     static let beginning: [UInt8] = Array("VTRPART1".utf8)
     static let ending: [UInt8] = Array("VTRPEND1".utf8)
@@ -27,10 +26,12 @@ struct Part: Sendable {
         var replaced: [UInt64]
         /// Milliseconds since 1970.
         var times: ClosedRange<Int64>
-        var seriesCount: Int
-        var sampleCount: Int
+        /// Series, or what records are about.
+        var subjects: Int
+        /// Samples, spans or log records.
+        var rows: Int
         var blocks: [Block]
-        var series: Block
+        var table: Block
     }
 
     let name: String
@@ -40,7 +41,12 @@ struct Part: Sendable {
     /// Bytes of the file.
     var size: Int { file.size }
 
-    static func name(_ sequence: UInt64) -> String { "metrics-\(sequence).part" }
+    static func name(_ signal: Signal, _ sequence: UInt64) -> String { "\(signal.rawValue)-\(sequence).part" }
+
+    /// What a part keeps, by its name; `nil` for the name of another file.
+    static func signal(of name: String) -> Signal? {
+        name.hasSuffix(".part") ? name.split(separator: "-").first.flatMap { Signal(rawValue: String($0)) } : nil
+    }
 
     // MARK: Footer
 
@@ -53,10 +59,10 @@ struct Part: Sendable {
         for sequence in footer.replaced { writer.varint(sequence) }
         writer.signed(footer.times.lowerBound)
         writer.signed(footer.times.upperBound)
-        writer.count(footer.seriesCount)
-        writer.count(footer.sampleCount)
+        writer.count(footer.subjects)
+        writer.count(footer.rows)
         writer.count(footer.blocks.count)
-        for block in footer.blocks + [footer.series] {
+        for block in footer.blocks + [footer.table] {
             writer.count(block.offset)
             writer.count(block.count)
             writer.count(block.expandedCount)
@@ -97,7 +103,7 @@ struct Part: Sendable {
             let (sequence, rank, covered) = (reader.varint(), reader.varint(), reader.varint())
             let replaced = (0..<reader.count()).map { _ in reader.varint() }
             let (first, last) = (reader.signed(), reader.signed())
-            let (series, samples) = (reader.count(max: .max), reader.count(max: .max))
+            let (subjects, rows) = (reader.count(max: .max), reader.count(max: .max))
             var blocks: [Block] = []
             for _ in 0...reader.count() {
                 blocks.append(
@@ -110,7 +116,7 @@ struct Part: Sendable {
             }
             return Footer(
                 sequence: sequence, rank: rank, coveredSegment: covered, replaced: replaced, times: first...last,
-                seriesCount: series, sampleCount: samples, blocks: blocks, series: table)
+                subjects: subjects, rows: rows, blocks: blocks, table: table)
         }
     }
 

@@ -24,11 +24,11 @@ struct PartIndex: Sendable {
 
     /// - Throws: `Failure` with `corrupt`.
     init(_ part: Part) throws {
-        let table = try part.expanded(part.footer.series)
+        let table = try part.expanded(part.footer.table)
         var offset = 0
         try table.withUnsafeBufferPointer { buffer in
             var (reader, key) = (ByteReader(buffer), [UInt8]())
-            series.reserveCapacity(part.footer.seriesCount)
+            series.reserveCapacity(part.footer.subjects)
             while !reader.isAtEnd {
                 key.removeLast(key.count - min(key.count, reader.count(max: key.count)))
                 key += reader.text()
@@ -44,7 +44,7 @@ struct PartIndex: Sendable {
                 series.append(Series(key: key, chunks: first..<chunks.count))
                 labels.add(SeriesKey.labels(of: key))
             }
-            guard !reader.isDamaged, series.count == part.footer.seriesCount else {
+            guard !reader.isDamaged, series.count == part.footer.subjects else {
                 throw Failure(.corrupt, "the series of \(part.name) make no sense")
             }
         }

@@ -10,11 +10,7 @@ struct PartWriter {
     /// Samples of one series that are packed together.
     private static let chunkCount = 1_024
 
-    private let disk: any Disk
-    private let sequence: UInt64
-    private let level: Int32
-    private let file: any DiskFile
-    private var offset = Part.beginning.count
+    private var file: PartFile
     private var block = ByteWriter()
     private var blocks: [Part.Block] = []
     private var table = ByteWriter()
@@ -22,14 +18,8 @@ struct PartWriter {
     private var times: ClosedRange<Int64>?
     private var (seriesCount, sampleCount) = (0, 0)
 
-    private static func temporaryName(_ sequence: UInt64) -> String { "metrics-\(sequence).tmp" }
-
     init(_ sequence: UInt64, on disk: any Disk, level: Int32 = Zstandard.quick) throws {
-        self.disk = disk
-        self.sequence = sequence
-        self.level = level
-        file = try disk.create(Self.temporaryName(sequence))
-        try file.append(Part.beginning)
+        file = try PartFile(.metrics, sequence, on: disk, level: level)
     }
 
     /// Adds a series, whose key comes after all before it. Times ascend, none twice.
@@ -61,39 +51,25 @@ struct PartWriter {
 
     private mutating func finishBlock() throws {
         guard block.count > 0 else { return }
-        blocks.append(try append(block.bytes))
+        blocks.append(try file.append(block.bytes))
         block.removeAll()
     }
 
-    private mutating func append(_ bytes: [UInt8]) throws -> Part.Block {
-        let compressed = Zstandard.compressed(bytes, level: level)
-        try file.append(compressed)
-        defer { offset += compressed.count }
-        return Part.Block(
-            offset: offset, count: compressed.count, expandedCount: bytes.count, checksum: Checksum.crc32(compressed))
-    }
-
     /// Gives up; what was written of it goes.
-    func abandon() { try? disk.remove(Self.temporaryName(sequence)) }
+    func abandon() { file.abandon() }
 
     /// Makes the part durable, and only then visible under its name.
     ///
     /// - Returns: `nil` where no sample was added.
     mutating func finish(rank: UInt64, coveredSegment: UInt64, replacing replaced: [UInt64]) throws -> Part? {
         guard let times else {
-            try disk.remove(Self.temporaryName(sequence))
+            file.abandon()
             return nil
         }
         try finishBlock()
-        let series = try append(table.bytes)
-        let footer = Part.Footer(
-            sequence: sequence, rank: rank, coveredSegment: coveredSegment, replaced: replaced, times: times,
-            seriesCount: seriesCount, sampleCount: sampleCount, blocks: blocks, series: series)
-        try file.append(Part.bytes(of: footer))
-        try file.sync()
-        let name = Part.name(sequence)
-        try disk.rename(Self.temporaryName(sequence), to: name)
-        try disk.syncNames()
-        return try Part(name, of: disk)
+        return try file.finish(
+            Part.Footer(
+                sequence: file.sequence, rank: rank, coveredSegment: coveredSegment, replaced: replaced, times: times,
+                subjects: seriesCount, rows: sampleCount, blocks: blocks, table: try file.append(table.bytes)))
     }
 }

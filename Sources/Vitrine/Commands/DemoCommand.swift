@@ -42,7 +42,7 @@ struct DemoCommand: AsyncParsableCommand {
         Terminal.say("Filling a sample shop in \(path) ...")
         try await SampleShop(shop: shop).fill()
         let tally = Tally()
-        let observatory = try Observatory.beside(shop) { _ in }
+        let observatory = try Observatory.beside(shop, signals) { _ in }
         do {
             try await EmbeddedShop.run(
                 shop, signals: signals, observatory: observatory, stoppingOn: [.sigint, .sigterm]

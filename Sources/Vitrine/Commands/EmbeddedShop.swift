@@ -21,7 +21,7 @@ enum EmbeddedShop {
         let health = signals.map { Signals.health(of: shop, $0, observatory) }
         let reports = signals.flatMap { signals in health.map { Signals.endpoints(signals.telemetry, $0) } } ?? []
         let application = shop.makeApplication(beside: reports) { port.yield($0) }
-        let watching = observatory?.services(signals?.telemetry) ?? []
+        let watching = observatory?.services(signals) ?? []
         let services: [any Service] = watching + (signals?.services ?? []) + [application] + (health.map { [$0] } ?? [])
         let group = ServiceGroup(
             configuration: .init(

@@ -32,12 +32,12 @@ struct ServeCommand: AsyncParsableCommand {
         if let secret = try await shop.identity.administratorKeyAtFirstStart() {
             Terminal.say("The administrator's API key, shown only now: \(secret)")
         }
-        let observatory = try Observatory.beside(shop) { Terminal.say("The observatory is at \($0)") }
+        let observatory = try Observatory.beside(shop, signals) { Terminal.say("The observatory is at \($0)") }
         let health = Signals.health(of: shop, signals, observatory)
         let application = shop.makeApplication(beside: Signals.endpoints(telemetry, health)) { port in
             Terminal.say("Vitrine listens on http://\(configuration.host):\(port)")
         }
-        let watching = observatory?.services(telemetry) ?? []
+        let watching = observatory?.services(signals) ?? []
         let group = ServiceGroup(
             configuration: .init(
                 // Ended from the last to the first: not ready, then no more requests, then nothing more to tell.

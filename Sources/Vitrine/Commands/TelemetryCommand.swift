@@ -41,17 +41,31 @@ struct TelemetryCommand: AsyncParsableCommand {
                     "\(Timestamp(milliseconds: $0.lowerBound)) – \(Timestamp(milliseconds: $0.upperBound))"
                 }
                 Terminal.say(
-                    "\(part.name): \(part.bytes) bytes, \(part.series) series, \(part.samples) samples, \(times ?? "")")
+                    "\(part.name): \(part.bytes) bytes, \(Self.amount(part)), \(times ?? "")")
             }
             for segment in inspection.segments {
                 Terminal.say("\(segment.name): \(segment.bytes) bytes, \(segment.records) records")
             }
-            let bytes = inspection.parts.reduce(0) { $0 + $1.bytes }
-            let samples = inspection.parts.reduce(0) { $0 + $1.samples }
-            let ratio = samples == 0 ? "" : String(format: ", %.2f bytes a sample", Double(bytes) / Double(samples))
-            Terminal.say("metrics: \(bytes) bytes in parts, \(samples) samples\(ratio)")
+            for signal in Signal.allCases {
+                let parts = inspection.parts.filter { $0.signal == signal }
+                let (bytes, rows) = (parts.reduce(0) { $0 + $1.bytes }, parts.reduce(0) { $0 + $1.rows })
+                let ratio = rows == 0 ? "" : String(format: ", %.2f bytes each", Double(bytes) / Double(rows))
+                Terminal.say("\(signal.rawValue): \(bytes) bytes in parts, \(rows) \(Self.rows(signal))\(ratio)")
+            }
         }
 
+        private static func amount(_ part: StoreInspection.PartReport) -> String {
+            let subjects = part.signal == .metrics ? "\(part.subjects) series, " : ""
+            return "\(subjects)\(part.rows) \(rows(part.signal))"
+        }
+
+        private static func rows(_ signal: Signal) -> String {
+            switch signal {
+            case .metrics: "samples"
+            case .traces: "spans"
+            case .logs: "log records"
+            }
+        }
     }
 
     struct Check: AsyncParsableCommand {

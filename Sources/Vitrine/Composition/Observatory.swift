@@ -64,7 +64,9 @@ struct Observatory: Sendable {
     /// The one beside a shop; `nil` where there is to be none, or where its folder cannot be used: the shop opens without.
     ///
     /// - Throws: `Failure` with `misconfigured` for a file of scrape jobs that is none.
-    static func beside(_ shop: Shop, started: @escaping @Sendable (String) async -> Void) throws -> Observatory? {
+    static func beside(
+        _ shop: Shop, _ process: Signals.Process, started: @escaping @Sendable (String) async -> Void
+    ) throws -> Observatory? {
         let configuration = shop.configuration
         guard let folder = configuration.telemetryFolder else { return nil }
         let (host, settings) = (configuration.observatory.host ?? configuration.host, configuration.observatory)
@@ -78,6 +80,7 @@ struct Observatory: Sendable {
                 settings, jobs: jobs, folder: folder, host: host, port: settings.port, access: access
             ) { port in await started("http://\(host):\(port)") }
         } catch {
+            process.mailbox?.close()
             Logger(label: "vitrine.observatory").error(
                 "The observatory does not open", metadata: ["error": "\(error)", "folder": "\(folder)"])
             return nil
@@ -89,8 +92,8 @@ struct Observatory: Sendable {
     }
 
     /// In the order in which they begin: what is told last is kept, too.
-    func services(_ telemetry: ProcessTelemetry?) -> [any Service] {
-        [OwnMetrics(telemetry: telemetry, observatory: self)] + (scraper.map { [$0] } ?? [])
+    func services(_ process: Signals.Process?) -> [any Service] {
+        [OwnSignals(process: process, observatory: self)] + (scraper.map { [$0] } ?? [])
             + [Listening(observatory: self)]
     }
 
@@ -111,31 +114,50 @@ struct Observatory: Sendable {
         }
     }
 
-    /// What the process measures goes into its own store, without a wire.
-    private struct OwnMetrics: Service {
-        let telemetry: ProcessTelemetry?
+    /// What the process tells of itself goes into its own store, without a wire.
+    private struct OwnSignals: Service {
+        let process: Signals.Process?
         let observatory: Observatory
 
-        private static let interval = Duration.seconds(10)
+        /// Of spans and log lines, so that what has just happened can be looked at.
+        private static let interval = Duration.seconds(1)
+        /// Of metrics, in intervals.
+        private static let metricsEvery = 10
 
         func run() async throws {
             await cancelWhenGracefulShutdown {
-                repeat { await read() } while (try? await Task.sleep(for: Self.interval)) != nil
+                var round = 0
+                repeat {
+                    if round % Self.metricsEvery == 0 { await keepMetrics() }
+                    await keepRecords()
+                    round += 1
+                } while (try? await Task.sleep(for: Self.interval)) != nil
             }
-            await read()
+            await keepMetrics()
+            await keepRecords()
             try observatory.store.close()
         }
 
-        private func read() async {
-            guard let telemetry else { return }
+        private func keepMetrics() async {
+            guard let telemetry = process?.telemetry else { return }
             let families = telemetry.metrics.snapshot()
             observatory.metadata.note(families.metadata)
             let now = Int64(UnixTime.now() / 1_000_000)
-            do {
+            await keep("metrics") {
                 _ = try await observatory.store.append(SampleBatch(families, from: telemetry.resource, at: now))
-            } catch {
+            }
+        }
+
+        private func keepRecords() async {
+            guard let (spans, logs) = process?.mailbox?.empty() else { return }
+            if spans.count > 0 { await keep("spans") { _ = try await observatory.store.append(spans) } }
+            if logs.count > 0 { await keep("log lines") { _ = try await observatory.store.append(logs) } }
+        }
+
+        private func keep(_ what: String, _ body: () async throws -> Void) async {
+            do { try await body() } catch {
                 Logger(label: "vitrine.observatory").warning(
-                    "The process' own metrics cannot be kept", metadata: ["error": "\(error)"])
+                    "The process' own signals cannot be kept", metadata: ["error": "\(error)", "signals": "\(what)"])
             }
         }
     }

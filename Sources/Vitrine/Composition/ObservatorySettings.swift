@@ -25,9 +25,9 @@ package struct ObservatorySettings: Sendable {
     package var token: String?
 
     static let help = """
-        VITRINE_TELEMETRY        directory where metrics are kept (DATA/telemetry; none on Postgres), or off
-        VITRINE_TELEMETRY_DAYS   how long they are kept (15)
-        VITRINE_TELEMETRY_MEGABYTES   how much of them is kept (10240)
+        VITRINE_TELEMETRY        directory where telemetry is kept (DATA/telemetry; none on Postgres), or off
+        VITRINE_TELEMETRY_DAYS   how long it is kept (15)
+        VITRINE_TELEMETRY_MEGABYTES   how much is kept, of metrics, of spans and of log records each (10240)
         VITRINE_TELEMETRY_SERIES_MAX  series that one metric may have (100000)
         VITRINE_SCRAPE           file with the scrape_configs of a prometheus.yml (none)
         VITRINE_OBSERVATORY_HOST     address where the observatory answers (that of the shop)
@@ -42,7 +42,8 @@ package struct ObservatorySettings: Sendable {
         isOff = place == "off"
         folder = isOff ? nil : place
         store.retention = .seconds(86_400 * (try number("VITRINE_TELEMETRY_DAYS", 1...3_650, 15)))
-        store.bytesMax = try number("VITRINE_TELEMETRY_MEGABYTES", 16...100_000_000, 10_240) << 20
+        let bytesMax = try number("VITRINE_TELEMETRY_MEGABYTES", 16...100_000_000, 10_240) << 20
+        (store.metricBytesMax, store.traceBytesMax, store.logRecordBytesMax) = (bytesMax, bytesMax, bytesMax)
         store.seriesPerMetricMax = try number(
             "VITRINE_TELEMETRY_SERIES_MAX", 1...10_000_000, store.seriesPerMetricMax)
         scrapeFile = text("VITRINE_SCRAPE")

@@ -10,6 +10,7 @@ internal import Persistence
 internal import Resilience
 internal import ServiceLifecycle
 package import Telemetry
+internal import TelemetryStore
 internal import Web
 
 /// What the process tells about itself: every metric it has, and where they are read.
@@ -139,6 +140,8 @@ package enum Signals {
     struct Process {
         let telemetry: ProcessTelemetry
         let exporter: OTLPExporter?
+        /// What is kept beside the shop; `nil` where nothing is.
+        let mailbox: SignalMailbox?
         let services: [any Service]
     }
 
@@ -168,14 +171,18 @@ package enum Signals {
             sinks.append(ConsoleSink(settings.logs.format, descriptor: settings.logs.descriptor))
         }
         settings.recordsSpans = configuration.telemetry.traces != .none
+        let mailbox = configuration.telemetryFolder.map { _ in SignalMailbox(resource: settings.resource) }
+        if let mailbox { sinks.append(mailbox) }
         let telemetry = ProcessTelemetry(settings, sink: sinks.count > 1 ? SignalSinks(sinks) : sinks.first)
         guard let exporter else {
-            return Process(telemetry: telemetry, exporter: nil, services: [telemetry, RuntimeDelays()])
+            return Process(
+                telemetry: telemetry, exporter: nil, mailbox: mailbox, services: [telemetry, RuntimeDelays()])
         }
         exporter.install(in: telemetry.metrics)
         let reader = MetricReader(telemetry, to: exporter, every: export.metricsInterval)
         return Process(
-            telemetry: telemetry, exporter: exporter, services: [exporter, reader, telemetry, RuntimeDelays()])
+            telemetry: telemetry, exporter: exporter, mailbox: mailbox,
+            services: [exporter, reader, telemetry, RuntimeDelays()])
     }
 
     /// Nothing but the database is required: a shop without its payment provider still shows what it has.

@@ -136,5 +136,5 @@ extension Severity {
 
 extension [UInt8] {
     /// What is no UTF-8 is repaired.
-    func text(_ range: TextRange) -> String { String(decoding: self[range.range], as: UTF8.self) }
+    package func text(_ range: TextRange) -> String { String(decoding: self[range.range], as: UTF8.self) }
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
-internal import Telemetry
 
-/// The keys of series, one after the other, and where each stands by its hash.
-struct SeriesTable {
-    private var bytes: [UInt8] = []
-    private var ends: [Int] = []
-    /// The upper half of a hash and the number of its series, with open addressing; all ones is free.
-    private var slots: [UInt64] = Array(repeating: .max, count: 1 << 10)
+/// Texts, each once, one after the other, and where each stands by its hash.
+struct TextTable {
+    private(set) var bytes: [UInt8] = []
+    /// Where each text ends in ``bytes``.
+    private(set) var ends: [Int] = []
+    /// The upper half of a hash and the number of its text, with open addressing; all ones is free.
+    private var slots: [UInt64]
+
+    /// `slots` is a power of two, and how many texts there may be before it is enlarged, times two.
+    init(slots: Int = 1 << 10) { self.slots = Array(repeating: .max, count: slots) }
 
     var count: Int { ends.count }
 
@@ -35,7 +38,15 @@ struct SeriesTable {
         }
     }
 
-    /// Adds a key that is not there.
+    /// The number of a text, which is added where it is new.
+    mutating func number(of key: UnsafeBufferPointer<UInt8>) -> UInt32 {
+        let hash = KeyHash.of(key)
+        return find(key, hash) ?? add(key, hash)
+    }
+
+    mutating func number(of key: [UInt8]) -> UInt32 { key.withUnsafeBufferPointer { number(of: $0) } }
+
+    /// Adds a text that is not there.
     mutating func add(_ key: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> UInt32 {
         let number = UInt32(ends.count)
         bytes.append(contentsOf: key)
@@ -49,7 +60,7 @@ struct SeriesTable {
         let mask = slots.count - 1
         var slot = Int(truncatingIfNeeded: hash) & mask
         while slots[slot] != .max { slot = (slot + 1) & mask }
-        // The very last number would look like a free slot; there is no room in memory for so many series.
+        // The very last number would look like a free slot; there is no room in memory for so many texts.
         slots[slot] = (hash & ~0xFFFF_FFFF) | UInt64(number)
     }
 
@@ -58,41 +69,6 @@ struct SeriesTable {
         for number in ends.indices {
             let hash = bytes.withUnsafeBufferPointer { KeyHash.of(UnsafeBufferPointer(rebasing: $0[range(number)])) }
             place(UInt32(number), hash)
-        }
-    }
-}
-
-/// A hash whose key is drawn anew in each process, so that nobody can choose labels that meet.
-enum KeyHash {
-    private static let seed = UInt64.random(in: .min ... .max)
-
-    /// Eight bytes at a time, folded by a multiplication of full width (the idea of wyhash; W. Yi, 2019).
-    static func of(_ key: UnsafeBufferPointer<UInt8>) -> UInt64 {
-        let raw = UnsafeRawBufferPointer(key)
-        var (hash, place) = (seed ^ UInt64(raw.count), 0)
-        while place + 8 <= raw.count {
-            hash = fold(hash ^ raw.loadUnaligned(fromByteOffset: place, as: UInt64.self), 0xA076_1D64_78BD_642F)
-            place += 8
-        }
-        var rest: UInt64 = 0
-        while place < raw.count {
-            rest = rest << 8 | UInt64(raw[place])
-            place += 1
-        }
-        return fold(hash ^ rest, 0xE703_7ED1_A0B4_28DB ^ seed)
-    }
-
-    private static func fold(_ left: UInt64, _ right: UInt64) -> UInt64 {
-        let product = left.multipliedFullWidth(by: right)
-        return product.high ^ product.low
-    }
-}
-
-extension SampleBatch {
-    /// Of the keys of its rows.
-    var hashes: [UInt64] {
-        keys.withUnsafeBufferPointer { keys in
-            rows.map { KeyHash.of(UnsafeBufferPointer(rebasing: keys[$0.key])) }
         }
     }
 }

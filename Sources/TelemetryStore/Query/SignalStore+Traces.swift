@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Synchronization
+package import Telemetry
+
+/// A trace, as far as it is here.
+package struct StoredTrace: Sendable {
+    package struct Span: Sendable {
+        package let record: SpanRecord
+        package let resource: Resource
+        /// The library that recorded it, and its version.
+        package let scope: (name: String, version: String)
+
+        package var service: String { resource["service.name"]?.text ?? "" }
+    }
+
+    package let id: TraceID
+    /// By when they began, each once; never empty.
+    package let spans: [Span]
+}
+
+extension SignalStore {
+    /// The spans of a trace.
+    ///
+    /// - Returns: `nil` where there is none.
+    /// - Throws: `Failure` where the disk cannot be read.
+    package func trace(_ id: TraceID) throws -> StoredTrace? {
+        let hash = KeyHash.ofTrace(id.high, id.low)
+        let (blocks, parts) = state.withLock { state in
+            (
+                ((state.traces.frozen ?? []) + state.traces.head.blocks).filter { $0.traces.contains(hash) },
+                state.traces.parts
+            )
+        }
+        var spans: [StoredTrace.Span] = []
+        for block in blocks { spans += Self.spans(try SpanBlockReader.batch(block.block, trace: id)) }
+        for part in parts {
+            for group in try reading(part.part, { try part.groups(withTrace: hash) }) {
+                spans += try reading(part.part) {
+                    Self.spans(try SpanBlockReader.batch(part.sections(of: group), trace: id))
+                }
+            }
+        }
+        var seen: Set<UInt64> = []
+        let ordered = spans.sorted { $0.record.start < $1.record.start }
+            .filter { seen.insert($0.record.context.spanID).inserted }
+        return ordered.isEmpty ? nil : StoredTrace(id: id, spans: ordered)
+    }
+
+    private static func spans(_ batch: SpanBatch) -> [StoredTrace.Span] {
+        (0..<batch.count).map { row in
+            let scope = batch.origins.scopes[Int(batch.scopes[row])]
+            return StoredTrace.Span(
+                record: batch.record(row), resource: batch.resource(of: row),
+                scope: (batch.bytes.text(scope.name), batch.bytes.text(scope.version)))
+        }
+    }
+
+    /// Spans for which all of a query holds, the last ones first as far as that is cheap: blocks are asked from the latest on,
+    /// until `limit` traces are found.
+    ///
+    /// - Throws: `Failure` where the disk cannot be read; `CancellationError` once `isCancelled`.
+    package func spans(
+        _ query: SpanQuery, tracesMax limit: Int, isCancelled: () -> Bool = { false }
+    ) throws -> [SpanMatch] {
+        let test = SpanTest(query)
+        let (blocks, parts) = state.withLock { state in
+            ((state.traces.frozen ?? []) + state.traces.head.blocks, state.traces.parts)
+        }
+        var (found, traces): ([SpanMatch], Set<TraceID>) = ([], [])
+        func take(_ matches: [SpanMatch]) {
+            found += matches
+            traces.formUnion(matches.map(\.trace))
+        }
+        for block in blocks.reversed() where block.times.overlaps(test.times) {
+            if isCancelled() { throw CancellationError() }
+            take(try test.matches(block.block))
+            if traces.count >= limit { return found }
+        }
+        let groups = parts.flatMap { part in
+            let facets = part.facets.map { SpanFacet($0).map(test.accepts) ?? false }
+            return part.groups.indices.filter { test.mayMatch(part.groups[$0], facets) }.map { (part, $0) }
+        }.sorted { $0.0.groups[$0.1].times.upperBound > $1.0.groups[$1.1].times.upperBound }
+        let terms = test.requiredTerms
+        for (part, group) in groups {
+            if isCancelled() { throw CancellationError() }
+            try reading(part.part) {
+                let filter = terms.isEmpty ? nil : try part.filter(of: group)
+                guard terms.allSatisfy({ filter?.mayHave($0) ?? true }) else { return }
+                take(try test.matches(part.sections(of: group)))
+            }
+            if traces.count >= limit { break }
+        }
+        return found
+    }
+
+    /// Services and what they do, of which spans have come, in the order of their names.
+    ///
+    /// - Throws: `Failure` where the disk cannot be read.
+    package func operations() throws -> [(service: String, name: String, kind: UInt8)] {
+        let (blocks, parts) = state.withLock { state in
+            ((state.traces.frozen ?? []) + state.traces.head.blocks, state.traces.parts)
+        }
+        var facets = Set(parts.flatMap { $0.facets }.compactMap { SpanFacet($0) })
+        for block in blocks {
+            let batch = try SpanBatch.read(block.block)
+            for row in 0..<batch.count { facets.insert(SpanFacet(of: row, in: batch)) }
+        }
+        return facets.map {
+            (String(decoding: $0.service, as: UTF8.self), String(decoding: $0.name, as: UTF8.self), $0.kind)
+        }.sorted { ($0.0, $0.1, $0.2) < ($1.0, $1.1, $1.2) }
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Telemetry
+
+/// Attributes of a block's rows and senders, for those who ask about few of them.
+struct BlockAttributes {
+    struct Origin {
+        let service: [UInt8]
+        private let attributes: [(name: [UInt8], value: [UInt8])]
+
+        fileprivate init(_ origins: BatchOrigins, _ scope: Int, _ bytes: [UInt8]) {
+            service = origins.service(ofScope: scope, in: bytes)
+            let places = origins.resources[origins.scopes[scope].resource].attributes
+            attributes =
+                origins.resourceAttributes.list(places, in: bytes).map {
+                    (Array($0.name.utf8), Array($0.value.text.utf8))
+                }
+                + [(Array("otel.scope.name".utf8), Array(bytes[origins.scopes[scope].name.range]))]
+        }
+
+        func has(_ name: [UInt8], _ value: [UInt8]) -> Bool {
+            attributes.contains { $0.name == name && $0.value == value }
+        }
+
+        func value(_ name: [UInt8]) -> [UInt8]? { attributes.first { $0.name == name }?.value }
+    }
+
+    let origins: [Origin]
+    private let schema: AttributeSchema
+    private let bytes: [UInt8]
+    private let shapes: [UInt32]
+    private let section: (Int) throws -> [UInt8]
+
+    /// - Throws: `Failure` with `corrupt`.
+    init(_ sections: some RecordSections, shapes: [UInt32]) throws {
+        let bytes = try sections.section(RecordBlock.Section.schema)
+        var found = BatchOrigins()
+        schema = try bytes.withUnsafeBufferPointer { buffer in
+            var reader = ByteReader(buffer)
+            let schema = try AttributeSchema(&reader, buffer)
+            try OriginTable.read(reader.texts(), of: buffer, base: 0, into: &found)
+            return schema
+        }
+        origins = found.scopes.indices.map { Origin(found, $0, bytes) }
+        (self.bytes, self.shapes) = (bytes, shapes)
+        section = { try sections.section(RecordBlock.Section.attributes + $0) }
+    }
+
+    /// Names of all attributes that rows have.
+    var names: [[UInt8]] { schema.names.map { Array(bytes[$0]) } }
+
+    /// For each row whether it has the attribute with a value that reads so.
+    ///
+    /// - Throws: `Failure` with `corrupt`.
+    func rows(having name: [UInt8], _ value: [UInt8]) throws -> [Bool] {
+        var found = Array(repeating: false, count: shapes.count)
+        try eachValue(of: name) { row, text in if text.elementsEqual(value) { found[row] = true } }
+        return found
+    }
+
+    /// Calls `body` with each row that has the attribute, and how its value reads.
+    func eachValue(of name: [UInt8], _ body: (Int, ArraySlice<UInt8>) throws -> Void) throws {
+        for (place, column) in schema.columns.enumerated() where bytes[schema.names[column.name]].elementsEqual(name) {
+            let bytes = try section(place)
+            let values = try ValueColumn(column.kind, bytes)
+            let having = schema.shapes.map { $0.count { $0 == place } }
+            var next = 0
+            for (row, shape) in shapes.enumerated() {
+                guard Int(shape) < having.count else { throw Failure(.corrupt, "a record has no known shape") }
+                for _ in 0..<having[Int(shape)] {
+                    if let text = try Self.text(values, next, bytes) { try body(row, text) }
+                    next += 1
+                }
+            }
+        }
+    }
+
+    private static func text(_ column: ValueColumn, _ place: Int, _ bytes: [UInt8]) throws -> ArraySlice<UInt8>? {
+        if column.kind == .empty { return nil }
+        let isText = column.kind.isText
+        guard place < (isText ? column.numbers.count : column.values.count) else {
+            throw Failure(.corrupt, "a column has fewer values than rows")
+        }
+        let range = isText ? column.texts[Int(column.numbers[place])] : 0..<0
+        if column.kind == .string { return bytes[range] }
+        let bits = isText ? TextRange(offset: range.lowerBound, count: range.count).bits : column.values[place]
+        return AttributeColumns.value(column.kind, bits, in: bytes).map { Array($0.text.utf8)[...] }
+    }
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Telemetry
+
+/// Log records in columns. What a record says is the first of its attributes, with an empty name.
+struct LogBlockWriter {
+    private let batches: [LogBatch]
+    private let isIndexed: Bool
+    private var attributes = AttributeSectionsWriter()
+    private var origins: OriginTable
+    private var (originNumbers, shapes) = (ByteWriter(), ByteWriter())
+    private(set) var summary = RecordSummary()
+
+    /// Where `isIndexed`, the summary has what can be searched for.
+    init(_ batches: [LogBatch], isIndexed: Bool) {
+        (self.batches, self.isIndexed) = (batches, isIndexed)
+        origins = OriginTable(batches.map(\.origins))
+    }
+
+    mutating func write(_ order: RecordOrder) -> RecordBlock {
+        let rows = order.places
+        for place in rows { note(place) }
+        if isIndexed {
+            noteTerms()
+            let traced = rows.filter { batches[$0.batch].hasTrace($0.row) }
+            summary.traces = Set(
+                traced.map {
+                    KeyHash.ofTrace(batches[$0.batch].traceHighs[$0.row], batches[$0.batch].traceLows[$0.row])
+                }
+            ).sorted()
+        }
+        var schema = ByteWriter()
+        attributes.write(to: &schema)
+        schema.texts(origins.texts)
+        let sections = [schema.bytes, outline(rows), identifiers(rows), details(rows)]
+        return RecordBlock(rows: rows.count, sections: sections + attributes.columns.map(\.values.bytes))
+    }
+
+    private mutating func note(_ place: RecordPlace) {
+        let (batch, row) = (batches[place.batch], place.row)
+        batch.bytes.withUnsafeBufferPointer { bytes in
+            attributes.begin()
+            attributes.add(
+                UnsafeBufferPointer(rebasing: bytes[0..<0]), batch.bodyKinds[row], batch.bodies[row], in: bytes)
+            attributes.add(batch.attributes, batch.attributes(of: row), in: bytes)
+            shapes.count(Int(attributes.end()))
+            let origin = origins.number(of: Int(batch.scopes[row]), in: place.batch, batch.origins, bytes)
+            originNumbers.count(Int(origin))
+        }
+        summary.note(batch.time(of: row), batch.time(of: row))
+        if batch.severities[row] >= 17 { summary.errors += 1 }
+        guard isIndexed else { return }
+        summary.facets.insert(batch.origins.service(ofScope: Int(batch.scopes[row]), in: batch.bytes))
+    }
+
+    private mutating func noteTerms() {
+        for column in attributes.columns {
+            if column.kind.isText {
+                for text in 0..<column.values.texts.count {
+                    Words.each(of: column.values.texts.key(text)) { summary.terms.append(Term.word($0)) }
+                }
+            } else if column.kind == .int {
+                for value in column.values.integers { summary.terms.append(Term.word(String(value).utf8)) }
+            }
+        }
+    }
+
+    // MARK: Sections
+
+    private func outline(_ rows: [RecordPlace]) -> [UInt8] {
+        let unit = TimeUnit.fitting(
+            rows.lazy.flatMap { [batches[$0.batch].times[$0.row], batches[$0.batch].observedTimes[$0.row]] })
+        var writer = ByteWriter()
+        writer.byte(unit.rawValue)
+        var before: UInt64 = 0
+        for place in rows {
+            let time = batches[place.batch].times[place.row]
+            writer.signed(unit.steps(from: before, to: time))
+            before = time
+        }
+        for place in rows { writer.byte(batches[place.batch].severities[place.row]) }
+        writer.raw(originNumbers.bytes)
+        writer.raw(shapes.bytes)
+        for place in rows {
+            let batch = batches[place.batch]
+            writer.signed(unit.steps(from: batch.times[place.row], to: batch.observedTimes[place.row]))
+        }
+        return writer.bytes
+    }
+
+    /// Traces as texts, each once, and the spans of those that have one.
+    private func identifiers(_ rows: [RecordPlace]) -> [UInt8] {
+        var (writer, traces) = (ByteWriter(), ValueColumnWriter(.bytes))
+        for place in rows {
+            let batch = batches[place.batch]
+            var id = ByteWriter()
+            if batch.traceHighs[place.row] | batch.traceLows[place.row] != 0 {
+                id.fixed(batch.traceHighs[place.row])
+                id.fixed(batch.traceLows[place.row])
+            }
+            id.bytes.withUnsafeBufferPointer { traces.add(text: $0) }
+        }
+        writer.raw(traces.bytes)
+        for place in rows where batches[place.batch].hasTrace(place.row) {
+            writer.fixed(batches[place.batch].spanIDs[place.row])
+        }
+        return writer.bytes
+    }
+
+    private func details(_ rows: [RecordPlace]) -> [UInt8] {
+        var writer = ByteWriter()
+        var (texts, events) = (ValueColumnWriter(.string), ValueColumnWriter(.string))
+        for place in rows {
+            let batch = batches[place.batch]
+            writer.varint(UInt64(batch.flags[place.row]))
+            writer.varint(UInt64(batch.dropped[place.row]))
+            batch.bytes.withUnsafeBufferPointer { bytes in
+                texts.add(text: UnsafeBufferPointer(rebasing: bytes[batch.severityTexts[place.row].range]))
+                events.add(text: UnsafeBufferPointer(rebasing: bytes[batch.eventNames[place.row].range]))
+            }
+        }
+        writer.raw(texts.bytes)
+        writer.raw(events.bytes)
+        return writer.bytes
+    }
+}
+
+extension LogBatch {
+    func hasTrace(_ row: Int) -> Bool { traceHighs[row] | traceLows[row] != 0 }
+
+    /// When it happened, or at least was seen. Nanoseconds since 1970.
+    func time(of row: Int) -> UInt64 { times[row] == 0 ? observedTimes[row] : times[row] }
+}
+
+/// What full text search looks for: runs of letters, digits and underscores, in lower case.
+enum Words {
+    /// Shorter ones say too little to be worth a place in a filter.
+    static let countMin = 3
+
+    static func each(of text: some Sequence<UInt8>, _ body: (ArraySlice<UInt8>) -> Void) {
+        var word: [UInt8] = []
+        for byte in text {
+            if isPart(byte) {
+                word.append(byte >= 65 && byte <= 90 ? byte | 32 : byte)
+            } else {
+                if word.count >= countMin { body(word[...]) }
+                word.removeAll(keepingCapacity: true)
+            }
+        }
+        if word.count >= countMin { body(word[...]) }
+    }
+
+    /// Bytes of letters beyond ASCII belong to words.
+    static func isPart(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 48...57, 65...90, 95, 97...122, 128...: true
+        default: false
+        }
+    }
+}

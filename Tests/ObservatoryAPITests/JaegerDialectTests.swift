@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Kernel
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import TelemetryStore
+
+/// Jaeger's query API as its own client and Grafana's data source call it.
+struct JaegerDialectTests {
+    /// 2027-01-15T08:00:00Z, in nanoseconds.
+    private static let start: UInt64 = 1_800_000_000_000_000_000
+    private static let now = Int64(start / 1_000_000) + 10_000
+
+    private static func span(
+        _ trace: String, _ id: String, parent: String = "", _ name: String, kind: Int, after: UInt64 = 0,
+        took: UInt64 = 2_000_000, attributes: String = "", status: Int = 0, more: String = ""
+    ) -> String {
+        """
+        {"traceId":"\(trace)","spanId":"\(id)","parentSpanId":"\(parent)","name":"\(name)","kind":\(kind),
+        "startTimeUnixNano":"\(start + after)","endTimeUnixNano":"\(start + after + took)",
+        "attributes":[\(attributes)],"status":{"code":\(status),"message":"\(status == 2 ? "declined" : "")"}\(more)}
+        """
+    }
+
+    private static func sender(_ service: String, _ spans: [String]) -> String {
+        """
+        {"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"\(service)"}},
+        {"key":"host.name","value":{"stringValue":"h1"}}]},
+        "scopeSpans":[{"scope":{"name":"lib","version":"2"},"spans":[\(spans.joined(separator: ","))]}]}
+        """
+    }
+
+    private static let (placed, browsed) = ("0000000000000000a3ce929d0e0e4736", "4bf92f3577b34da6a3ce929d0e0e4736")
+
+    private static let request = """
+        {"resourceSpans":[\(sender("shop", [
+            span(placed, "00f067aa0ba902b7", "POST /v1/orders", kind: 2, took: 30_000_000,
+                attributes: #"{"key":"http.response.status_code","value":{"intValue":"201"}},{"key":"cached","value":{"boolValue":true}}"#,
+                more: #","links":[{"traceId":"\#(browsed)","spanId":"00f067aa0ba90200"}]"#),
+            span(placed, "00f067aa0ba902b8", parent: "00f067aa0ba902b7", "charge", kind: 3, after: 1_000_000),
+            span(browsed, "00f067aa0ba90200", "GET /v1/products", kind: 2, after: 5_000_000,
+                attributes: #"{"key":"customer","value":{"stringValue":"anna"}}"#),
+        ])),\(sender("payments", [
+            span(placed, "00f067aa0ba902b9", parent: "00f067aa0ba902b8", "POST /charges", kind: 2, after: 1_500_000, status: 2,
+                more: #","events":[{"timeUnixNano":"\#(start + 2_000_000)","name":"exception","attributes":[{"key":"exception.type","value":{"stringValue":"Declined"}}]}]"#)
+        ]))]}
+        """
+
+    private static func run(_ body: @escaping @Sendable (TestObservatory) async throws -> Void) async throws {
+        try await TestObservatory.run(now: now) { observatory in
+            let answer = try await observatory.otlp(request, .traces)
+            #expect(answer.status == 200 && answer.text == "{}")
+            try await body(observatory)
+            // And once more from a part.
+            try observatory.store.flush()
+            try await body(observatory)
+        }
+    }
+
+    private static func found(
+        _ observatory: TestObservatory, _ parameters: (String, String)...
+    ) async throws -> [String] {
+        let answer = try await observatory.get("/api/traces", parameters)
+        #expect(answer.status == 200, "\(answer.text)")
+        return answer.data.array?.compactMap { trace in
+            #expect(trace["spans"]?.array?.isEmpty == false, "Grafana looks at the first span of each")
+            return trace["traceID"]?.string
+        } ?? []
+    }
+
+    @Test func `services, operations and dependencies are named`() async throws {
+        try await Self.run { observatory in
+            let services = try await observatory.get("/api/services")
+            #expect(services.text == #"{"data":["payments","shop"],"total":2,"limit":0,"offset":0,"errors":null}"#)
+            let names = try await observatory.get("/api/services/shop/operations")
+            #expect(names.data.array == ["GET /v1/products", "POST /v1/orders", "charge"].map { .string($0) })
+            let clients = try await observatory.get("/api/operations", [("service", "shop"), ("spanKind", "client")])
+            #expect(clients.data.array?.count == 1 && clients.data.array?.first?["name"] == .string("charge"))
+            let without = try await observatory.get("/api/operations")
+            #expect(without.status == 400 && without.json["errors"]?.array?.first?["code"] == .integer(400))
+            let calls = try await observatory.get(
+                "/api/dependencies", [("endTs", "\(Self.now)"), ("lookback", "3600000")])
+            #expect(calls.text.contains(#"[{"parent":"shop","child":"payments","callCount":1}]"#))
+        }
+    }
+
+    @Test func `a trace is found by any way to write its id, whole and as Jaeger writes it`() async throws {
+        try await Self.run { observatory in
+            let whole = try await observatory.get("/api/traces/\(Self.placed)")
+            #expect(whole.status == 200)
+            let trace = whole.data.array?.first
+            #expect(trace?["spans"]?.array?.count == 3 && trace?["processes"]?["p1"]?["serviceName"] == .string("shop"))
+            let failed = trace?["spans"]?.array?.first { $0["operationName"] == .string("POST /charges") }
+            #expect(
+                failed?["startTime"] == .integer(Int64(Self.start / 1_000) + 1_500)
+                    && failed?["duration"] == .integer(2_000))
+            #expect(failed?["references"]?.array?.first?["spanID"] == .string("00f067aa0ba902b8"))
+            let tags = failed?["tags"]?.array ?? []
+            #expect(tags.contains { $0["key"] == .string("error") && $0["value"] == .bool(true) })
+            #expect(
+                tags.contains { $0["key"] == .string("otel.status_description") && $0["value"] == .string("declined") })
+            #expect(tags.contains { $0["key"] == .string("otel.scope.name") && $0["value"] == .string("lib") })
+            #expect(failed?["logs"]?.array?.first?["fields"]?.array?.first?["value"] == .string("exception"))
+            // Grafana sends times here, in milliseconds; zeros in front may be missing.
+            let id = "a3ce929d0e0e4736"
+            let short = try await observatory.get(
+                "/api/traces/\(id)", [("start", "1800000000000"), ("end", "1800000001000")])
+            #expect(short.body == whole.body)
+            let encoded = Data((0..<8).map { _ in 0 } + [0xa3, 0xce, 0x92, 0x9d, 0x0e, 0x0e, 0x47, 0x36])
+                .base64EncodedString()
+            let base64 = try await observatory.get(
+                "/api/traces/" + encoded.replacing("/", with: "%2F").replacing("=", with: "%3D"))
+            #expect(base64.body == whole.body)
+            let unknown = try await observatory.get("/api/traces/1234")
+            #expect(unknown.status == 404)
+            #expect(
+                unknown.json["data"] == .null
+                    && unknown.json["errors"]?.array?.first?["msg"] == .string("trace not found"))
+            let nonsense = try await observatory.get("/api/traces/xyz")
+            #expect(nonsense.status == 400)
+        }
+    }
+
+    @Test func `traces are found by what their spans are`() async throws {
+        try await Self.run { observatory in
+            let (start, end) = (("start", "\(Self.start / 1_000)"), ("end", "\(Self.start / 1_000 + 1_000_000)"))
+            let all = try await Self.found(observatory, start, end, ("limit", "20"))
+            #expect(all == [Self.browsed, Self.placed], "the latest first")
+            let ones: [[(String, String)]] = [
+                [("service", "shop"), ("operation", "charge")], [("tags", #"{"error":"true"}"#)],
+                [("tags", #"{"http.response.status_code":"201","cached":"true"}"#)], [("tag", "error:true")],
+                [("minDuration", "20ms")],
+                [("service", "payments"), ("minDuration", "1.5ms"), ("maxDuration", "2000us")],
+                [("tags", #"{"host.name":"h1","span.kind":"client"}"#)], [("traceID", Self.placed)],
+            ]
+            for parameters in ones {
+                let found = try await observatory.get("/api/traces", parameters + [start, end])
+                #expect(found.data.array?.map { $0["traceID"] } == [.string(Self.placed)], "\(parameters)")
+            }
+            let none: [[(String, String)]] = [
+                [("service", "mail")], [("tags", #"{"customer":"bert"}"#)], [("minDuration", "1s")],
+                [("start", "1"), ("end", "2")], [("operation", "nothing")],
+            ]
+            for parameters in none {
+                let found = try await observatory.get(
+                    "/api/traces", [start, end].filter { one in !parameters.contains { $0.0 == one.0 } } + parameters)
+                #expect(found.status == 200 && found.data.array == [], "\(parameters)")
+            }
+            let limited = try await Self.found(observatory, start, end, ("limit", "1"), ("minDuration", "0"))
+            #expect(limited == [Self.browsed])
+            for parameters in [
+                ("minDuration", "soon"), ("start", "yesterday"), ("tags", "x"), ("tag", "x"), ("limit", "-1"),
+            ] {
+                let answer = try await observatory.get("/api/traces", [parameters])
+                #expect(answer.status == 400 && answer.json["errors"]?.array?.isEmpty == false, "\(parameters)")
+            }
+        }
+    }
+
+    @Test func `the third version answers in OTLP's JSON, which OTLP takes back`() async throws {
+        try await Self.run { observatory in
+            #expect(try await observatory.get("/api/v3/services").text == #"{"services":["payments","shop"]}"#)
+            let operations = try await observatory.get("/api/v3/operations", [("service", "payments")])
+            #expect(operations.text == #"{"operations":[{"name":"POST /charges","spanKind":"server"}]}"#)
+            let found = try await observatory.get(
+                "/api/v3/traces",
+                [
+                    ("query.service_name", "payments"), ("query.start_time_min", "2027-01-15T07:59:00Z"),
+                    ("query.start_time_max", "2027-01-15T08:10:00.5Z"), ("query.duration_min", "1ms"),
+                ])
+            #expect(found.status == 200, "\(found.text)")
+            let one = try await observatory.get("/api/v3/traces/\(Self.placed)")
+            #expect(one.body == found.body)
+            let unknown = try await observatory.get("/api/v3/traces/77")
+            #expect(unknown.status == 404 && unknown.json["error"]?["httpCode"] == .integer(404))
+            // What was sent stands in the answer, and may be sent again.
+            let result = one.json["result"] ?? .null
+            #expect(result["resourceSpans"]?.array?.count == 2)
+            var writer = JSONWriter()
+            writer.value(result)
+            let again = try await observatory.otlp(String(decoding: writer.bytes, as: UTF8.self), .traces)
+            #expect(again.status == 200 && again.text == "{}")
+            #expect(try await observatory.get("/api/v3/traces/\(Self.placed)").body == one.body, "each span once")
+        }
+    }
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Kernel
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import TelemetryStore
+
+struct RecordTests {
+    static let start = UInt64(StoreTests.start - 600_000) * 1_000_000
+
+    static func text(_ span: SpanRecord, _ resource: Resource) -> String { "\(resource) \(span)" }
+
+    /// What a store has of a trace, as text.
+    static func found(_ store: SignalStore, _ id: TraceID) throws -> Set<String> {
+        Set(try store.trace(id)?.spans.map { text($0.record, $0.resource) } ?? [])
+    }
+
+    // MARK: Blocks
+
+    @Test(arguments: [1, 3, 40, 200])
+    func `a block of spans is read as it was written`(traces: Int) throws {
+        var random = RandomRecords(seed: UInt64(traces))
+        let batches = (0..<3).map { _ in
+            let resource = random.resource()
+            var spans: [SpanRecord] = []
+            for number in 0..<traces {
+                let start = Self.start + UInt64(number) * 7_000_001
+                spans += random.trace(start: start, spans: number % 13 + 1, isError: number % 5 == 0)
+            }
+            return SpanBatch(spans.shuffled(using: &random.generator), from: resource)
+        }
+        let order = SpanBatch.order(SpanBatch.places(batches), of: batches)
+        let (block, summary) = SpanBatch.block(order, of: batches, isIndexed: true)
+        let packed = try PackedBlock(block.packed(with: Zstandard.Compressor(level: 1)))
+        for read in [try SpanBatch.read(block), try SpanBatch.read(packed)] {
+            #expect(read.count == order.places.count && summary.rows == read.count)
+            for (row, place) in order.places.enumerated() {
+                let before = batches[place.batch]
+                #expect(
+                    Self.text(read.record(row), read.resource(of: row))
+                        == Self.text(before.record(place.row), before.resource(of: place.row)))
+            }
+        }
+    }
+
+    @Test(arguments: [1, 50, 3_000])
+    func `a block of log records is read as it was written`(count: Int) throws {
+        var random = RandomRecords(seed: UInt64(count))
+        let batches = (0..<2).map { _ in LogBatch(random.logs(start: Self.start, count: count), from: random.resource())
+        }
+        let order = LogBatch.order(LogBatch.places(batches), of: batches)
+        let (block, _) = LogBatch.block(order, of: batches, isIndexed: true)
+        let read = try LogBatch.read(try PackedBlock(block.packed(with: Zstandard.Compressor(level: 1))))
+        for (row, place) in order.places.enumerated() {
+            let before = batches[place.batch]
+            #expect(
+                "\(read.record(row)) \(read.resource(of: row))"
+                    == "\(before.record(place.row)) \(before.resource(of: place.row))")
+        }
+    }
+
+    @Test func `damaged blocks are refused and never crash`() throws {
+        var random = RandomRecords(seed: 5)
+        let batch = SpanBatch(
+            (0..<20).flatMap { random.trace(start: Self.start + $0, spans: 4) }, from: random.resource())
+        let logs = LogBatch(random.logs(start: Self.start, count: 60), from: random.resource())
+        let compressor = Zstandard.Compressor(level: 1)
+        let blocks = [
+            SpanBatch.block(SpanBatch.order(SpanBatch.places([batch]), of: [batch]), of: [batch], isIndexed: false).0,
+            LogBatch.block(LogBatch.order(LogBatch.places([logs]), of: [logs]), of: [logs], isIndexed: false).0,
+        ]
+        var refused = 0
+        for block in blocks {
+            for _ in 0..<600 {
+                // Beneath the checksum and the compression, so that the readers themselves are tried.
+                var sections = block.sections
+                let number = Int.random(in: sections.indices, using: &random.generator)
+                guard !sections[number].isEmpty else { continue }
+                let place = Int.random(in: sections[number].indices, using: &random.generator)
+                if Bool.random(using: &random.generator) {
+                    sections[number][place] = UInt8.random(in: 0...255, using: &random.generator)
+                } else {
+                    sections[number].removeLast(sections[number].count - place)
+                }
+                let damaged = RecordBlock(rows: block.rows, sections: sections)
+                do {
+                    _ = try SpanBatch.read(damaged)
+                    _ = try SpanTest(SpanQuery()).matches(damaged)
+                } catch { refused += 1 }
+                do { _ = try LogBatch.read(damaged) } catch { refused += 1 }
+                var packed = damaged.packed(with: compressor)
+                packed[Int.random(in: packed.indices, using: &random.generator)] ^= 0x41
+                _ = try? SpanBatch.read(PackedBlock(packed))
+            }
+        }
+        #expect(refused > 600)
+    }
+
+    // MARK: The store
+
+    @Test func `traces are found whole: at once, after a flush, merged, after a restart and after a power cut`()
+        async throws
+    {
+        var random = RandomRecords(seed: 11)
+        let disk = ForgetfulDisk()
+        var settings = SignalStore.Settings()
+        settings.sampling = nil
+        let store = try StoreTests.open(disk, settings)
+        var wanted: [TraceID: Set<String>] = [:]
+        for round in 0..<8 {
+            let resource = random.resource()
+            let traces = (0..<30).map {
+                random.trace(start: Self.start + UInt64(round * 30 + $0) * 1_000_003, spans: $0 % 9 + 1)
+            }
+            for trace in traces {
+                wanted[trace[0].context.traceID] = Set(trace.map { Self.text($0, resource) })
+            }
+            // Spans of a trace come in two batches, and some twice.
+            let spans = traces.flatMap { $0 }.shuffled(using: &random.generator)
+            for part in [spans[..<(spans.count / 2)], spans[(spans.count / 2 - 5)...]] {
+                #expect(try await store.append(SpanBatch(Array(part), from: resource)).accepted == part.count)
+                if round % 2 == 0 { try store.flush() }
+            }
+        }
+        func check(_ store: SignalStore, _ words: String) throws {
+            for (id, spans) in wanted {
+                let found = try Self.found(store, id)
+                try #require(
+                    found == spans, "\(words): \(found.count) \(spans.count) \(found.symmetricDifference(spans).count)")
+            }
+            #expect(try store.trace(TraceID(high: 1, low: 1)) == nil)
+        }
+        try check(store, "at once")
+        var generator = SeededGenerator(seed: 3)
+        try check(StoreTests.open(disk.afterPowerCut(&generator), settings), "after a power cut")
+        try store.keepUp()
+        #expect(try disk.names().filter { $0.hasPrefix("traces") && $0.hasSuffix(".part") }.count < 4)
+        try check(store, "merged")
+        try store.close()
+        try check(StoreTests.open(disk.afterPowerCut(&generator), settings), "after a restart")
+        #expect(try !disk.names().contains { $0.hasSuffix(".log") }, "nothing in the log is needed any more")
+    }
+
+    @Test func `spans are found by what they are, wherever they stand`() async throws {
+        var random = RandomRecords(seed: 12)
+        let store = try StoreTests.open(ForgetfulDisk())
+        var all: [(SpanRecord, Resource)] = []
+        for round in 0..<6 {
+            let resource = random.resource()
+            var spans: [SpanRecord] = []
+            for number in 0..<60 {
+                let start = Self.start + UInt64(round * 60 + number) * 900_001
+                spans += random.trace(start: start, spans: 5, isError: number % 7 == 0)
+            }
+            all += spans.map { ($0, resource) }
+            _ = try await store.append(SpanBatch(spans, from: resource))
+            if round == 2 || round == 4 { try store.flush() }
+        }
+        var found = 0
+        for _ in 0..<400 {
+            let (span, resource) = all[Int.random(in: all.indices, using: &random.generator)]
+            var query = SpanQuery()
+            if Bool.random(using: &random.generator) { query.service = resource["service.name"]?.text }
+            if Bool.random(using: &random.generator) { query.name = span.name }
+            if Bool.random(using: &random.generator) { query.isError = span.isError }
+            if Bool.random(using: &random.generator) { query.durations = span.duration...span.duration * 3 }
+            if Bool.random(using: &random.generator) { query.kind = UInt8(span.kind.rawValue) }
+            if Bool.random(using: &random.generator) { query.times = span.start...span.start + 40_000_000 }
+            if let attribute = span.attributes.randomElement(using: &random.generator) {
+                query.attributes.append((attribute.name, attribute.value.text))
+            }
+            if Bool.random(using: &random.generator) {
+                query.attributes.append(("service.version", resource["service.version"]?.text ?? ""))
+            }
+            let wanted = all.filter { Self.matches($0.0, $0.1, query) }.map(\.0.context.spanID)
+            let spans = try store.spans(query, tracesMax: .max).map(\.span)
+            try #require(Set(spans) == Set(wanted) && spans.count == wanted.count, "\(query)")
+            found += spans.count
+            let limited = try store.spans(query, tracesMax: 1)
+            #expect(!limited.isEmpty)
+        }
+        #expect(found > 1_000)
+        let operations = try store.operations()
+        #expect(
+            Set(operations.map { "\($0.service) \($0.name) \($0.kind)" })
+                == Set(all.map { "\($0.1["service.name"]?.text ?? "") \($0.0.name) \($0.0.kind.rawValue)" }))
+    }
+
+    /// Said once more, without columns.
+    private static func matches(_ span: SpanRecord, _ resource: Resource, _ query: SpanQuery) -> Bool {
+        query.times.contains(span.start) && query.durations.contains(span.duration)
+            && (query.service.map { $0 == resource["service.name"]?.text } ?? true)
+            && (query.name.map { $0 == span.name } ?? true)
+            && (query.kind.map { Int($0) == span.kind.rawValue } ?? true)
+            && (query.isError.map { $0 == span.isError } ?? true)
+            && query.attributes.allSatisfy { name, value in
+                (span.attributes + resource.attributes).contains { $0.name == name && $0.value.text == value }
+            }
+    }
+
+    @Test func `log records are found by text, words, attributes, level, time and trace, wherever they stand`()
+        async throws
+    {
+        var random = RandomRecords(seed: 31)
+        let store = try StoreTests.open(ForgetfulDisk())
+        var all: [(LogRecord, Resource)] = []
+        for round in 0..<6 {
+            let (resource, logs) = (
+                random.resource(), random.logs(start: Self.start + UInt64(round) * 100_000_000, count: 200)
+            )
+            all += logs.map { ($0, resource) }
+            _ = try await store.append(LogBatch(logs, from: resource))
+            if round == 2 || round == 4 { try store.flush() }
+        }
+        var found = 0
+        for round in 0..<120 {
+            let (log, resource) = all[Int.random(in: all.indices, using: &random.generator)]
+            var query = LogQuery()
+            query.isNewestFirst = round % 2 == 0
+            if Bool.random(using: &random.generator) { query.severityMin = UInt8(log.severity.rawValue) }
+            if Bool.random(using: &random.generator) {
+                query.lines.append(.init(.contains, String(log.body.dropFirst(2))))
+            }
+            if Bool.random(using: &random.generator) { query.lines.append(.init(.matchesNot, "[0-9]1$")) }
+            if Bool.random(using: &random.generator) { query.lines.append(.init(.lacks, "77")) }
+            if Bool.random(using: &random.generator) { query.times = log.time...log.time + 40_000_000 }
+            if Bool.random(using: &random.generator) { query.trace = log.trace?.traceID }
+            if let word = log.body.split(separator: " ").first { query.words = [word.uppercased()] }
+            if Bool.random(using: &random.generator) {
+                query.matchers.append(LabelMatcher("service_name", .equal, resource["service.name"]?.text ?? ""))
+            }
+            if Bool.random(using: &random.generator) {
+                query.matchers.append(LabelMatcher("user_id", .matches, "user-1.*|"))
+            }
+            let wanted = all.filter { Self.matches($0.0, $0.1, query) }.map { "\($0.0)" }
+            let logs = try store.logs(query, limit: .max)
+            try #require(logs.map { "\($0.record)" }.sorted() == wanted.sorted(), "\(query)")
+            let times = logs.map(\.record.time)
+            #expect(times == times.sorted(by: { query.isNewestFirst ? $0 > $1 : $0 < $1 }))
+            #expect(try store.logs(query, limit: 3).map(\.record.time) == Array(times.prefix(3)))
+            #expect(
+                try store.countLogs(query, step: 1_000_000_000) { _, _ in 0 }[0, default: [:]].values.reduce(0, +)
+                    == logs.count)
+            found += logs.count
+        }
+        #expect(found > 200)
+        #expect(try store.logServices() == Set(all.map { $0.1["service.name"]?.text ?? "" }).sorted())
+    }
+
+    /// Said once more, without columns.
+    private static func matches(_ log: LogRecord, _ resource: Resource, _ query: LogQuery) -> Bool {
+        query.times.contains(log.time) && log.severity.rawValue >= Int(query.severityMin)
+            && (query.trace.map { $0 == log.trace?.traceID } ?? true)
+            && query.lines.allSatisfy { line in
+                switch line.operation {
+                case .contains: line.text.isEmpty || log.body.contains(line.text)
+                case .lacks: !log.body.contains(line.text)
+                case .matches, .matchesNot: !(log.body.hasSuffix("1") && log.body.dropLast().last?.isNumber == true)
+                }
+            }
+            && query.words.allSatisfy { word in
+                ([log.body] + log.attributes.map(\.value.text)).contains { $0.lowercased().contains(word.lowercased()) }
+            }
+            && query.matchers.allSatisfy { matcher in
+                if matcher.name == "service_name" { return resource["service.name"]?.text == matcher.value }
+                let value = log.attributes.first { $0.name == "user.id" }?.value.text ?? ""
+                return value.isEmpty || value.hasPrefix("user-1")
+            }
+    }
+
+    // MARK: Retention
+
+    @Test func `after the hot window all traces with an error are there whole, and of the others a share`() async throws
+    {
+        var random = RandomRecords(seed: 21)
+        let disk = ForgetfulDisk()
+        var settings = SignalStore.Settings()
+        settings.hotWindow = .seconds(300)
+        var store = try StoreTests.open(disk, settings, now: StoreTests.start - 590_000)
+        var (failed, others): ([TraceID: Int], [TraceID]) = ([:], [])
+        var late: [(SpanRecord, Resource)] = []
+        for round in 0..<10 {
+            let resource = random.resource()
+            var spans: [SpanRecord] = []
+            for number in 0..<100 {
+                var trace = random.trace(
+                    start: Self.start + UInt64(round * 100 + number) * 9_000_000, spans: 4, isError: number % 50 == 3)
+                let id = trace[0].context.traceID
+                if number % 50 == 3 || number % 50 == 7 { failed[id] = 4 } else { others.append(id) }
+                if number % 50 == 7 {
+                    // The span that fails comes minutes later, when most of the trace was written long ago.
+                    var span = trace.removeLast()
+                    span.status = .error("late")
+                    late.append((span, resource))
+                }
+                spans += trace
+            }
+            _ = try await store.append(SpanBatch(spans, from: resource))
+            if round % 3 == 0 { try store.flush() }
+        }
+        try store.close()
+        store = try StoreTests.open(disk, settings, now: StoreTests.start - 350_000)
+        for (span, resource) in late { _ = try await store.append(SpanBatch([span], from: resource)) }
+        try store.keepUp()
+        for id in others.prefix(50) { #expect(try store.trace(id)?.spans.count == 4, "the hot window has all") }
+        try store.close()
+        for now in [StoreTests.start, StoreTests.start + 86_400_000] {
+            store = try StoreTests.open(disk, settings, now: now)
+            try store.keepUp()
+            for (id, count) in failed { #expect(try store.trace(id)?.spans.count == count) }
+            let kept = try others.filter { try store.trace($0) != nil }
+            for id in kept { #expect(try store.trace(id)?.spans.count == 4, "whole or not at all") }
+            #expect(kept.count > 30 && kept.count < 300, "\(kept.count) of \(others.count)")
+            try store.close()
+        }
+    }
+}
