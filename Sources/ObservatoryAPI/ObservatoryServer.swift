@@ -65,6 +65,7 @@ package struct ObservatoryServer: Service {
                 case .metrics(let metrics):
                     let (samples, known) = metrics.samples(now: now())
                     metadata.note(known)
+                    store.exemplars.note(metrics.storedExemplars)
                     admission = try await store.append(samples)
                 case .spans(let spans): admission = try await store.append(spans)
                 case .logs(let logs): admission = try await store.append(logs)
@@ -81,6 +82,7 @@ package struct ObservatoryServer: Service {
         mountQueries(on: router)
         mountReports(on: router)
         mountJaeger(on: router)
+        mountLoki(on: router)
         for signal in Signal.allCases {
             for path in ["/v1", "/api/v1/otlp/v1"] {
                 router.post("\(path)/\(signal.rawValue)") { request, _ in

@@ -102,6 +102,7 @@ package final class SignalStore: Sendable {
     let log: RecordLog
     let state: Mutex<State>
     let indexes = IndexCache()
+    package let exemplars = ExemplarTable()
     /// Only one flush or merge at a time.
     let upkeep = Mutex(())
     /// Milliseconds since 1970.

@@ -186,4 +186,44 @@ struct JaegerDialectTests {
             #expect(try await observatory.get("/api/v3/traces/\(Self.placed)").body == one.body, "each span once")
         }
     }
+
+    @Test func `every exemplar that is served opens its trace`() async throws {
+        try await Self.run { observatory in
+            let point = """
+                {"timeUnixNano":"\(Self.start)","count":"3","sum":1.5,"explicitBounds":[0.1,1],"bucketCounts":["1","1","1"],
+                "attributes":[{"key":"http.route","value":{"stringValue":"/v1/orders"}}],"exemplars":[
+                {"timeUnixNano":"\(Self.start)","asDouble":0.5,"traceId":"\(Self.placed)","spanId":"00f067aa0ba902b7"},
+                {"timeUnixNano":"\(Self.start)","asDouble":7,"traceId":"ffffffffffffffffffffffffffffffff","spanId":"00f067aa0ba902b7"}]}
+                """
+            let sent = try await observatory.otlp(
+                """
+                {"resourceMetrics":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},
+                "scopeMetrics":[{"metrics":[{"name":"http.server.request.duration","unit":"s",
+                "histogram":{"aggregationTemporality":2,"dataPoints":[\(point)]}}]}]}]}
+                """)
+            #expect(sent.status == 200 && sent.text == "{}")
+            let query =
+                #"histogram_quantile(0.9, sum by (le) (rate(http_server_request_duration_seconds_bucket{job="shop"}[5m])))"#
+            func ask(_ start: String, _ end: String) async throws -> [JSON] {
+                let answer = try await observatory.get(
+                    "/api/v1/query_exemplars", [("query", query), ("start", start), ("end", end)])
+                #expect(answer.status == 200, "\(answer.text)")
+                return answer.data.array ?? []
+            }
+            let found = try await ask("1799999900", "1800000100")
+            #expect(
+                found.count == 1 && found.first?["seriesLabels"]?["le"] == .string("1.0")
+                    || found.first?["seriesLabels"]?["le"] == .string("1"))
+            let exemplars = found.first?["exemplars"]?.array ?? []
+            #expect(exemplars.count == 1 && exemplars.first?["value"] == .string("0.5"))
+            let id = exemplars.first?["labels"]?["trace_id"]?.string ?? ""
+            #expect(try await observatory.get("/api/traces/\(id)").status == 200)
+            // Grafana's probe asks in milliseconds.
+            let probe = try await ask("1800000000000", "1800000900000")
+            #expect(probe.isEmpty)
+            let other = try await observatory.get(
+                "/api/v1/query_exemplars", [("query", "other"), ("start", "0"), ("end", "9000000000")])
+            #expect(other.data.array == [])
+        }
+    }
 }

@@ -66,12 +66,14 @@ struct TestObservatory: Sendable {
     }
 
     func get(
-        _ path: String, _ parameters: [(String, String)] = [], post: Bool = false, host: String? = nil
+        _ path: String, _ parameters: [(String, String)] = [], post: Bool = false, host: String? = nil,
+        headers: [(String, String)] = []
     ) async throws -> Answer {
         let query = parameters.map { "\(Self.escaped($0.0))=\(Self.escaped($0.1))" }.joined(separator: "&")
         var request = HTTPClientRequest(
             url: "http://127.0.0.1:\(port)\(path)\(post || query.isEmpty ? "" : "?" + query)")
         if let host { request.headers.add(name: "Host", value: host) }
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
         if post {
             request.method = .POST
             request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")

@@ -61,14 +61,19 @@ struct PrometheusAPI: Sendable {
         }
     }
 
-    /// None yet; a probe with odd times is answered like any other.
+    /// Exemplars that one answer has at most.
+    private static let exemplarsMax = 200
+
+    /// A probe with odd times is answered like any other.
     func queryExemplars(_ parameters: Parameters) throws -> [UInt8] {
         try answering {
-            _ = try engine.parse(parameters.required("query"))
-            return PrometheusAnswers.success { writer in
-                writer.beginArray()
-                writer.endArray()
-            }
+            let query = try engine.parse(parameters.required("query"))
+            let (start, end) = (try parameters.time("start") ?? 0, try parameters.time("end") ?? .max)
+            guard start <= end else { return PrometheusAnswers.exemplars([]) }
+            let found = try store.exemplars.exemplars(query.selectors.map(\.matchers), start...end)
+            // The latest ones, of those whose traces can be opened.
+            let shown = try found.suffix(Self.exemplarsMax).filter { try store.trace($0.trace) != nil }
+            return PrometheusAnswers.exemplars(shown)
         }
     }
 

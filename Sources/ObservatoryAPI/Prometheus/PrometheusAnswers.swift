@@ -3,6 +3,7 @@
 internal import Kernel
 internal import PromQL
 internal import Telemetry
+internal import TelemetryStore
 
 /// Answers in the JSON of Prometheus' HTTP API.
 enum PrometheusAnswers {
@@ -35,6 +36,37 @@ enum PrometheusAnswers {
         writer.string(error.message)
         writer.endObject()
         return writer.bytes
+    }
+
+    static func exemplars(_ exemplars: [StoredExemplar]) -> [UInt8] {
+        success { writer in
+            writer.beginArray()
+            for (series, exemplars) in Dictionary(grouping: exemplars, by: \.series).sorted(by: { $0.key < $1.key }) {
+                writer.beginObject()
+                writer.name(plain: "seriesLabels")
+                labels(series, &writer)
+                writer.name(plain: "exemplars")
+                writer.beginArray()
+                for exemplar in exemplars {
+                    writer.beginObject()
+                    writer.name(plain: "labels")
+                    writer.beginObject()
+                    writer.name(plain: "span_id")
+                    writer.string(TraceContext(traceID: exemplar.trace, spanID: exemplar.span).spanHex)
+                    writer.name(plain: "trace_id")
+                    writer.string(exemplar.trace.hex)
+                    writer.endObject()
+                    writer.name(plain: "value")
+                    writer.string(SampleText.of(exemplar.value))
+                    writer.name(plain: "timestamp")
+                    writer.raw(SampleText.of(Double(exemplar.time) / 1_000))
+                    writer.endObject()
+                }
+                writer.endArray()
+                writer.endObject()
+            }
+            writer.endArray()
+        }
     }
 
     static func success(_ value: QueryValue, at time: Int64) -> [UInt8] {

@@ -156,3 +156,18 @@ package struct Binary: Sendable {
     package let isBool: Bool
     package let matching: Matching
 }
+
+extension Expression {
+    /// All selectors in it.
+    package var selectors: [Selector] {
+        switch form {
+        case .number, .string: []
+        case .selector(let selector), .range(let selector, _): [selector]
+        case .subquery(let subquery): subquery.inner.selectors
+        case .call(_, let arguments): arguments.flatMap(\.selectors)
+        case .aggregation(let aggregation): aggregation.inner.selectors + (aggregation.parameter?.selectors ?? [])
+        case .binary(let binary): binary.left.selectors + binary.right.selectors
+        case .negation(let inner), .parentheses(let inner): inner.selectors
+        }
+    }
+}

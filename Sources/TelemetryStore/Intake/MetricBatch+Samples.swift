@@ -36,7 +36,7 @@ extension MetricBatch {
 
     private func isCounter(_ metric: Metric) -> Bool { metric.kind == .sum && metric.isMonotonic }
 
-    private func name(of metric: Metric) -> String {
+    func name(of metric: Metric) -> String {
         let family = PrometheusName.family(
             String(decoding: bytes[metric.name.range], as: UTF8.self),
             unit: String(decoding: bytes[metric.unit.range], as: UTF8.self),

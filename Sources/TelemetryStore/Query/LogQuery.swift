@@ -77,6 +77,12 @@ struct LogTest {
         Int64(query.times.lowerBound / 1_000_000)...Int64(query.times.upperBound / 1_000_000)
     }
 
+    /// Whether records of a service may match. A record may have an attribute that says otherwise than its sender.
+    func mayAccept(service: [UInt8]) throws -> Bool {
+        let name = String(decoding: service, as: UTF8.self)
+        return try matchers.allSatisfy { test in try test.matcher.name != "service_name" || test.accepts(name) }
+    }
+
     /// The rows of a block that match, and the block as a batch; `nil` where none do.
     ///
     /// - Throws: `Failure` with `corrupt`; `Pattern.PatternError`.
@@ -137,22 +143,33 @@ struct LogTest {
             return false
         }
         if matchers.isEmpty, query.words.isEmpty { return true }
-        let record = batch.record(row)
-        for test in matchers where try !test.accepts(Self.value(test.matcher.name, row, record, batch)) { return false }
+        for test in matchers where try !test.accepts(batch.value(of: test.matcher.name, row)) { return false }
         guard !query.words.isEmpty else { return true }
+        let record = batch.record(row)
         let text = ([record.body] + record.attributes.map(\.value.text)).joined(separator: "\n").lowercased()
         return query.words.allSatisfy { text.contains($0.lowercased()) }
     }
+}
 
-    private static func value(_ name: String, _ row: Int, _ record: LogRecord, _ batch: LogBatch) -> String {
+extension LogBatch {
+    /// What a field reads as; empty where the record has none of that name. A name with underscores means dots as well.
+    package func value(of name: String, _ row: Int) -> String {
         switch name {
-        case "level", "detected_level", "severity_text": return LogLevel.name(of: batch.severities[row])
-        case "scope_name": return record.scope
-        case "trace_id": return record.trace?.traceID.hex ?? ""
+        case "level", "detected_level": return LogLevel.name(of: severities[row])
+        case "service_name":
+            return String(decoding: origins.service(ofScope: Int(scopes[row]), in: bytes), as: UTF8.self)
+        case "scope_name": return bytes.text(origins.scopes[Int(scopes[row])].name)
+        case "trace_id": return hasTrace(row) ? TraceID(high: traceHighs[row], low: traceLows[row]).hex : ""
         default:
-            let attributes = record.attributes + batch.resource(of: row).attributes
-            let found = attributes.first { LogLevel.isNamed($0.name, name) }
-            return found?.value.text ?? ""
+            let own = value(name, of: attributes, attributes(of: row))
+            let sender = origins.resources[origins.scopes[Int(scopes[row])].resource].attributes
+            return own ?? value(name, of: origins.resourceAttributes, sender) ?? ""
+        }
+    }
+
+    private func value(_ name: String, of columns: AttributeColumns, _ places: Range<Int>) -> String? {
+        places.first { LogLevel.isNamed(bytes[columns.names[$0].range], name.utf8) }.flatMap { place in
+            AttributeColumns.value(columns.kinds[place], columns.values[place], in: bytes)?.text
         }
     }
 }
@@ -173,7 +190,8 @@ package enum LogLevel {
     }
 
     /// Whether an attribute's name is meant by one that may have underscores in the place of dots.
-    package static func isNamed(_ name: String, _ asked: String) -> Bool {
-        name == asked || name.contains(".") && name.replacingOccurrences(of: ".", with: "_") == asked
+    static func isNamed(_ name: ArraySlice<UInt8>, _ asked: String.UTF8View) -> Bool {
+        name.count == asked.count
+            && zip(name, asked).allSatisfy { $0 == $1 || $0 == UInt8(ascii: ".") && $1 == UInt8(ascii: "_") }
     }
 }

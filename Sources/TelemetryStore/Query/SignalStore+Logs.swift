@@ -33,22 +33,17 @@ extension SignalStore {
         return found.map(\.log)
     }
 
-    /// How many records match, by a time in steps of `step` nanoseconds from the query's first time on, and by `key`.
+    /// Calls `body` with each record that matches, in no order.
     ///
-    /// - Throws: As ``logs(_:limit:isCancelled:)``.
-    package func countLogs<Key: Hashable>(
-        _ query: LogQuery, step: UInt64, by key: (LogBatch, Int) -> Key, isCancelled: () -> Bool = { false }
-    ) throws -> [Key: [Int: Int]] {
-        var counts: [Key: [Int: Int]] = [:]
+    /// - Throws: As ``logs(_:limit:isCancelled:)``; what `body` throws.
+    package func eachLog(
+        _ query: LogQuery, isCancelled: () -> Bool = { false }, _ body: (LogBatch, Int) throws -> Void
+    ) throws {
         try scan(query, isCancelled) { _ in
             true
         } _: { batch, rows in
-            for row in rows {
-                let place = Int((batch.time(of: row) - query.times.lowerBound) / max(1, step))
-                counts[key(batch, row), default: [:]][place, default: 0] += 1
-            }
+            for row in rows { try body(batch, row) }
         }
-        return counts
     }
 
     /// Calls `body` with the matching rows of each block, from the latest or the earliest on, while `isNeeded` says of the times
@@ -68,9 +63,11 @@ extension SignalStore {
             places.append((block.times, { try test.matches(block.block) }))
         }
         for part in parts where part.part.footer.times.overlaps(test.times) {
+            let services = try part.facets.map { try test.mayAccept(service: $0) }
             let traced = try trace.map { trace in try reading(part.part) { Set(try part.groups(withTrace: trace)) } }
             for (number, group) in part.groups.enumerated() where group.times.overlaps(test.times) {
                 if let traced, !traced.contains(number) { continue }
+                if !group.facets.contains(where: { services[$0] }) { continue }
                 // Of records of level error and above it is known how many there are.
                 if query.severityMin >= 17, group.errors == 0 { continue }
                 places.append((group.times, { try self.matches(test, number, of: part) }))

@@ -130,7 +130,7 @@ extension LogBatch {
     func hasTrace(_ row: Int) -> Bool { traceHighs[row] | traceLows[row] != 0 }
 
     /// When it happened, or at least was seen. Nanoseconds since 1970.
-    func time(of row: Int) -> UInt64 { times[row] == 0 ? observedTimes[row] : times[row] }
+    package func time(of row: Int) -> UInt64 { times[row] == 0 ? observedTimes[row] : times[row] }
 }
 
 /// What full text search looks for: runs of letters, digits and underscores, in lower case.

@@ -41,13 +41,14 @@ extension SignalStore {
             }) {
                 let others = state.withLock { state in state.traces.parts.filter { $0.name != part.name } }
                 let (failed, kept) = (try failedTraces(in: others), try keptTraces(in: others, near: part))
+                let exemplary = exemplars.traces
                 var retention: TraceRetention?
                 try rewrite([part], SpanBatch.self, level: Zstandard.quick, isThinned: true) { unit, batches in
                     guard let first = unit.first else { return false }
                     let batch = batches[first.batch]
                     let start = batch.starts[first.row]
                     if retention == nil { retention = TraceRetention(configuration, origin: start) }
-                    let facts = Self.facts(unit, batches, failed, kept)
+                    let facts = Self.facts(unit, batches, failed, kept, exemplary)
                     return retention?.isKept(facts, start: start) == true
                 }
             }
@@ -55,7 +56,8 @@ extension SignalStore {
     }
 
     private static func facts(
-        _ unit: ArraySlice<RecordPlace>, _ batches: [SpanBatch], _ failed: Set<TraceID>, _ kept: Set<UInt32>
+        _ unit: ArraySlice<RecordPlace>, _ batches: [SpanBatch], _ failed: Set<TraceID>, _ kept: Set<UInt32>,
+        _ exemplary: Set<TraceID>
     ) -> TailSampler<TraceID>.Facts {
         let spans = unit.map { ($0, batches[$0.batch]) }
         let (first, batch) = spans[0]
@@ -67,7 +69,7 @@ extension SignalStore {
         return TailSampler<TraceID>.Facts(
             traceID: id, isRoot: true,
             isError: failed.contains(id) || spans.contains { $0.1.statuses[$0.0.row] == 2 },
-            isChosen: kept.contains(KeyHash.ofTrace(id.high, id.low))
+            isChosen: exemplary.contains(id) || kept.contains(KeyHash.ofTrace(id.high, id.low))
                 || spans.contains { $0.1.flags[$0.0.row] & SpanBatch.keptFlag != 0 },
             route: String(decoding: facet.service + [0] + facet.name, as: UTF8.self),
             duration: .nanoseconds(Int64(clamping: end > start ? end - start : 0)), bytes: 0)

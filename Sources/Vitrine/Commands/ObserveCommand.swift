@@ -11,17 +11,18 @@ internal import UnixSignals
 
 struct ObserveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "observe", abstract: "Keep metrics of any services, and answer Prometheus' queries about them.",
+        commandName: "observe",
+        abstract: "Keep metrics, spans and logs of any services, and answer Prometheus, Jaeger and Loki queries.",
         discussion: """
             Takes OTLP (gRPC on 4317 and HTTP on 4318, from this machine; from others HTTP on the port of the observatory, with the \
-            token) and Prometheus' remote write (/api/v1/write), and is a Prometheus data \
-            source for Grafana. Without a token it only listens on this machine. Ctrl-C or SIGTERM ends it.
+            token) and Prometheus' remote write (/api/v1/write), and is a data \
+            source of Prometheus, Jaeger and Loki for Grafana. Without a token it only listens on this machine. Ctrl-C or SIGTERM ends it.
 
             Settings, with their defaults:
             \(ObservatorySettings.help)
             """)
 
-    @Option(help: "The directory where metrics are kept (VITRINE_TELEMETRY).")
+    @Option(help: "The directory where telemetry is kept (VITRINE_TELEMETRY).")
     var directory: String?
 
     @Option(help: "A file with scrape_configs, such as a prometheus.yml (VITRINE_SCRAPE).")

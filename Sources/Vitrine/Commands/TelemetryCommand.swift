@@ -13,7 +13,7 @@ struct TelemetryCommand: AsyncParsableCommand {
         subcommands: [Stats.self, Check.self, Export.self])
 
     struct Place: ParsableArguments {
-        @Option(help: "The directory where metrics are kept (VITRINE_TELEMETRY).")
+        @Option(help: "The directory where telemetry is kept (VITRINE_TELEMETRY).")
         var directory: String?
 
         /// - Throws: `ValidationError` where there is no such directory, so that looking makes none.

@@ -142,6 +142,7 @@ struct Observatory: Sendable {
             guard let telemetry = process?.telemetry else { return }
             let families = telemetry.metrics.snapshot()
             observatory.metadata.note(families.metadata)
+            observatory.store.exemplars.note(families.exemplars(from: telemetry.resource))
             let now = Int64(UnixTime.now() / 1_000_000)
             await keep("metrics") {
                 _ = try await observatory.store.append(SampleBatch(families, from: telemetry.resource, at: now))
