@@ -23,8 +23,8 @@ package final class SignalStore: Sendable {
         package var logBytesMax = 48 << 20
         /// How long samples stay in the log at most. Default two hours.
         package var flushInterval: Duration = .seconds(7_200)
-        /// The same for spans, and for log records: what they take in memory meanwhile. Default 8 MiB, some 200,000 spans.
-        package var recordBytesMax = 8 << 20
+        /// The same for spans, and for log records: what they take in memory meanwhile. Default 4 MiB, some 100,000 spans.
+        package var recordBytesMax = 4 << 20
         /// Default ten minutes.
         package var recordFlushInterval: Duration = .seconds(600)
         /// How long every span is kept; then ``sampling`` decides about its trace. Default one hour.

@@ -91,4 +91,28 @@ struct CodecTests {
             try? SampleChunk(times: 0...1, count: 1, bytes: bytes).read(into: &read)
         }
     }
+
+    @Test func `planes and packed numbers are read as they were written`() {
+        var random = SeededGenerator(seed: 3)
+        for count in [0, 1, 2, 127, 128, 129, 1_000] {
+            for width in 0...64 {
+                let values = (0..<count).map { _ in
+                    width == 0 ? 0 : UInt64.random(in: .min ... .max, using: &random) >> UInt64(64 - width)
+                }
+                var writer = ByteWriter()
+                writer.packed(values)
+                writer.planes(values)
+                writer.byte(77)
+                writer.bytes.withUnsafeBufferPointer { buffer in
+                    var reader = ByteReader(buffer)
+                    #expect(reader.packed(count) == values)
+                    #expect(reader.planes(count) == values)
+                    #expect(reader.byte() == 77 && !reader.isDamaged)
+                    // Cut short.
+                    var short = ByteReader(UnsafeBufferPointer(rebasing: buffer.prefix(buffer.count / 3)))
+                    _ = (short.packed(count), short.planes(count))
+                }
+            }
+        }
+    }
 }

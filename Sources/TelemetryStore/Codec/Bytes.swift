@@ -30,6 +30,38 @@ struct ByteWriter {
 
     mutating func fixed(_ value: UInt64) { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
 
+    /// Numbers of which the lower bits are random, in no more bits than the largest of 128 needs: a byte with that, and the bits of
+    /// each, the lowest first.
+    mutating func packed(_ values: [UInt64]) {
+        for start in stride(from: 0, to: values.count, by: 128) {
+            let frame = values[start..<min(start + 128, values.count)]
+            let width = 64 - frame.reduce(0, |).leadingZeroBitCount
+            byte(UInt8(width))
+            var (rest, filled): (UInt64, Int) = (0, 0)
+            for value in frame where width > 0 {
+                rest |= value << UInt64(filled)
+                filled += width
+                guard filled >= 64 else { continue }
+                fixed(rest)
+                filled -= 64
+                // What did not fit: all of it where nothing did before.
+                rest = filled == 0 ? 0 : value >> UInt64(width - filled)
+            }
+            for shift in stride(from: 0, to: filled, by: 8) { byte(UInt8(truncatingIfNeeded: rest >> UInt64(shift))) }
+        }
+    }
+
+    /// Numbers byte by byte: how many bytes the largest takes, the lowest bytes of all, then the next ones. What is random in them
+    /// stays apart from what is not, which compresses.
+    mutating func planes(_ values: [UInt64]) {
+        let width = (64 - (values.reduce(0, |)).leadingZeroBitCount + 7) / 8
+        byte(UInt8(width))
+        for plane in 0..<width {
+            let shift = UInt64(plane * 8)
+            bytes.append(contentsOf: values.lazy.map { UInt8(truncatingIfNeeded: $0 >> shift) })
+        }
+    }
+
     /// All texts of a table: how many, how long each is, and what they are.
     mutating func texts(_ table: TextTable) {
         count(table.count)
@@ -113,6 +145,54 @@ struct ByteReader {
     }
 
     mutating func text() -> UnsafeBufferPointer<UInt8> { slice(count()) }
+
+    /// As many numbers as were written by ``ByteWriter/planes(_:)``.
+    mutating func planes(_ count: Int) -> [UInt64] {
+        let width = Int(byte())
+        guard width <= 8, width * count <= bytes.count - place else {
+            isDamaged = true
+            return Array(repeating: 0, count: width == 0 ? count : 0)
+        }
+        var values = [UInt64](repeating: 0, count: count)
+        for plane in 0..<width {
+            let (shift, base) = (UInt64(plane * 8), place + plane * count)
+            for number in 0..<count { values[number] |= UInt64(bytes[base + number]) << shift }
+        }
+        place += width * count
+        return values
+    }
+
+    mutating func signedPlanes(_ count: Int) -> [Int64] { planes(count).map(Zigzag.unfolded) }
+
+    /// As many numbers as were written by ``ByteWriter/packed(_:)``; fewer where bytes are missing.
+    mutating func packed(_ count: Int) -> [UInt64] {
+        var values: [UInt64] = []
+        values.reserveCapacity(min(count, bytes.count * 128))
+        while values.count < count, !isDamaged {
+            let (size, width) = (min(128, count - values.count), Int(byte()))
+            let frame = slice((size * width + 7) / 8)
+            guard width <= 64, !isDamaged else {
+                isDamaged = true
+                break
+            }
+            let mask = width == 64 ? UInt64.max : (1 << UInt64(width)) - 1
+            for number in 0..<size {
+                let bit = number * width
+                values.append(Self.bits(of: frame, from: bit, width) & mask)
+            }
+        }
+        return values
+    }
+
+    private static func bits(of frame: UnsafeBufferPointer<UInt8>, from bit: Int, _ width: Int) -> UInt64 {
+        var (value, place, filled) = (UInt64(0), bit >> 3, -(bit & 7))
+        while filled < width, place < frame.count {
+            let byte = UInt64(frame[place])
+            value |= filled < 0 ? byte >> UInt64(-filled) : byte << UInt64(filled)
+            (place, filled) = (place + 1, filled + 8)
+        }
+        return value
+    }
 
     /// Where each text of a table stands.
     mutating func texts() -> [Range<Int>] {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Foundation
 internal import Kernel
 internal import Patterns
 package import Telemetry
@@ -51,7 +50,7 @@ package struct StoredLog: Sendable {
 struct LogTest {
     let query: LogQuery
     let terms: [UInt64]
-    private let lines: [(LogQuery.LineFilter, Pattern?)]
+    private let lines: [(LogQuery.LineFilter, Pattern?, ByteSearch)]
     private let matchers: [ValueTest]
 
     /// - Throws: `Pattern.PatternError`.
@@ -59,7 +58,7 @@ struct LogTest {
         self.query = query
         lines = try query.lines.map { line in
             let isPattern = line.operation == .matches || line.operation == .matchesNot
-            return (line, isPattern ? try Pattern(line.text) : nil)
+            return (line, isPattern ? try Pattern(line.text) : nil, ByteSearch(Array(line.text.utf8)))
         }
         matchers = try query.matchers.map { try ValueTest($0) }
         var terms: [UInt64] = []
@@ -96,7 +95,11 @@ struct LogTest {
         if !lines.isEmpty {
             // The texts alone are much less than all that the records have.
             var accepted = Array(repeating: false, count: outline.rows)
-            try BlockAttributes(sections, shapes: outline.shapes).eachValue(of: []) { row, text in
+            let table = try BlockAttributes(sections, shapes: outline.shapes)
+            for (line, _, _) in lines where line.operation == .contains {
+                guard try table.mayContain(Array(line.text.utf8), in: []) else { return nil }
+            }
+            try table.eachValue(of: []) { row, text in
                 if isCandidate[row] { accepted[row] = try accepts(line: text) }
             }
             isCandidate = accepted
@@ -109,32 +112,14 @@ struct LogTest {
 
     private func accepts(line: ArraySlice<UInt8>) throws -> Bool {
         try line.withUnsafeBufferPointer { buffer in
-            for (filter, pattern) in lines {
+            for (filter, pattern, search) in lines {
                 let isFound =
                     try pattern.map { try $0.matches(String(decoding: buffer, as: UTF8.self)) }
-                    ?? Self.contains(buffer, filter.text)
+                    ?? search.isFound(in: buffer)
                 let isWanted = filter.operation == .contains || filter.operation == .matches
                 if isFound != isWanted { return false }
             }
             return true
-        }
-    }
-
-    private static func contains(_ line: UnsafeBufferPointer<UInt8>, _ text: String) -> Bool {
-        var text = text
-        return text.withUTF8 { text in
-            guard let first = text.first, var start = line.baseAddress, let wanted = text.baseAddress else {
-                return text.isEmpty
-            }
-            let end = start + line.count
-            // By the first byte, which the machine finds many at a time.
-            while let place = memchr(start, Int32(first), max(0, end - start)) {
-                start = UnsafePointer(place.assumingMemoryBound(to: UInt8.self))
-                guard end - start >= text.count else { return false }
-                if memcmp(start, wanted, text.count) == 0 { return true }
-                start += 1
-            }
-            return false
         }
     }
 

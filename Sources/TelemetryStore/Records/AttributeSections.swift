@@ -130,6 +130,14 @@ struct AttributeSectionsReader {
         }
     }
 
+    /// Passes over the attributes of the next row.
+    ///
+    /// - Throws: `Failure` with `corrupt`.
+    mutating func skip(_ shape: Int) throws {
+        guard schema.shapes.indices.contains(shape) else { throw Failure(.corrupt, "a record has no known shape") }
+        for column in schema.shapes[shape] { next[column] += 1 }
+    }
+
     /// Appends the attributes of the next row.
     ///
     /// - Throws: `Failure` with `corrupt`.

@@ -59,6 +59,15 @@ struct BlockAttributes {
         return found
     }
 
+    /// Whether any value of the attribute may have a text in it, by looking at all of them at once.
+    func mayContain(_ text: [UInt8], in name: [UInt8]) throws -> Bool {
+        for (place, column) in schema.columns.enumerated() where bytes[schema.names[column.name]].elementsEqual(name) {
+            guard column.kind == .string else { return true }
+            if try section(place).withUnsafeBufferPointer({ ByteSearch(text).isFound(in: $0) }) { return true }
+        }
+        return false
+    }
+
     /// Calls `body` with each row that has the attribute, and how its value reads.
     func eachValue(of name: [UInt8], _ body: (Int, ArraySlice<UInt8>) throws -> Void) throws {
         for (place, column) in schema.columns.enumerated() where bytes[schema.names[column.name]].elementsEqual(name) {

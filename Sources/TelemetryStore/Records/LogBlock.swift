@@ -9,7 +9,7 @@ struct LogBlockWriter {
     private let isIndexed: Bool
     private var attributes = AttributeSectionsWriter()
     private var origins: OriginTable
-    private var (originNumbers, shapes) = (ByteWriter(), ByteWriter())
+    private var (originNumbers, shapes) = ([UInt64](), [UInt64]())
     private(set) var summary = RecordSummary()
 
     /// Where `isIndexed`, the summary has what can be searched for.
@@ -44,9 +44,9 @@ struct LogBlockWriter {
             attributes.add(
                 UnsafeBufferPointer(rebasing: bytes[0..<0]), batch.bodyKinds[row], batch.bodies[row], in: bytes)
             attributes.add(batch.attributes, batch.attributes(of: row), in: bytes)
-            shapes.count(Int(attributes.end()))
+            shapes.append(UInt64(attributes.end()))
             let origin = origins.number(of: Int(batch.scopes[row]), in: place.batch, batch.origins, bytes)
-            originNumbers.count(Int(origin))
+            originNumbers.append(UInt64(origin))
         }
         summary.note(batch.time(of: row), batch.time(of: row))
         if batch.severities[row] >= 17 { summary.errors += 1 }
@@ -73,19 +73,20 @@ struct LogBlockWriter {
             rows.lazy.flatMap { [batches[$0.batch].times[$0.row], batches[$0.batch].observedTimes[$0.row]] })
         var writer = ByteWriter()
         writer.byte(unit.rawValue)
-        var before: UInt64 = 0
+        var (before, steps): (UInt64, [Int64]) = (0, [])
         for place in rows {
             let time = batches[place.batch].times[place.row]
-            writer.signed(unit.steps(from: before, to: time))
+            steps.append(unit.steps(from: before, to: time))
             before = time
         }
+        writer.planes(steps.map(Zigzag.folded))
         for place in rows { writer.byte(batches[place.batch].severities[place.row]) }
-        writer.raw(originNumbers.bytes)
-        writer.raw(shapes.bytes)
-        for place in rows {
-            let batch = batches[place.batch]
-            writer.signed(unit.steps(from: batch.times[place.row], to: batch.observedTimes[place.row]))
+        writer.planes(originNumbers)
+        writer.planes(shapes)
+        let delays = rows.map {
+            unit.steps(from: batches[$0.batch].times[$0.row], to: batches[$0.batch].observedTimes[$0.row])
         }
+        writer.planes(delays.map(Zigzag.folded))
         return writer.bytes
     }
 

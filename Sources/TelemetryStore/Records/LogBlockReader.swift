@@ -22,14 +22,14 @@ struct LogOutline {
                 throw Failure(.corrupt, "a block of log records makes no sense")
             }
             var before: UInt64 = 0
-            for _ in 0..<rows {
-                before = unit.time(reader.signed(), after: before)
+            for step in reader.signedPlanes(rows) {
+                before = unit.time(step, after: before)
                 times.append(before)
             }
             severities = Array(reader.slice(rows))
-            origins = (0..<rows).map { _ in UInt32(truncatingIfNeeded: reader.varint()) }
-            shapes = (0..<rows).map { _ in UInt32(truncatingIfNeeded: reader.varint()) }
-            observedTimes = times.map { unit.time(reader.signed(), after: $0) }
+            origins = reader.planes(rows).map { UInt32(truncatingIfNeeded: $0) }
+            shapes = reader.planes(rows).map { UInt32(truncatingIfNeeded: $0) }
+            observedTimes = zip(times, reader.signedPlanes(rows)).map { unit.time($1, after: $0) }
             guard !reader.isDamaged else { throw Failure(.corrupt, "a block of log records ends too early") }
         }
     }
@@ -89,14 +89,16 @@ enum LogBlockReader {
                 rows[place].flags = UInt32(truncatingIfNeeded: reader.varint())
                 rows[place].dropped = UInt32(truncatingIfNeeded: reader.varint())
             }
-            let texts = try ValueColumn(.string, &reader, count: rows.count)
-            let events = try ValueColumn(.string, &reader, count: rows.count)
+            let texts = try ValueColumn(.string, &reader)
+            let events = try ValueColumn(.string, &reader)
+            if reader.isDamaged || texts.numbers.count != rows.count || events.numbers.count != rows.count {
+                throw Failure(.corrupt, "a block of log records ends too early")
+            }
             for place in rows.indices {
                 let (text, event) = (texts.texts[Int(texts.numbers[place])], events.texts[Int(events.numbers[place])])
                 rows[place].severityText = TextRange(offset: base + text.lowerBound, count: text.count)
                 rows[place].eventName = TextRange(offset: base + event.lowerBound, count: event.count)
             }
-            if reader.isDamaged { throw Failure(.corrupt, "a block of log records ends too early") }
         }
         return rows
     }
@@ -104,13 +106,16 @@ enum LogBlockReader {
     private static func readIdentifiers(_ bytes: [UInt8], into rows: inout [LogBatch.Row]) throws {
         try bytes.withUnsafeBufferPointer { buffer in
             var reader = ByteReader(buffer)
-            let traces = try ValueColumn(.bytes, &reader, count: rows.count)
+            let traces = try ValueColumn(.bytes, &reader)
+            guard traces.numbers.count == rows.count else {
+                throw Failure(.corrupt, "a block of log records has too few identifiers")
+            }
             for (place, number) in traces.numbers.enumerated() where traces.texts[Int(number)].count == 16 {
                 var id = ByteReader(buffer, at: traces.texts[Int(number)].lowerBound)
                 (rows[place].traceHigh, rows[place].traceLow) = (id.fixed64(), id.fixed64())
                 rows[place].spanID = reader.fixed64()
             }
-            if reader.isDamaged || traces.numbers.count != rows.count {
+            if reader.isDamaged {
                 throw Failure(.corrupt, "a block of log records has too few identifiers")
             }
         }

@@ -10,7 +10,7 @@ struct SpanBlockWriter {
     private var attributes = AttributeSectionsWriter()
     private var origins: OriginTable
     private var names = ValueColumnWriter(.string)
-    private var (originNumbers, shapes) = (ByteWriter(), ByteWriter())
+    private var (originNumbers, shapes) = ([UInt64](), [UInt64]())
     /// How many senders and scopes were seen.
     private var originCount = 0
     private(set) var summary = RecordSummary()
@@ -47,9 +47,9 @@ struct SpanBlockWriter {
         batch.bytes.withUnsafeBufferPointer { bytes in
             attributes.begin()
             attributes.add(batch.attributes, batch.attributes(of: row), in: bytes)
-            shapes.count(Int(attributes.end()))
+            shapes.append(UInt64(attributes.end()))
             let origin = origins.number(of: Int(batch.scopes[row]), in: place.batch, batch.origins, bytes)
-            originNumbers.count(Int(origin))
+            originNumbers.append(UInt64(origin))
             if isIndexed, Int(origin) == originCount {
                 originCount += 1
                 noteOrigin(batch.origins.scopes[Int(batch.scopes[row])], batch.origins, batch.bytes)
@@ -99,25 +99,26 @@ struct SpanBlockWriter {
         writer.byte(unit.rawValue)
         writer.count(traces.count)
         for trace in traces { writer.count(trace.count) }
-        var before: UInt64 = 0
+        var (before, firsts): (UInt64, [Int64]) = (0, [])
         for trace in traces {
+            firsts.append(unit.steps(from: before, to: start(trace)))
+            before = start(trace)
+        }
+        writer.packed(firsts.map(Zigzag.folded))
+        let starts = traces.flatMap { trace in
             let first = start(trace)
-            writer.signed(unit.steps(from: before, to: first))
-            before = first
+            return trace.dropFirst().map { unit.steps(from: first, to: batches[$0.batch].starts[$0.row]) }
         }
-        for trace in traces {
-            let first = start(trace)
-            for place in trace { writer.signed(unit.steps(from: first, to: batches[place.batch].starts[place.row])) }
+        writer.packed(starts.map(Zigzag.folded))
+        let lengths = rows.map {
+            unit.steps(from: batches[$0.batch].starts[$0.row], to: batches[$0.batch].ends[$0.row])
         }
-        for place in rows {
-            let batch = batches[place.batch]
-            writer.signed(unit.steps(from: batch.starts[place.row], to: batch.ends[place.row]))
-        }
+        writer.packed(lengths.map(Zigzag.folded))
         writer.raw(names.bytes)
         for place in rows { writer.byte(batches[place.batch].kinds[place.row]) }
         for place in rows { writer.byte(batches[place.batch].statuses[place.row]) }
-        writer.raw(originNumbers.bytes)
-        writer.raw(shapes.bytes)
+        writer.planes(originNumbers)
+        writer.planes(shapes)
         return writer.bytes
     }
 

@@ -25,7 +25,7 @@ struct SpanOutline {
     /// - Throws: `Failure` with `corrupt`.
     init(_ sections: some RecordSections) throws {
         bytes = try sections.section(RecordBlock.Section.outline)
-        names = try ValueColumn(.string, [0])
+        names = ValueColumn(.string)
         let rows = sections.rows
         try bytes.withUnsafeBufferPointer { buffer in
             var reader = ByteReader(buffer)
@@ -33,12 +33,12 @@ struct SpanOutline {
                 throw Failure(.corrupt, "a block of spans makes no sense")
             }
             try readTimes(&reader, rows, unit)
-            names = try ValueColumn(.string, &reader, count: rows)
+            names = try ValueColumn(.string, &reader)
             kinds = Array(reader.slice(rows))
             statuses = Array(reader.slice(rows))
-            origins = (0..<rows).map { _ in UInt32(truncatingIfNeeded: reader.varint()) }
-            shapes = (0..<rows).map { _ in UInt32(truncatingIfNeeded: reader.varint()) }
-            guard !reader.isDamaged, names.numbers.count == rows else {
+            origins = reader.planes(rows).map { UInt32(truncatingIfNeeded: $0) }
+            shapes = reader.planes(rows).map { UInt32(truncatingIfNeeded: $0) }
+            guard !reader.isDamaged, names.numbers.count == rows, ends.count == rows else {
                 throw Failure(.corrupt, "a block of spans ends too early")
             }
         }
@@ -51,15 +51,25 @@ struct SpanOutline {
             throw Failure(.corrupt, "a block of spans has traces that make no sense")
         }
         var (firsts, before): ([UInt64], UInt64) = ([], 0)
-        for _ in 0..<count {
-            before = unit.time(reader.signed(), after: before)
+        for step in reader.packed(count).map(Zigzag.unfolded) {
+            before = unit.time(step, after: before)
             firsts.append(before)
         }
+        let filled = (0..<count).count { !self.rows(of: $0).isEmpty }
+        let offsets = reader.packed(rows - filled)
+        guard firsts.count == count, offsets.count == rows - filled else {
+            throw Failure(.corrupt, "a block of spans ends too early")
+        }
+        var next = 0
         starts.reserveCapacity(rows)
         for (trace, first) in firsts.enumerated() {
-            for _ in self.rows(of: trace) { starts.append(unit.time(reader.signed(), after: first)) }
+            for row in self.rows(of: trace) {
+                let isFirst = row == traceStarts[trace]
+                starts.append(isFirst ? first : unit.time(Zigzag.unfolded(offsets[next]), after: first))
+                if !isFirst { next += 1 }
+            }
         }
-        ends = starts.map { unit.time(reader.signed(), after: $0) }
+        ends = zip(starts, reader.packed(rows)).map { unit.time(Zigzag.unfolded($1), after: $0) }
     }
 
     func name(of row: Int) -> ArraySlice<UInt8> { bytes[names.texts[Int(names.numbers[row])]] }
@@ -133,26 +143,29 @@ struct SpanBlockReader {
             let parents = try parents(&reader)
             let flags = (0..<outline.rows).map { _ in UInt32(truncatingIfNeeded: reader.varint()) }
             let dropped = (0..<outline.rows).map { _ in UInt32(truncatingIfNeeded: reader.varint()) }
-            let states = try ValueColumn(.string, &reader, count: outline.rows)
-            let messages = try ValueColumn(.string, &reader, count: outline.rows)
+            let states = try ValueColumn(.string, &reader)
+            let messages = try ValueColumn(.string, &reader)
             func text(_ column: ValueColumn, _ row: Int) -> TextRange {
                 let range = column.texts[Int(column.numbers[row])]
                 return TextRange(offset: base + range.lowerBound, count: range.count)
             }
-            guard !reader.isDamaged else { throw Failure(.corrupt, "a block of spans ends too early") }
+            guard !reader.isDamaged, states.numbers.count == outline.rows, messages.numbers.count == outline.rows else {
+                throw Failure(.corrupt, "a block of spans ends too early")
+            }
             for trace in 0..<outline.traces {
                 let id = TraceID(high: identifiers.traceHighs[trace], low: identifiers.traceLows[trace])
                 for place in outline.rows(of: trace) {
+                    if let wanted, wanted != id {
+                        try attributes.skip(Int(outline.shapes[place]))
+                        try skipEventsAndLinks(&reader)
+                        continue
+                    }
                     var row = row(place, trace)
                     row.parentID = parents[place]
                     (row.flags, row.dropped) = (flags[place], dropped[place])
                     (row.state, row.statusMessage) = (text(states, place), text(messages, place))
                     try attributes.read(Int(outline.shapes[place]), into: &batch.attributes)
                     try readEventsAndLinks(&reader, base, row.start)
-                    if let wanted, wanted != id {
-                        batch.abandonRow()
-                        continue
-                    }
                     guard Int(outline.origins[place]) < batch.origins.scopes.count else {
                         throw Failure(.corrupt, "a span has no known sender")
                     }
@@ -186,6 +199,20 @@ struct SpanBlockReader {
         }
         for place in foreign { parents[place] = reader.fixed64() }
         return parents
+    }
+
+    private mutating func skipEventsAndLinks(_ reader: inout ByteReader) throws {
+        let (events, links) = (reader.count(), reader.count())
+        guard events > 0 || links > 0 else { return }
+        var rest = BatchOrigins()
+        for _ in 0..<events {
+            (_, _) = (reader.signed(), reader.text())
+            try OriginTable.read(&reader, base: 0, into: &rest.scopeAttributes)
+        }
+        for _ in 0..<links {
+            (_, _) = (reader.slice(24), reader.text())
+            try OriginTable.read(&reader, base: 0, into: &rest.scopeAttributes)
+        }
     }
 
     private mutating func readEventsAndLinks(_ reader: inout ByteReader, _ base: Int, _ start: UInt64) throws {

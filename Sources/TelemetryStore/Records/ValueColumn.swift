@@ -8,7 +8,8 @@ struct ValueColumnWriter {
     private let kind: AttributeColumns.Kind
     /// Texts, each once, in the order in which they come first.
     private(set) var texts: TextTable
-    private var values = ByteWriter()
+    /// Numbers of texts, or values.
+    private var values: [UInt64] = []
     /// Whole numbers that came, each at least once.
     private(set) var integers: [Int64] = []
 
@@ -21,12 +22,12 @@ struct ValueColumnWriter {
         switch kind {
         case .empty: break
         case .string, .bytes, .json: add(text: UnsafeBufferPointer(rebasing: bytes[TextRange(bits: value).range]))
-        case .bool: values.byte(value == 0 ? 0 : 1)
+        case .bool: values.append(value == 0 ? 0 : 1)
         case .int:
             let number = Int64(bitPattern: value)
-            values.signed(number)
+            values.append(Zigzag.folded(number))
             if integers.last != number { integers.append(number) }
-        case .double: values.fixed(value)
+        case .double: values.append(value)
         }
     }
 
@@ -34,15 +35,17 @@ struct ValueColumnWriter {
     mutating func add(text: UnsafeBufferPointer<UInt8>) {
         let count = texts.count
         let number = Int(texts.number(of: text))
-        values.count(number == count ? 0 : number + 1)
+        values.append(number == count ? 0 : UInt64(number) + 1)
     }
 
     /// The section, which must hold what it needs to be read alone.
     var bytes: [UInt8] {
-        guard kind.isText else { return values.bytes }
         var writer = ByteWriter()
-        writer.texts(texts)
-        writer.raw(values.bytes)
+        if kind.isText { writer.texts(texts) }
+        if kind != .empty {
+            writer.count(values.count)
+            writer.planes(values)
+        }
         return writer.bytes
     }
 }
@@ -57,35 +60,38 @@ struct ValueColumn {
     private(set) var numbers: [UInt32] = []
     let kind: AttributeColumns.Kind
 
+    /// Without any value.
+    init(_ kind: AttributeColumns.Kind) { self.kind = kind }
+
     /// - Throws: `Failure` with `corrupt`.
     init(_ kind: AttributeColumns.Kind, _ bytes: [UInt8]) throws {
         self = try bytes.withUnsafeBufferPointer { buffer in
             var reader = ByteReader(buffer)
-            return try ValueColumn(kind, &reader, count: nil)
+            return try ValueColumn(kind, &reader)
         }
     }
 
-    /// `count` says how many values there are, where they do not go on to the end.
-    init(_ kind: AttributeColumns.Kind, _ reader: inout ByteReader, count: Int?) throws {
+    init(_ kind: AttributeColumns.Kind, _ reader: inout ByteReader) throws {
         self.kind = kind
+        guard kind != .empty else { return }
         if kind.isText { texts = reader.texts() }
-        var next = 0
-        while count.map({ max(values.count, numbers.count) < $0 }) ?? true, !reader.isAtEnd {
-            switch kind {
-            case .empty: throw Failure(.corrupt, "a column without values has some")
-            case .string, .bytes, .json:
-                let code = reader.count(max: texts.count)
+        let count = reader.count(max: 1 << 28)
+        let read = reader.planes(count)
+        guard !reader.isDamaged else { throw Failure(.corrupt, "a column of records ends too early") }
+        switch kind {
+        case .empty, .bool, .double: values = read
+        case .int: values = read.map { UInt64(bitPattern: Zigzag.unfolded($0)) }
+        case .string, .bytes, .json:
+            var next: UInt64 = 0
+            numbers.reserveCapacity(count)
+            for code in read {
                 let number = code == 0 ? next : code - 1
                 if code == 0 { next += 1 }
-                guard number < texts.count else { throw Failure(.corrupt, "a column names a text that it has not") }
+                guard number < UInt64(texts.count) else {
+                    throw Failure(.corrupt, "a column names a text that it has not")
+                }
                 numbers.append(UInt32(number))
-            case .bool: values.append(UInt64(reader.byte()))
-            case .int: values.append(UInt64(bitPattern: reader.signed()))
-            case .double: values.append(reader.fixed64())
             }
-        }
-        guard !reader.isDamaged, count.map({ max(values.count, numbers.count) == $0 }) ?? true else {
-            throw Failure(.corrupt, "a column of records ends too early")
         }
     }
 }
