@@ -103,6 +103,7 @@ package final class SignalStore: Sendable {
     let state: Mutex<State>
     let indexes = IndexCache()
     package let exemplars = ExemplarTable()
+    package let spanMetrics = SpanMetrics()
     /// Only one flush or merge at a time.
     let upkeep = Mutex(())
     /// Milliseconds since 1970.
@@ -231,7 +232,11 @@ package final class SignalStore: Sendable {
     ///
     /// - Returns: How many were accepted, and why others were not.
     /// - Throws: `Failure`: `overloaded` where the disk does not keep up, `unavailable` where it fails.
-    package func append(_ spans: SpanBatch) async throws -> Admission { try await append(records: spans) }
+    package func append(_ spans: SpanBatch) async throws -> Admission {
+        let admission = try await append(records: spans)
+        spanMetrics.note(spans)
+        return admission
+    }
 
     /// Takes log records in, as ``append(_:)-(SpanBatch)`` takes spans. A record that is sent again is there twice: nothing tells it from another.
     ///

@@ -189,6 +189,36 @@ struct RecordTests {
                 == Set(all.map { "\($0.1["service.name"]?.text ?? "") \($0.0.name) \($0.0.kind.rawValue)" }))
     }
 
+    @Test func `rate, errors and duration of spans are metrics`() async throws {
+        var random = RandomRecords(seed: 14)
+        let store = try StoreTests.open(ForgetfulDisk())
+        let resource = random.resource()
+        let service = resource["service.name"]?.text ?? ""
+        var spans = (0..<40).flatMap { random.trace(start: Self.start + UInt64($0), spans: 3, isError: $0 % 4 == 0) }
+        _ = try await store.append(SpanBatch(spans, from: resource))
+        // One that its process kept, and that stands for ten.
+        var kept = random.trace(start: Self.start, spans: 1)
+        kept[0].adjustedCount = 10
+        _ = try await store.append(SpanBatch(kept, from: resource, flags: SpanBatch.keptFlag))
+        spans += Array(repeating: kept[0], count: 10)
+        _ = try await store.append(store.spanMetrics.samples(at: StoreTests.start))
+        let calls = try StoreTests.all(store, [LabelMatcher(LabelSet.name, .equal, "traces_spanmetrics_calls_total")])
+        #expect(calls.values.reduce(0) { $0 + $1.values[0] } == Double(spans.count))
+        let failed = calls.filter { $0.key["status_code"] == "STATUS_CODE_ERROR" }.values.reduce(0) { $0 + $1.values[0] }
+        #expect(failed == Double(spans.count { $0.isError }) && failed >= 10)
+        #expect(calls.keys.allSatisfy { $0["service"] == service })
+        for bound in [0.008, 0.064, 16.384] {
+            let buckets = try StoreTests.all(
+                store,
+                [
+                    LabelMatcher(LabelSet.name, .equal, "traces_spanmetrics_latency_bucket"),
+                    LabelMatcher("le", .equal, SampleText.of(bound)),
+                ])
+            let below = spans.count { Double($0.duration) / 1e9 <= bound }
+            #expect(buckets.values.reduce(0) { $0 + $1.values[0] } == Double(below))
+        }
+    }
+
     /// Said once more, without columns.
     private static func matches(_ span: SpanRecord, _ resource: Resource, _ query: SpanQuery) -> Bool {
         query.times.contains(span.start) && query.durations.contains(span.duration)

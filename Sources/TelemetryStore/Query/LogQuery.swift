@@ -51,6 +51,8 @@ struct LogTest {
     let query: LogQuery
     let terms: [UInt64]
     private let lines: [(LogQuery.LineFilter, Pattern?, ByteSearch)]
+    /// Of texts that must be there.
+    private let wanted: [ByteSearch]
     private let matchers: [ValueTest]
 
     /// - Throws: `Pattern.PatternError`.
@@ -60,6 +62,7 @@ struct LogTest {
             let isPattern = line.operation == .matches || line.operation == .matchesNot
             return (line, isPattern ? try Pattern(line.text) : nil, ByteSearch(Array(line.text.utf8)))
         }
+        wanted = lines.filter { $0.0.operation == .contains }.map(\.2)
         matchers = try query.matchers.map { try ValueTest($0) }
         var terms: [UInt64] = []
         for word in query.words { Words.each(of: word.utf8) { terms.append(Term.word($0)) } }
@@ -86,6 +89,7 @@ struct LogTest {
     ///
     /// - Throws: `Failure` with `corrupt`; `Pattern.PatternError`.
     func matches(_ sections: some RecordSections) throws -> (LogBatch, [Int])? {
+        guard try wanted.isEmpty || sections.mayContain(wanted, in: []) else { return nil }
         let outline = try LogOutline(sections)
         var isCandidate = (0..<outline.rows).map { row in
             let time = outline.times[row] == 0 ? outline.observedTimes[row] : outline.times[row]
@@ -96,9 +100,6 @@ struct LogTest {
             // The texts alone are much less than all that the records have.
             var accepted = Array(repeating: false, count: outline.rows)
             let table = try BlockAttributes(sections, shapes: outline.shapes)
-            for (line, _, _) in lines where line.operation == .contains {
-                guard try table.mayContain(Array(line.text.utf8), in: []) else { return nil }
-            }
             try table.eachValue(of: []) { row, text in
                 if isCandidate[row] { accepted[row] = try accepts(line: text) }
             }

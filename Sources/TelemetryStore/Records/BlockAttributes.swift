@@ -59,15 +59,6 @@ struct BlockAttributes {
         return found
     }
 
-    /// Whether any value of the attribute may have a text in it, by looking at all of them at once.
-    func mayContain(_ text: [UInt8], in name: [UInt8]) throws -> Bool {
-        for (place, column) in schema.columns.enumerated() where bytes[schema.names[column.name]].elementsEqual(name) {
-            guard column.kind == .string else { return true }
-            if try section(place).withUnsafeBufferPointer({ ByteSearch(text).isFound(in: $0) }) { return true }
-        }
-        return false
-    }
-
     /// Calls `body` with each row that has the attribute, and how its value reads.
     func eachValue(of name: [UInt8], _ body: (Int, ArraySlice<UInt8>) throws -> Void) throws {
         for (place, column) in schema.columns.enumerated() where bytes[schema.names[column.name]].elementsEqual(name) {
@@ -95,5 +86,25 @@ struct BlockAttributes {
         if column.kind == .string { return bytes[range] }
         let bits = isText ? TextRange(offset: range.lowerBound, count: range.count).bits : column.values[place]
         return AttributeColumns.value(column.kind, bits, in: bytes).map { Array($0.text.utf8)[...] }
+    }
+}
+
+extension RecordSections {
+    /// Whether any value of an attribute may have one of the texts in it, by looking at all values at once. Reads little else.
+    ///
+    /// - Throws: `Failure` with `corrupt`.
+    func mayContain(_ searches: [ByteSearch], in name: [UInt8]) throws -> Bool {
+        let bytes = try section(RecordBlock.Section.schema)
+        let schema = try bytes.withUnsafeBufferPointer { buffer in
+            var reader = ByteReader(buffer)
+            return try AttributeSchema(&reader, buffer)
+        }
+        let places = schema.columns.indices.filter { bytes[schema.names[schema.columns[$0].name]].elementsEqual(name) }
+        // What is no text reads otherwise than it stands here.
+        guard places.allSatisfy({ schema.columns[$0].kind == .string }) else { return true }
+        let columns = try places.map { try section(RecordBlock.Section.attributes + $0) }
+        return searches.allSatisfy { search in
+            columns.contains { $0.withUnsafeBufferPointer { search.isFound(in: $0) } }
+        }
     }
 }

@@ -210,6 +210,13 @@ struct SpanFacet: Hashable {
         name = Array(batch.bytes[batch.names[row].range])
     }
 
+    private init(kind: UInt8, service: [UInt8], name: [UInt8]) {
+        (self.kind, self.service, self.name) = (kind, service, name)
+    }
+
+    /// The same without its name.
+    var unnamed: SpanFacet { SpanFacet(kind: kind, service: service, name: []) }
+
     /// - Returns: `nil` for bytes that are none.
     init?(_ bytes: [UInt8]) {
         guard

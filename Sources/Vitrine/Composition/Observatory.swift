@@ -139,11 +139,15 @@ struct Observatory: Sendable {
         }
 
         private func keepMetrics() async {
+            let now = Int64(UnixTime.now() / 1_000_000)
+            observatory.metadata.note(SpanMetrics.metadata)
+            await keep("metrics of spans") {
+                _ = try await observatory.store.append(observatory.store.spanMetrics.samples(at: now))
+            }
             guard let telemetry = process?.telemetry else { return }
             let families = telemetry.metrics.snapshot()
             observatory.metadata.note(families.metadata)
             observatory.store.exemplars.note(families.exemplars(from: telemetry.resource))
-            let now = Int64(UnixTime.now() / 1_000_000)
             await keep("metrics") {
                 _ = try await observatory.store.append(SampleBatch(families, from: telemetry.resource, at: now))
             }
