@@ -108,7 +108,7 @@ package struct ObservatoryServer: Service {
     private func mountQueries(on router: Router<BasicRequestContext>) {
         let calls: [(String, Answer)] = [
             ("query", { try api.query($0, $1) }), ("query_range", { try api.queryRange($0, $1) }),
-            ("query_exemplars", { parameters, _ in try api.queryExemplars(parameters) }),
+            ("query_exemplars", { try api.queryExemplars($0, $1) }),
             ("format_query", { parameters, _ in try api.formatQuery(parameters) }),
             ("series", { parameters, _ in try api.series(parameters) }),
             ("labels", { parameters, _ in try api.labels(parameters) }),

@@ -68,6 +68,8 @@ package final class SignalStore: Sendable {
         /// What deltas have added up to since the process began. A restart begins again at zero, as a restarted sender does.
         var sums: [[UInt8]: Double] = [:]
         var damaged: [String] = []
+        /// Files of parts that others stand for, and that could not be removed.
+        var leftovers: Set<String> = []
         var isClosed = false
         /// Changes when numbers of series in memory do.
         var generation = 0
@@ -104,8 +106,8 @@ package final class SignalStore: Sendable {
     let indexes = IndexCache()
     package let exemplars = ExemplarTable()
     package let spanMetrics = SpanMetrics()
-    /// Only one flush or merge at a time.
-    let upkeep = Mutex(())
+    /// Only one flush or merge at a time; and what was decided about traces last.
+    let upkeep = Mutex<TraceRetention?>(nil)
     /// Milliseconds since 1970.
     let now: @Sendable () -> Int64
 
@@ -193,12 +195,17 @@ package final class SignalStore: Sendable {
             state.tornBytes += try RecordLog.replay(segment, of: disk) { record in
                 let signal = try WideRecord.signal(of: record)
                 guard segment > covered[signal] ?? 0 else { return }
-                switch signal {
-                case .metrics: try SampleRecord.read(record, &numbers, into: &state.head)
-                case .traces: state.traces.head.append(try WideRecord.read(record, SpanBatch.self))
-                case .logs: state.logs.head.append(try WideRecord.read(record, LogBatch.self))
+                var weight = record.count
+                if signal == .metrics {
+                    try SampleRecord.read(record, &numbers, into: &state.head)
+                } else {
+                    let block =
+                        try signal == .traces
+                        ? WideRecord.read(record, SpanBatch.self) : WideRecord.read(record, LogBatch.self)
+                    state[shelf: signal].head.append(block)
+                    weight = block.weight
                 }
-                state.note(record.count, of: signal, in: segment)
+                state.note(weight, of: signal, in: segment)
             }
         }
         let needed = state.neededSegment ?? .max
@@ -254,7 +261,7 @@ package final class SignalStore: Sendable {
                 let segment = log.segment
                 guard let ticket = log.append(record, for: segment) else { return nil as UInt64? }
                 state[shelf: Batch.signal].head.append(block)
-                state.note(record.count, of: Batch.signal, in: segment)
+                state.note(block.weight, of: Batch.signal, in: segment)
                 return ticket
             }
             guard let ticket else { continue }

@@ -180,6 +180,20 @@ struct LokiDialectTests {
             }
             let instant = try await observatory.get("/loki/api/v1/query", [("query", #"{a="b"}"#)])
             #expect(instant.status == 400)
+            // Whatever a number is, and however deep a query, it is answered.
+            let odd: [[(String, String)]] = [
+                [("query", #"count_over_time({service_name="shop"}[1000y])"#)], [("query", "{}"), ("since", "1000y")],
+                [("query", #"count_over_time({}[1m])"#), ("step", "20000000000")],
+                [("query", #"count_over_time({}[584y])"#), ("step", "10000000000")],
+                [("query", "{}"), ("start", "99999999999999999999"), ("end", "1")], [("query", "{}"), ("limit", "0")],
+                [("query", #"rate({}[1s])"#), ("start", "0"), ("end", "9223372036854775807"), ("step", "1")],
+                [("query", String(repeating: "sum(", count: 200_000))],
+            ]
+            for parameters in odd {
+                let answer = try await observatory.get("/loki/api/v1/query_range", parameters, post: true)
+                #expect(
+                    [200, 400].contains(answer.status), "\(parameters.first?.1.prefix(60) ?? ""): \(answer.status)")
+            }
             var random = SeededGenerator(seed: 8)
             let pieces = [
                 "{", "}", "a", "=", "\"x\"", "|", "sum", "(", ")", "by", "rate", "[1m]", "|=", "!~", "`", "\\", "é",

@@ -188,6 +188,20 @@ struct PeerTests {
             #expect(try await value("coarse_milliseconds_count") == "4")
             #expect(try await value("fine_bucket{le=\"+Inf\"}") == "4")
             #expect(try await value("target_info{answer=\"42\"}") == "1")
+            // Its spans and log records, too.
+            let failed = try await observatory.get(
+                "/api/traces", [("service", "peer"), ("tags", #"{"error":"true"}"#)])
+            let trace = failed.data.array?.first
+            #expect(failed.data.array?.count == 1 && trace?["spans"]?.array?.count == 2)
+            let inner = trace?["spans"]?.array?.first { $0["operationName"] == .string("inner") }
+            #expect(
+                inner?["logs"]?.array?.first?["fields"]?.array?.contains { $0["value"] == .string("seven") } == true)
+            let found = try await observatory.get(
+                "/api/traces", [("tags", #"{"number":"77","answer":"42","otel.scope.name":"peer.tracer"}"#)])
+            #expect(found.data.array?.count == 1)
+            let lines = try await observatory.get(
+                "/loki/api/v1/query_range", [("query", #"{service_name="peer", level="warn"} |= "line 7""#)])
+            #expect(lines.data["result"]?.array?.flatMap { $0["values"]?.array ?? [] }.count == 11)
         }
     }
 }

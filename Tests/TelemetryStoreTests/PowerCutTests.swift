@@ -61,6 +61,8 @@ struct PowerCutTests {
             if round % 2 == 1 { try? store.flush() }
             if round % 6 == 5 { try? store.keepUp() }
         }
+        // What failed is done again.
+        try? store.keepUp()
     }
 
     private static func check(_ store: SignalStore, _ ledger: Ledger, _ words: String) throws {

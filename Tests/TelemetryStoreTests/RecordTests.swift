@@ -99,6 +99,62 @@ struct RecordTests {
         #expect(refused > 600)
     }
 
+    @Test func `more attributes than a block has columns for are kept as texts`() throws {
+        let spans = (0..<50).map { number in
+            SpanRecord(
+                context: TraceContext(traceID: TraceID(high: 1, low: 1), spanID: UInt64(number + 1)), parentID: 0,
+                hasRemoteParent: false, name: "s", kind: .server, start: Self.start, end: Self.start,
+                attributes: (0..<100).map { Attribute("n\(number).\($0)", .int(Int64($0))) })
+        }
+        let batch = SpanBatch(spans, from: Resource([]))
+        let (block, _) = SpanBatch.block(
+            SpanBatch.order(SpanBatch.places([batch]), of: [batch]), of: [batch], isIndexed: true)
+        #expect(block.sections.count < 2_010)
+        let read = try SpanBatch.read(block)
+        let attributes = (0..<read.count).flatMap { read.record($0).attributes }
+        #expect(attributes.count == 5_000)
+        #expect(attributes.count { $0.name == "vitrine.attributes.beyond" } == 3_000)
+        #expect(attributes.contains(Attribute("vitrine.attributes.beyond", .string("n49.99=99"))))
+    }
+
+    @Test func `records of odd times and without a body are taken, found and harmless`() async throws {
+        var settings = SignalStore.Settings()
+        settings.hotWindow = .seconds(1)
+        let store = try StoreTests.open(ForgetfulDisk(), settings)
+        let now = UInt64(StoreTests.start) * 1_000_000
+        var spans: [SpanRecord] = []
+        for (number, times) in [(0, now), (now, 0), (now, now - 3_000_000_000), (now + 1, now + 1)].enumerated() {
+            spans.append(
+                SpanRecord(
+                    context: TraceContext(traceID: TraceID(high: 9, low: UInt64(number + 1)), spanID: 1), parentID: 0,
+                    hasRemoteParent: false, name: "odd", kind: .server, start: times.0, end: times.1))
+        }
+        let far = SpanRecord(
+            context: TraceContext(traceID: TraceID(high: 9, low: 9), spanID: 1), parentID: 0, hasRemoteParent: false,
+            name: "far", kind: .server, start: .max, end: .max)
+        let admission = try await store.append(SpanBatch(spans + [far], from: Resource([])))
+        #expect(admission.refusedCount == 2, "one ended in 1970, one begins too far ahead")
+        var logs = LogBatch(
+            [LogRecord(time: now, severity: .info, body: "", scope: "s", attributes: [Attribute("", .string("key"))])],
+            from: Resource([Attribute("service.name", .string("a"))]))
+        var row = LogBatch.Row()
+        (row.observedTime, row.severity) = (now, 9)
+        logs.append(row, scope: 0)
+        _ = try await store.append(logs)
+        func check() throws {
+            var query = LogQuery()
+            query.lines = [.init(.lacks, "x"), .init(.contains, "")]
+            #expect(try store.logs(query, limit: 10).count == 2)
+            query.lines = [.init(.contains, "key")]
+            #expect(try store.logs(query, limit: 10).isEmpty, "an attribute without a name is not what a record says")
+            #expect(try store.spans(SpanQuery(), tracesMax: 10).count == 3)
+        }
+        try check()
+        try store.flush()
+        try check()
+        try store.keepUp()
+    }
+
     // MARK: The store
 
     @Test func `traces are found whole: at once, after a flush, merged, after a restart and after a power cut`()
@@ -204,7 +260,9 @@ struct RecordTests {
         _ = try await store.append(store.spanMetrics.samples(at: StoreTests.start))
         let calls = try StoreTests.all(store, [LabelMatcher(LabelSet.name, .equal, "traces_spanmetrics_calls_total")])
         #expect(calls.values.reduce(0) { $0 + $1.values[0] } == Double(spans.count))
-        let failed = calls.filter { $0.key["status_code"] == "STATUS_CODE_ERROR" }.values.reduce(0) { $0 + $1.values[0] }
+        let failed = calls.filter { $0.key["status_code"] == "STATUS_CODE_ERROR" }.values.reduce(0) {
+            $0 + $1.values[0]
+        }
         #expect(failed == Double(spans.count { $0.isError }) && failed >= 10)
         #expect(calls.keys.allSatisfy { $0["service"] == service })
         for bound in [0.008, 0.064, 16.384] {

@@ -93,6 +93,51 @@ struct ObserveTests {
         #expect(nowhere.status != 0 && nowhere.output.contains("--directory"))
     }
 
+    @Test func `a shop keeps its own spans and log lines, and its exemplars open their traces`() async throws {
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        let (process, address, key) = try await VitrineProcess.serve(
+            directory.path + "/data",
+            environment: ["VITRINE_OBSERVATORY_TOKEN": "secret", "VITRINE_LOG_LEVEL": "debug"])
+        try await process.wait(for: "The observatory is at")
+        let place = process.output.firstMatch(of: #/observatory is at (http:\/\/[0-9.:]+)/#).map { String($0.1) } ?? ""
+        func ask(_ path: String) async throws -> JSON {
+            var request = HTTPClientRequest(url: place + path)
+            request.headers.add(name: "Authorization", value: "Bearer secret")
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
+            return try JSON.parse(Array(try await response.body.collect(upTo: 8 << 20).readableBytesView))["data"]
+                ?? .null
+        }
+        for _ in 0..<3 {
+            let answer = try await ShopClient(address, key: key).send(.GET, "/v1/orders")
+            #expect(answer.status == 200)
+        }
+        // Kept after the sampler's grace of two seconds.
+        let end = ContinuousClock.now + .seconds(40)
+        var traces: [JSON] = []
+        while traces.isEmpty, ContinuousClock.now < end {
+            try await Task.sleep(for: .milliseconds(200))
+            traces = try await ask("/api/traces?service=vitrine&operation=GET%20%2Fv1%2Forders").array ?? []
+        }
+        let spans = traces.first?["spans"]?.array ?? []
+        #expect(spans.count > 1, "the request and its statements")
+        let lines = try await ask("/loki/api/v1/query_range?query=%7Bservice_name%3D%22vitrine%22%7D")
+        #expect(lines["result"]?.array?.isEmpty == false)
+        let query = "/api/v1/query_exemplars?query=http_server_request_duration_seconds_bucket&start=0&end=9000000000"
+        var exemplars: [JSON] = []
+        while exemplars.isEmpty, ContinuousClock.now < end {
+            try await Task.sleep(for: .milliseconds(500))
+            exemplars = try await ask(query).array?.flatMap { $0["exemplars"]?.array ?? [] } ?? []
+        }
+        #expect(!exemplars.isEmpty)
+        for exemplar in exemplars {
+            let trace = try await ask("/api/traces/\(exemplar["labels"]?["trace_id"]?.string ?? "")")
+            #expect(trace.array?.first?["spans"]?.array?.isEmpty == false)
+        }
+        process.interrupt()
+        #expect(try await process.exitStatus() == 0)
+    }
+
     /// Label values without end, as a careless sender makes them.
     @Test func `a flood of series neither fills the memory nor touches the known ones`() async throws {
         let isLong = ProcessInfo.processInfo.environment["VITRINE_SOAK"] != nil

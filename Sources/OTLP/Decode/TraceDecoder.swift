@@ -39,7 +39,8 @@ struct TraceDecoder<Reader: FieldReader>: RequestDecoder {
             case 11: try event(&reader, &row)
             case 13: try link(&reader, &row)
             case 15: try status(&reader, &row)
-            case 16: row.flags = try reader.fixed32()
+            // The specification uses the lower ten bits.
+            case 16: row.flags = try reader.fixed32() & 0x3FF
             default: row.dropped &+= UInt32(truncatingIfNeeded: try reader.integer())
             }
         }

@@ -14,6 +14,8 @@ struct JaegerAPI: Sendable {
 
     /// Traces that a search brings, unless it asks for another number; and at most.
     private static let (limitDefault, limitMax) = (100, 1_500)
+    /// Spans that one answer has.
+    private static let spansMax = 200_000
     /// The look-back of a search that does not say from when.
     private static let lookback: UInt64 = 86_400_000_000_000
 
@@ -62,7 +64,8 @@ struct JaegerAPI: Sendable {
 
     func search(_ parameters: Parameters, _ isCancelled: @escaping IsCancelled) throws -> [UInt8] {
         if !parameters.all("traceID").isEmpty {
-            let traces = try parameters.all("traceID").compactMap { try TraceID(jaeger: $0).flatMap(store.trace) }
+            let ids = Set(parameters.all("traceID").prefix(Self.limitMax).compactMap { TraceID(jaeger: $0) })
+            let traces = try whole(ids.sorted { ($0.high, $0.low) < ($1.high, $1.low) }, isCancelled)
             return JaegerAnswers.list(traces) { JaegerAnswers.write($0, to: &$1) }
         }
         var (query, limit) = (SpanQuery(), Self.limitDefault)
@@ -97,10 +100,22 @@ struct JaegerAPI: Sendable {
         for match in try store.spans(query, tracesMax: limit, isCancelled: isCancelled) {
             latest[match.trace] = max(latest[match.trace] ?? 0, match.start)
         }
-        return try latest.sorted { ($0.value, $0.key.low) > ($1.value, $1.key.low) }.prefix(limit).compactMap {
+        let ids = latest.sorted { ($0.value, $0.key.low) > ($1.value, $1.key.low) }.prefix(limit).map(\.key)
+        return try whole(ids, isCancelled)
+    }
+
+    private func whole(_ ids: [TraceID], _ isCancelled: IsCancelled) throws -> [StoredTrace] {
+        var (traces, spans): ([StoredTrace], Int) = ([], 0)
+        for id in ids {
             if isCancelled() { throw CancellationError() }
-            return try store.trace($0.key)
+            guard let trace = try store.trace(id) else { continue }
+            traces.append(trace)
+            spans += trace.spans.count
+            guard spans <= Self.spansMax else {
+                throw APIError.execution("more than \(Self.spansMax) spans; ask for fewer traces with 'limit'")
+            }
         }
+        return traces
     }
 
     func dependencies(_ parameters: Parameters, _ isCancelled: @escaping IsCancelled) throws -> [UInt8] {
@@ -109,7 +124,7 @@ struct JaegerAPI: Sendable {
             guard let milliseconds = UInt64(text) else {
                 throw APIError.badData("parameter 'lookback' must be a number")
             }
-            return milliseconds.multipliedReportingOverflow(by: 1_000_000).partialValue
+            return Nanoseconds.of(milliseconds, 1_000_000)
         }
         let times = (end > lookback ?? Self.lookback ? end - (lookback ?? Self.lookback) : 0)...end
         return JaegerAnswers.list(try store.calls(in: times, isCancelled: isCancelled)) { call, writer in
@@ -152,7 +167,9 @@ struct JaegerAPI: Sendable {
         func time(_ name: String) throws -> UInt64? {
             guard let text = text(name) else { return nil }
             for style in [Date.ISO8601FormatStyle(includingFractionalSeconds: true), .iso8601] {
-                if let date = try? style.parse(text) { return UInt64(max(0, date.timeIntervalSince1970) * 1e9) }
+                if let date = try? style.parse(text) {
+                    return UInt64(min(max(0, date.timeIntervalSince1970) * 1e9, 9e18))
+                }
             }
             throw APIError.badData("malformed parameter query.\(name)")
         }
@@ -183,9 +200,9 @@ struct JaegerAPI: Sendable {
         guard let number = UInt64(text) else { throw APIError.badData("parameter '\(name)' must be a number") }
         switch number {
         // Until the year 5138 in milliseconds, from 1973 on in microseconds.
-        case ..<100_000_000_000_000: return number * 1_000_000
-        case ..<100_000_000_000_000_000: return number &* 1_000
-        default: return min(number, UInt64(Int64.max))
+        case ..<100_000_000_000_000: return Nanoseconds.of(number, 1_000_000)
+        case ..<100_000_000_000_000_000: return Nanoseconds.of(number, 1_000)
+        default: return Nanoseconds.of(number, 1)
         }
     }
 
@@ -201,6 +218,17 @@ struct JaegerAPI: Sendable {
         guard least <= most else { throw APIError.badData("'maxDuration' should be greater than 'minDuration'") }
         return least...most
     }
+}
+
+/// Times of requests, of which nobody knows that they are reasonable: what is beyond 2262 is its end.
+enum Nanoseconds {
+    static func of(_ count: UInt64, _ unit: UInt64) -> UInt64 {
+        let (product, isTooLarge) = count.multipliedReportingOverflow(by: unit)
+        return isTooLarge ? UInt64(Int64.max) : min(product, UInt64(Int64.max))
+    }
+
+    /// What is before 1970 is its begin.
+    static func of(milliseconds: Int64) -> UInt64 { of(UInt64(max(0, milliseconds)), 1_000_000) }
 }
 
 /// Durations as Go writes them, such as `1m30s` or `1.2ms`.

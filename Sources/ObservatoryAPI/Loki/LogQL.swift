@@ -129,7 +129,8 @@ private struct LogQLParser {
         case "sum":
             var labels = take("by") ? try labels() : nil
             try expect("(")
-            guard case .count(let count, let query, let range, labels: nil) = try operand() else {
+            // No sum of sums, and so no depth.
+            guard next() != "s", case .count(let count, let query, let range, labels: nil) = try operand() else {
                 throw failure("only counts over time can be summed")
             }
             try expect(")")

@@ -43,13 +43,14 @@ struct LokiAPI: Sendable {
             // The end itself does not belong to it.
             query.times = times.lowerBound...max(times.lowerBound, times.upperBound == 0 ? 0 : times.upperBound - 1)
             query.isNewestFirst = parameters["direction"]?.lowercased() != "forward"
-            let limit = try parameters["limit"] == nil ? 100 : min(parameters.limit(), Self.limitMax)
+            let asked = try parameters.limit()
+            let limit = asked == 0 ? 100 : min(asked, Self.limitMax)
             let logs = try store.logs(query, limit: limit, isCancelled: isCancelled)
             return LokiAnswers.streams(logs, isCategorized: isCategorized)
         case .count(let count, let query, let range, let labels):
             let width = times.upperBound - times.lowerBound
             let step =
-                try parameters.duration("step").map { UInt64(max(1, $0)) * 1_000_000 }
+                try parameters.duration("step").map { Nanoseconds.of(milliseconds: max(1, $0)) }
                 ?? max(1_000_000_000, width / 250)
             guard width / step < Self.stepsMax else {
                 throw APIError.badData("more than \(Self.stepsMax) points; ask with a larger step")
@@ -63,36 +64,23 @@ struct LokiAPI: Sendable {
         _ count: LogExpression.Count, _ query: LogQuery, _ range: Int64, _ labels: [String]?,
         _ times: ClosedRange<UInt64>, _ step: UInt64, _ isCancelled: @escaping IsCancelled
     ) throws -> [([String: String], [(UInt64, Double)])] {
-        let window = UInt64(range) * 1_000_000
+        let window = Nanoseconds.of(milliseconds: range)
         var query = query
         // A window has its end and not its begin.
         query.times = (times.lowerBound > window ? times.lowerBound - window + 1 : 0)...times.upperBound
-        var records: [[String: String]: [(time: UInt64, weight: Double)]] = [:]
+        var windows = LogWindows(times, step: step, window: window)
+        let isBytes = count == .bytesOverTime || count == .bytesRate
         try store.eachLog(query, isCancelled: isCancelled) { batch, row in
-            let isBytes = count == .bytesOverTime || count == .bytesRate
-            let weight = isBytes ? Double(batch.record(row).body.utf8.count) : 1
             let stream = Self.stream(batch, row)
             let key = labels.map { names in
                 Dictionary(uniqueKeysWithValues: Set(names).map { ($0, stream[$0] ?? batch.value(of: $0, row)) })
                     .filter { !$0.value.isEmpty }
             }
-            records[key ?? stream, default: []].append((batch.time(of: row), weight))
+            try windows.add(batch.time(of: row), isBytes ? Double(batch.bodyCount(of: row)) : 1, to: key ?? stream)
         }
         let seconds = count == .rate || count == .bytesRate ? Double(range) / 1_000 : 1
-        return records.map { labels, records in
-            let ordered = records.sorted { $0.time < $1.time }
-            var (low, high, sum, points) = (0, 0, 0.0, [(UInt64, Double)]())
-            for time in stride(from: times.lowerBound, through: times.upperBound, by: Int(step)) {
-                while high < ordered.count, ordered[high].time <= time {
-                    (sum, high) = (sum + ordered[high].weight, high + 1)
-                }
-                while low < high, ordered[low].time + window <= time {
-                    (sum, low) = (sum - ordered[low].weight, low + 1)
-                }
-                if high > low { points.append((time, sum / seconds)) }
-            }
-            return (labels, points)
-        }.filter { !$0.1.isEmpty }.sorted { LokiAnswers.text($0.0) < LokiAnswers.text($1.0) }
+        return windows.series.map { labels, points in (labels, points.map { ($0, $1 / seconds) }) }
+            .sorted { LokiAnswers.text($0.0) < LokiAnswers.text($1.0) }
     }
 
     static func stream(_ batch: LogBatch, _ row: Int) -> [String: String] {
@@ -130,7 +118,7 @@ struct LokiAPI: Sendable {
         var (entries, bytes, streams) = (0, 0, Set<[String: String]>())
         try store.eachLog(query, isCancelled: isCancelled) { batch, row in
             entries += 1
-            bytes += batch.record(row).body.utf8.count
+            bytes += batch.bodyCount(of: row)
             streams.insert(Self.stream(batch, row))
         }
         return LokiAnswers.stats(streams: streams.count, bytes: bytes, entries: entries)
@@ -164,7 +152,7 @@ struct LokiAPI: Sendable {
 
     private func times(_ parameters: Parameters) throws -> ClosedRange<UInt64> {
         let end = try nanoseconds("end", parameters) ?? UInt64(now()) * 1_000_000
-        let since = try parameters.duration("since").map { UInt64(max(0, $0)) * 1_000_000 } ?? 3_600_000_000_000
+        let since = try parameters.duration("since").map { Nanoseconds.of(milliseconds: $0) } ?? 3_600_000_000_000
         let start = try nanoseconds("start", parameters) ?? (end > since ? end - since : 0)
         guard start <= end else { throw APIError.badData("end must not be before start") }
         return start...end
@@ -174,6 +162,6 @@ struct LokiAPI: Sendable {
     private func nanoseconds(_ name: String, _ parameters: Parameters) throws -> UInt64? {
         guard let text = parameters[name] else { return nil }
         if !text.contains("."), text.count > 10, let number = UInt64(text) { return min(number, UInt64(Int64.max)) }
-        return try parameters.time(name).map { UInt64(max(0, $0)) &* 1_000_000 }
+        return try parameters.time(name).map { Nanoseconds.of(milliseconds: $0) }
     }
 }

@@ -65,15 +65,19 @@ struct PrometheusAPI: Sendable {
     private static let exemplarsMax = 200
 
     /// A probe with odd times is answered like any other.
-    func queryExemplars(_ parameters: Parameters) throws -> [UInt8] {
+    func queryExemplars(_ parameters: Parameters, _ isCancelled: @escaping IsCancelled) throws -> [UInt8] {
         try answering {
             let query = try engine.parse(parameters.required("query"))
             let (start, end) = (try parameters.time("start") ?? 0, try parameters.time("end") ?? .max)
             guard start <= end else { return PrometheusAnswers.exemplars([]) }
             let found = try store.exemplars.exemplars(query.selectors.map(\.matchers), start...end)
             // The latest ones, of those whose traces can be opened.
-            let shown = try found.suffix(Self.exemplarsMax).filter { try store.trace($0.trace) != nil }
-            return PrometheusAnswers.exemplars(shown)
+            var shown: [StoredExemplar] = []
+            for exemplar in found.sorted(by: { $0.time > $1.time }) where shown.count < Self.exemplarsMax {
+                if isCancelled() { throw CancellationError() }
+                if try store.hasTrace(exemplar.trace) { shown.append(exemplar) }
+            }
+            return PrometheusAnswers.exemplars(shown.sorted { ($0.series, $0.time) < ($1.series, $1.time) })
         }
     }
 

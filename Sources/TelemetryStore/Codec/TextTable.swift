@@ -44,6 +44,8 @@ struct TextTable {
         return find(key, hash) ?? add(key, hash)
     }
 
+    func find(_ key: [UInt8]) -> UInt32? { key.withUnsafeBufferPointer { find($0, KeyHash.of($0)) } }
+
     mutating func number(of key: [UInt8]) -> UInt32 { key.withUnsafeBufferPointer { number(of: $0) } }
 
     /// Adds a text that is not there.

@@ -48,9 +48,9 @@ extension SignalStore {
             let today = now() / Self.day
             var rest = parts[...]
             while let first = rest.first {
-                let day = first.part.footer.times.lowerBound / Self.day
+                let day = first.part.footer.times.upperBound / Self.day
                 let run = rest.prefix {
-                    $0.part.footer.times.lowerBound / Self.day == day && $0.isThinned == first.isThinned
+                    $0.part.footer.times.upperBound / Self.day == day && $0.isThinned == first.isThinned
                 }
                 rest = rest.dropFirst(run.count)
                 guard let chosen = Self.choice(run.map(\.part), isOver: day < today) else { continue }
@@ -84,10 +84,26 @@ extension SignalStore {
         let merged = try writer.finish(
             rank: chosen.map(\.part.footer.rank).max() ?? sequence,
             coveredSegment: chosen.map(\.part.footer.coveredSegment).max() ?? 0,
-            replacing: chosen.map(\.part.footer.sequence), isThinned: isThinned)
+            replacing: chosen.map(\.part.footer.sequence) + leftovers(Batch.signal), isThinned: isThinned)
         isDone = true
         state.withLock { $0[shelf: Batch.signal].remove(Set(chosen.map(\.name)), adding: merged) }
-        for part in chosen { try disk.remove(part.name) }
+        discard(chosen.map(\.name))
+    }
+
+    /// Removes files of parts that another one stands for now. What cannot be removed is named by the parts to come, too, so that
+    /// no start takes it for one that is still needed.
+    func discard(_ names: [String]) {
+        for name in names + Array(state.withLock { $0.leftovers }) {
+            let isGone = (try? disk.remove(name)) != nil
+            state.withLock { state in
+                if isGone { state.leftovers.remove(name) } else { state.leftovers.insert(name) }
+            }
+        }
+    }
+
+    /// Sequences of the parts of a signal that could not be removed.
+    func leftovers(_ signal: Signal) -> [UInt64] {
+        state.withLock { state in state.leftovers.filter { Part.signal(of: $0) == signal } }.compactMap(Part.sequence)
     }
 }
 
@@ -100,6 +116,9 @@ private struct RecordMerge<Batch: WideRecords> {
         var order = RecordOrder()
         var nextUnit = 0
     }
+
+    /// Groups that are held beside those that are being read.
+    private static var batchesMax: Int { 16 }
 
     typealias Reading = (RecordPart, () throws -> Batch) throws -> Batch
 
@@ -120,6 +139,10 @@ private struct RecordMerge<Batch: WideRecords> {
             let unit = sources[source].order[sources[source].nextUnit]
             sources[source].nextUnit += 1
             if isKept(unit, batches) { places += unit }
+            // Where little is kept: a smaller block rather than many groups in memory.
+            guard batches.count > sources.count + Self.batchesMax else { continue }
+            if !places.isEmpty { break }
+            forgetBatches()
         }
         defer { forgetBatches() }
         return places.isEmpty ? nil : (Batch.order(places, of: batches), batches)

@@ -35,17 +35,28 @@ extension SignalStore {
     package func keepUp() throws {
         // First, because it makes room for the rest.
         try removeOld()
+        try flushDue()
+        discard([])
+        // What comes meanwhile must not wait until all is merged.
+        while try merge() { try flushDue() }
+        while try mergeRecords(SpanBatch.self) { try flushDue() }
+        while try mergeRecords(LogBatch.self) { try flushDue() }
+        while try thin() { try flushDue() }
+    }
+
+    private func flushDue() throws {
         let (isLogLong, due) = state.withLock { state in
             (
                 state.segmentBytes.values.reduce(0, +) > settings.logBytesMax * 4,
                 Signal.allCases.filter { isDue($0, state) }
             )
         }
-        for signal in isLogLong ? Signal.allCases : due { try flush(signal) }
-        while try merge() {}
-        while try mergeRecords(SpanBatch.self) {}
-        while try mergeRecords(LogBatch.self) {}
-        try thin()
+        var failures: [any Error] = []
+        // What fails for one signal must not keep the others in memory.
+        for signal in isLogLong ? Signal.allCases : due {
+            do { try flush(signal) } catch { failures.append(error) }
+        }
+        if let failure = failures.first { throw failure }
     }
 
     private func isDue(_ signal: Signal, _ state: State) -> Bool {
@@ -147,8 +158,8 @@ extension SignalStore {
             let today = now() / Self.day
             var rest = parts[...]
             // Only neighbours are merged, so that what was written later still counts.
-            while let day = rest.first.map({ $0.footer.times.lowerBound / Self.day }) {
-                let run = rest.prefix { $0.footer.times.lowerBound / Self.day == day }
+            while let day = rest.first.map({ $0.footer.times.upperBound / Self.day }) {
+                let run = rest.prefix { $0.footer.times.upperBound / Self.day == day }
                 rest = rest.dropFirst(run.count)
                 guard let chosen = Self.choice(Array(run), isOver: day < today) else { continue }
                 try merge(chosen, level: day < today ? Zstandard.strong : Zstandard.quick)
@@ -163,12 +174,14 @@ extension SignalStore {
         for first in run.indices {
             var (smallest, largest, total) = (Int.max, 0, 0)
             let chosen = run[first...].prefix(mergeMax).prefix { part in
-                smallest = min(smallest, max(part.size, 64 << 10))
-                largest = max(largest, part.size)
-                total += part.size
-                return total <= mergeBytesMax && (isOver || largest <= smallest * 4)
+                let size = max(part.size, 64 << 10)
+                smallest = min(smallest, size)
+                guard total + size <= mergeBytesMax, isOver || max(largest, size) <= smallest * 4 else { return false }
+                (largest, total) = (max(largest, size), total + size)
+                return true
             }
-            if chosen.count >= (isOver ? 2 : mergeMin) { return Array(chosen) }
+            // What is late must not have a whole day written again for each little part of it.
+            if chosen.count >= (isOver ? 2 : mergeMin), largest <= (total - largest) * 8 { return Array(chosen) }
         }
         return nil
     }
@@ -200,10 +213,10 @@ extension SignalStore {
         let covered = chosen.map(\.footer.coveredSegment).max() ?? 0
         let merged = try writer.finish(
             rank: chosen.map(\.footer.rank).max() ?? sequence, coveredSegment: covered,
-            replacing: chosen.map(\.footer.sequence))
+            replacing: chosen.map(\.footer.sequence) + leftovers(.metrics))
         isDone = true
         remove(Set(chosen.map(\.name)), adding: merged)
-        for part in chosen { try disk.remove(part.name) }
+        discard(chosen.map(\.name))
     }
 
     private func remove(_ names: Set<String>, adding part: Part? = nil) {

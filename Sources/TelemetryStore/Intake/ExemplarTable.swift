@@ -21,8 +21,10 @@ package struct StoredExemplar: Sendable, Equatable {
 ///
 /// Traces that are in it are kept, whatever the sampler would decide.
 package final class ExemplarTable: Sendable {
-    /// So many in all, some 5 MiB; the oldest go first.
+    /// So many in all; the oldest go first.
     private static let countMax = 20_000
+    /// Bytes of a series' labels; none is kept of one with more.
+    private static let labelBytesMax = 2_000
 
     private struct State {
         /// A ring, once it is full.
@@ -40,6 +42,8 @@ package final class ExemplarTable: Sendable {
             for exemplar in exemplars {
                 let latest = state.latest[exemplar.series]
                 if let latest, latest == (exemplar.trace, exemplar.span) { continue }
+                let bytes = exemplar.series.labels.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+                guard bytes <= Self.labelBytesMax else { continue }
                 if state.latest.count >= Self.countMax { state.latest = [:] }
                 state.latest[exemplar.series] = (exemplar.trace, exemplar.span)
                 if state.exemplars.count < Self.countMax {
@@ -99,11 +103,16 @@ extension MetricBatch {
             let resource = origins.resources[origins.scopes[metric.scope].resource]
             let sender = SenderLabels(Resource(origins.resourceAttributes.list(resource.attributes, in: bytes)))
             for point in metric.points {
-                for place in points[point].exemplars where exemplars[place].traceHigh | exemplars[place].traceLow != 0 {
-                    let row = exemplars[place]
-                    let attributes = attributes.list(points[point].attributes, in: bytes).map {
-                        MetricLabel(PrometheusName.label($0.name), $0.value.text)
-                    }
+                // The last one of each bucket, so that labels are made once for each.
+                var latest: [Double: ExemplarRow] = [:]
+                for row in exemplars[points[point].exemplars] where row.traceHigh | row.traceLow != 0 {
+                    latest[bound(for: row.value, of: points[point]) ?? .infinity] = row
+                }
+                guard !latest.isEmpty else { continue }
+                let attributes = attributes.list(points[point].attributes, in: bytes).map {
+                    MetricLabel(PrometheusName.label($0.name), $0.value.text)
+                }
+                for (_, row) in latest {
                     var labels = [MetricLabel(LabelSet.name, name(of: metric))]
                     if let bound = bound(for: row.value, of: points[point]) {
                         labels = [

@@ -41,6 +41,9 @@ package final class SignalMailbox: SignalSink {
 
     package func flush() {}
 
+    /// Counts what was taken out and could not be kept.
+    package func noteLost(_ count: Int) { dropped.increment(by: Int64(count)) }
+
     /// Takes nothing more: there is no store.
     package func close() { state.withLock { $0 = State(isClosed: true) } }
 

@@ -59,9 +59,10 @@ package final class SpanMetrics: Sendable {
         }
         series.withLock { series in
             for (key, more) in found {
-                let isKnown = series[key] != nil || series.count < Self.countMax
-                let key = isKnown ? key : Key(facet: key.facet.unnamed, status: key.status)
-                series[key, default: Series()].add(more)
+                // Without its name, and at last without its service.
+                let keys = [key, Key(facet: key.facet.unnamed, status: key.status)]
+                let known = keys.first { series[$0] != nil || series.count < Self.countMax }
+                series[known ?? Key(facet: .any, status: key.status), default: Series()].add(more)
             }
         }
     }

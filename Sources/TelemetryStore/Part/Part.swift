@@ -43,6 +43,10 @@ struct Part: Sendable {
 
     static func name(_ signal: Signal, _ sequence: UInt64) -> String { "\(signal.rawValue)-\(sequence).part" }
 
+    static func sequence(of name: String) -> UInt64? {
+        name.split(separator: "-").last.flatMap { UInt64($0.prefix { $0.isNumber }) }
+    }
+
     /// What a part keeps, by its name; `nil` for the name of another file.
     static func signal(of name: String) -> Signal? {
         name.hasSuffix(".part") ? name.split(separator: "-").first.flatMap { Signal(rawValue: String($0)) } : nil

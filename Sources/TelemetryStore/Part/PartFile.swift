@@ -30,8 +30,11 @@ struct PartFile {
             offset: offset, count: compressed.count, expandedCount: bytes.count, checksum: Checksum.crc32(compressed))
     }
 
-    /// Gives up; what was written of it goes.
-    func abandon() { try? disk.remove(temporaryName) }
+    /// Gives up; what was written of it goes, also where it had its name already: nobody else writes a part of this number.
+    func abandon() {
+        try? disk.remove(temporaryName)
+        try? disk.remove(Part.name(signal, sequence))
+    }
 
     /// Makes the part durable, and only then visible under its name.
     func finish(_ footer: Part.Footer) throws -> Part {

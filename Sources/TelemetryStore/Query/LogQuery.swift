@@ -98,9 +98,11 @@ struct LogTest {
         guard isCandidate.contains(true) else { return nil }
         if !lines.isEmpty {
             // The texts alone are much less than all that the records have.
-            var accepted = Array(repeating: false, count: outline.rows)
+            // A record that says nothing is an empty line.
+            let isEmptyAccepted = try accepts(line: [])
+            var accepted = isCandidate.map { $0 && isEmptyAccepted }
             let table = try BlockAttributes(sections, shapes: outline.shapes)
-            try table.eachValue(of: []) { row, text in
+            try table.eachValue(of: [], isFirst: true) { row, text in
                 if isCandidate[row] { accepted[row] = try accepts(line: text) }
             }
             isCandidate = accepted

@@ -59,11 +59,11 @@ extension SignalStore {
         var places: [(times: ClosedRange<Int64>, matches: () throws -> (LogBatch, [Int])?)] = []
         let trace = query.trace.map { KeyHash.ofTrace($0.high, $0.low) }
         for block in blocks where block.times.overlaps(test.times) {
-            if let trace, !block.traces.contains(trace) { continue }
+            if let trace, !block.hasTrace(trace) { continue }
             places.append((block.times, { try test.matches(block.block) }))
         }
         for part in parts where part.part.footer.times.overlaps(test.times) {
-            let services = try part.facets.map { try test.mayAccept(service: $0) }
+            let services = try part.facets.map { try $0 == RecordPart.anyFacet || test.mayAccept(service: $0) }
             let traced = try trace.map { trace in try reading(part.part) { Set(try part.groups(withTrace: trace)) } }
             for (number, group) in part.groups.enumerated() where group.times.overlaps(test.times) {
                 if let traced, !traced.contains(number) { continue }
@@ -98,7 +98,7 @@ extension SignalStore {
         let (blocks, parts) = state.withLock { state in
             ((state.logs.frozen ?? []) + state.logs.head.blocks, state.logs.parts)
         }
-        var services = Set(parts.flatMap(\.facets))
+        var services = Set(parts.flatMap(\.facets)).subtracting([RecordPart.anyFacet])
         for block in blocks {
             let outline = try LogOutline(block.block)
             services.formUnion(try BlockAttributes(block.block, shapes: outline.shapes).origins.map(\.service))

@@ -26,26 +26,39 @@ extension SignalStore {
     /// - Returns: `nil` where there is none.
     /// - Throws: `Failure` where the disk cannot be read.
     package func trace(_ id: TraceID) throws -> StoredTrace? {
-        let hash = KeyHash.ofTrace(id.high, id.low)
-        let (blocks, parts) = state.withLock { state in
-            (
-                ((state.traces.frozen ?? []) + state.traces.head.blocks).filter { $0.traces.contains(hash) },
-                state.traces.parts
-            )
-        }
         var spans: [StoredTrace.Span] = []
-        for block in blocks { spans += Self.spans(try SpanBlockReader.batch(block.block, trace: id)) }
-        for part in parts {
-            for group in try reading(part.part, { try part.groups(withTrace: hash) }) {
-                spans += try reading(part.part) {
-                    Self.spans(try SpanBlockReader.batch(part.sections(of: group), trace: id))
-                }
-            }
-        }
+        try eachBlock(of: id) { spans += Self.spans(try SpanBlockReader.batch($0, trace: id)) }
         var seen: Set<UInt64> = []
         let ordered = spans.sorted { $0.record.start < $1.record.start }
             .filter { seen.insert($0.record.context.spanID).inserted }
         return ordered.isEmpty ? nil : StoredTrace(id: id, spans: ordered)
+    }
+
+    /// Whether any span of a trace is here.
+    ///
+    /// - Throws: `Failure` where the disk cannot be read.
+    package func hasTrace(_ id: TraceID) throws -> Bool {
+        var isFound = false
+        try eachBlock(of: id) { sections in
+            guard !isFound else { return }
+            let identifiers = try SpanIdentifiers(sections, traces: try SpanOutline(sections).traces)
+            isFound = zip(identifiers.traceHighs, identifiers.traceLows).contains { $0 == id.high && $1 == id.low }
+        }
+        return isFound
+    }
+
+    /// Calls `body` with each block that may have spans of a trace.
+    private func eachBlock(of id: TraceID, _ body: (any RecordSections) throws -> Void) throws {
+        let hash = KeyHash.ofTrace(id.high, id.low)
+        let (blocks, parts) = state.withLock { state in
+            ((state.traces.frozen ?? []) + state.traces.head.blocks, state.traces.parts)
+        }
+        for block in blocks where block.hasTrace(hash) { try body(block.block) }
+        for part in parts {
+            for group in try reading(part.part, { try part.groups(withTrace: hash) }) {
+                try reading(part.part) { try body(part.sections(of: group)) }
+            }
+        }
     }
 
     private static func spans(_ batch: SpanBatch) -> [StoredTrace.Span] {
@@ -79,7 +92,7 @@ extension SignalStore {
             if traces.count >= limit { return found }
         }
         let groups = parts.flatMap { part in
-            let facets = part.facets.map { SpanFacet($0).map(test.accepts) ?? false }
+            let facets = part.facets.map { SpanFacet($0).map(test.accepts) ?? true }
             return part.groups.indices.filter { test.mayMatch(part.groups[$0], facets) }.map { (part, $0) }
         }.sorted { $0.0.groups[$0.1].times.upperBound > $1.0.groups[$1.1].times.upperBound }
         let terms = test.requiredTerms
@@ -103,10 +116,7 @@ extension SignalStore {
             ((state.traces.frozen ?? []) + state.traces.head.blocks, state.traces.parts)
         }
         var facets = Set(parts.flatMap { $0.facets }.compactMap { SpanFacet($0) })
-        for block in blocks {
-            let batch = try SpanBatch.read(block.block)
-            for row in 0..<batch.count { facets.insert(SpanFacet(of: row, in: batch)) }
-        }
+        for block in blocks { facets.formUnion(try SpanFacet.all(of: block.block)) }
         return facets.map {
             (String(decoding: $0.service, as: UTF8.self), String(decoding: $0.name, as: UTF8.self), $0.kind)
         }.sorted { ($0.0, $0.1, $0.2) < ($1.0, $1.1, $1.2) }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Kernel
 package import Telemetry
 
 /// Which spans somebody looks for. All that is said must hold for one span.
@@ -77,6 +78,9 @@ struct SpanTest {
         }
         if !rows.isEmpty, service != nil || !attributes.isEmpty {
             let table = try BlockAttributes(sections, shapes: outline.shapes)
+            guard outline.origins.allSatisfy({ Int($0) < table.origins.count }) else {
+                throw Failure(.corrupt, "a span has no known sender")
+            }
             if let service {
                 let fitting = table.origins.map { $0.service == service }
                 rows = rows.filter { fitting[Int(outline.origins[$0])] }

@@ -6,6 +6,8 @@ internal import Telemetry
 /// Takes attributes of rows apart: each name and kind has a column of values, and a row says by its *shape* which it has.
 struct AttributeSectionsWriter {
     private static let kinds = 7
+    /// Names and kinds that have columns of their own in a block.
+    private static let columnsMax = 2_000
 
     private(set) var names = TextTable(slots: 128)
     /// Columns by name and kind; all ones where there is none.
@@ -13,6 +15,8 @@ struct AttributeSectionsWriter {
     private(set) var columns: [(name: UInt32, kind: AttributeColumns.Kind, values: ValueColumnWriter)] = []
     private var shapes = TextTable(slots: 64)
     private var shape = ByteWriter()
+    /// The column of what is beyond ``columnsMax``.
+    private var beyond: Int?
 
     /// Begins a row.
     mutating func begin() { shape.removeAll() }
@@ -34,12 +38,33 @@ struct AttributeSectionsWriter {
         let place = Int(number) * Self.kinds + Int(kind.rawValue)
         if place >= places.count { places += repeatElement(.max, count: Self.kinds * names.count - places.count) }
         if places[place] == .max {
+            guard columns.count < Self.columnsMax else { return addBeyond(name, kind, value, in: bytes) }
             places[place] = UInt32(columns.count)
             columns.append((number, kind, ValueColumnWriter(kind)))
         }
         let column = Int(places[place])
         shape.count(column)
         columns[column].values.add(value, in: bytes)
+    }
+
+    /// One of too many attributes, as a text of a column that all of them share.
+    private mutating func addBeyond(
+        _ name: UnsafeBufferPointer<UInt8>, _ kind: AttributeColumns.Kind, _ value: UInt64,
+        in bytes: UnsafeBufferPointer<UInt8>
+    ) {
+        if beyond == nil {
+            beyond = columns.count
+            let number = names.number(of: Array("vitrine.attributes.beyond".utf8))
+            columns.append((number, .string, ValueColumnWriter(.string)))
+        }
+        guard let beyond else { return }
+        shape.count(beyond)
+        let shown =
+            kind.isText
+            ? Array(bytes[TextRange(bits: value).range])
+            : Array((AttributeColumns.value(kind, value, in: [])?.text ?? "").utf8)
+        let text = Array(name) + [UInt8(ascii: "=")] + shown
+        text.withUnsafeBufferPointer { columns[beyond].values.add(text: $0) }
     }
 
     /// Ends a row.

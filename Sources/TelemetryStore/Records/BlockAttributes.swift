@@ -60,7 +60,9 @@ struct BlockAttributes {
     }
 
     /// Calls `body` with each row that has the attribute, and how its value reads.
-    func eachValue(of name: [UInt8], _ body: (Int, ArraySlice<UInt8>) throws -> Void) throws {
+    ///
+    /// Where `isFirst`, only those count that are the first of their row.
+    func eachValue(of name: [UInt8], isFirst: Bool = false, _ body: (Int, ArraySlice<UInt8>) throws -> Void) throws {
         for (place, column) in schema.columns.enumerated() where bytes[schema.names[column.name]].elementsEqual(name) {
             let bytes = try section(place)
             let values = try ValueColumn(column.kind, bytes)
@@ -68,7 +70,11 @@ struct BlockAttributes {
             var next = 0
             for (row, shape) in shapes.enumerated() {
                 guard Int(shape) < having.count else { throw Failure(.corrupt, "a record has no known shape") }
-                for _ in 0..<having[Int(shape)] {
+                for occurrence in 0..<having[Int(shape)] {
+                    if isFirst, occurrence > 0 || schema.shapes[Int(shape)].first != place {
+                        next += 1
+                        continue
+                    }
                     if let text = try Self.text(values, next, bytes) { try body(row, text) }
                     next += 1
                 }

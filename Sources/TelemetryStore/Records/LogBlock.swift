@@ -57,8 +57,9 @@ struct LogBlockWriter {
     private mutating func noteTerms() {
         for column in attributes.columns {
             if column.kind.isText {
-                for text in 0..<column.values.texts.count {
-                    Words.each(of: column.values.texts.key(text)) { summary.terms.append(Term.word($0)) }
+                for number in 0..<column.values.texts.count {
+                    let text = column.values.shown(number, column.kind)
+                    Words.each(of: text) { summary.terms.append(Term.word($0)) }
                 }
             } else if column.kind == .int {
                 for value in column.values.integers { summary.terms.append(Term.word(String(value).utf8)) }
@@ -129,6 +130,9 @@ struct LogBlockWriter {
 
 extension LogBatch {
     func hasTrace(_ row: Int) -> Bool { traceHighs[row] | traceLows[row] != 0 }
+
+    /// Bytes of what a record says.
+    package func bodyCount(of row: Int) -> Int { bodyKinds[row].isText ? Int(TextRange(bits: bodies[row]).count) : 8 }
 
     /// When it happened, or at least was seen. Nanoseconds since 1970.
     package func time(of row: Int) -> UInt64 { times[row] == 0 ? observedTimes[row] : times[row] }

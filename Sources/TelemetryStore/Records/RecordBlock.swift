@@ -73,6 +73,10 @@ struct PackedBlock: RecordSections {
     private let bytes: [UInt8]
     private let places: [Place]
 
+    /// Bytes here, and those of all sections expanded.
+    var count: Int { bytes.count }
+    var expandedCount: Int { places.reduce(0) { $0 + max($1.range.count, $1.expandedCount) } }
+
     /// `bytes` has the block from `start` on.
     ///
     /// - Throws: `Failure` with `corrupt`.

@@ -11,6 +11,19 @@ struct RecordHead {
         let times: ClosedRange<Int64>
         /// What stands for its traces, ascending.
         let traces: [UInt32]
+
+        /// What it takes of the bytes after which there is a flush: those that it has here, or a part of what it expands to where that
+        /// is more than usual, because a flush expands all.
+        var weight: Int { max(block.count, block.expandedCount / 16) }
+
+        func hasTrace(_ hash: UInt32) -> Bool {
+            var (low, high) = (0, traces.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if traces[middle] < hash { low = middle + 1 } else { high = middle }
+            }
+            return low < traces.count && traces[low] == hash
+        }
     }
 
     private(set) var blocks: [Block] = []

@@ -28,6 +28,9 @@ struct RecordPart: Sendable {
 
     var name: String { part.name }
 
+    /// Stands for any facet, where there were too many.
+    static let anyFacet: [UInt8] = [255]
+
     /// - Throws: `Failure` with `corrupt`.
     init(_ part: Part) throws {
         self.part = part

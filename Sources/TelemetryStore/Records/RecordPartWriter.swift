@@ -7,6 +7,8 @@ internal import Telemetry
 struct RecordPartWriter {
     /// Traces in a page of the index.
     private static let pageCount = 4_096
+    /// Services and operations that a part tells apart.
+    private static let facetsMax = 4_096
 
     private var file: PartFile
     private var facets = TextTable(slots: 64)
@@ -31,8 +33,14 @@ struct RecordPartWriter {
         groups.append(
             RecordPart.Group(
                 rows: summary.rows, times: summary.times, longest: summary.longest, errors: summary.errors,
-                facets: summary.facets.map { Int(facets.number(of: $0)) }.sorted(), sections: sections,
+                facets: Set(summary.facets.map { number(of: $0) }).sorted(), sections: sections,
                 filter: filter))
+    }
+
+    /// The place of a facet; beyond as many as are told apart, that of one that may be anything.
+    private mutating func number(of facet: [UInt8]) -> Int {
+        let number = facets.count < Self.facetsMax ? Int(facets.number(of: facet)) : facets.find(facet).map(Int.init)
+        return number ?? Int(facets.number(of: RecordPart.anyFacet))
     }
 
     /// Gives up; what was written of it goes.

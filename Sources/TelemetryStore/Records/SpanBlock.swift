@@ -78,11 +78,7 @@ struct SpanBlockWriter {
             let name = Array(names.key(Int(column.name)))
             if column.kind.isText {
                 for number in 0..<column.values.texts.count {
-                    let text = Array(column.values.texts.key(number))
-                    let whole = TextRange(offset: 0, count: text.count).bits
-                    // Of a text itself; of other values how they read.
-                    let shown = column.kind == .string ? nil : AttributeColumns.value(column.kind, whole, in: text)
-                    summary.terms.append(Term.pair(name, shown.map { Array($0.text.utf8) } ?? text))
+                    summary.terms.append(Term.pair(name, column.values.shown(number, column.kind)))
                 }
             } else if column.kind == .int {
                 for value in column.values.integers { summary.terms.append(Term.pair(name, String(value).utf8)) }
@@ -210,9 +206,11 @@ struct SpanFacet: Hashable {
         name = Array(batch.bytes[batch.names[row].range])
     }
 
-    private init(kind: UInt8, service: [UInt8], name: [UInt8]) {
+    init(kind: UInt8, service: [UInt8], name: [UInt8]) {
         (self.kind, self.service, self.name) = (kind, service, name)
     }
+
+    static let any = SpanFacet(kind: 0, service: [], name: [])
 
     /// The same without its name.
     var unnamed: SpanFacet { SpanFacet(kind: kind, service: service, name: []) }
@@ -235,6 +233,28 @@ struct SpanFacet: Hashable {
         writer.text(service)
         writer.text(name)
         return writer.bytes
+    }
+}
+
+extension SpanFacet {
+    /// Of all rows of a block, without reading more of it than is needed.
+    ///
+    /// - Throws: `Failure` with `corrupt`.
+    static func all(of sections: some RecordSections) throws -> Set<SpanFacet> {
+        let outline = try SpanOutline(sections)
+        let services = try BlockAttributes(sections, shapes: []).origins.map(\.service)
+        var (seen, facets): (Set<UInt64>, Set<SpanFacet>) = ([], [])
+        for row in 0..<outline.rows {
+            let (origin, name) = (outline.origins[row], outline.names.numbers[row])
+            guard Int(origin) < services.count else { throw Failure(.corrupt, "a span has no known sender") }
+            guard seen.insert(UInt64(origin) << 40 | UInt64(name) << 8 | UInt64(outline.kinds[row])).inserted else {
+                continue
+            }
+            facets.insert(
+                SpanFacet(
+                    kind: outline.kinds[row], service: services[Int(origin)], name: Array(outline.name(of: row))))
+        }
+        return facets
     }
 }
 

@@ -38,6 +38,14 @@ struct ValueColumnWriter {
         values.append(number == count ? 0 : UInt64(number) + 1)
     }
 
+    /// How a text reads: itself, or of other values what people are shown of them.
+    func shown(_ number: Int, _ kind: AttributeColumns.Kind) -> [UInt8] {
+        let text = Array(texts.key(number))
+        guard kind != .string else { return text }
+        let whole = TextRange(offset: 0, count: text.count).bits
+        return AttributeColumns.value(kind, whole, in: text).map { Array($0.text.utf8) } ?? text
+    }
+
     /// The section, which must hold what it needs to be read alone.
     var bytes: [UInt8] {
         var writer = ByteWriter()

@@ -7,51 +7,71 @@ internal import Telemetry
 /// Which traces stay once the hot window is over: tail sampling as retention, decided when all that is late has come.
 ///
 /// The clock is that of the traces, so that what is decided late is decided as it would have been then.
-struct TraceRetention {
+struct TraceRetention: Sendable {
     private var sampler: TailSampler<TraceID>
-    private let configuration: TailSampler<TraceID>.Configuration
+    /// Nanoseconds since 1970.
     private let origin: UInt64
+    private var last: UInt64
+    /// Traces that were dropped from the part before, so that what of them stands in this one does not look like a new one.
+    private(set) var dropped: Set<UInt32> = []
+    private var droppedNow: Set<UInt32> = []
 
     /// `origin` is the time of the first trace, in nanoseconds since 1970.
     init(_ configuration: TailSampler<TraceID>.Configuration, origin: UInt64) {
         var immediate = configuration
         immediate.grace = .zero
-        (self.configuration, self.origin) = (immediate, origin)
+        (self.origin, last) = (origin, origin)
         sampler = TailSampler(immediate, now: .zero)
     }
 
-    /// Decides about a trace. Call it in the order in which they began.
+    mutating func beginPart() { (dropped, droppedNow) = (droppedNow, []) }
+
+    /// Decides about a trace. Call it in the order in which they began; one that began before is taken for the present.
     mutating func isKept(_ trace: TailSampler<TraceID>.Facts, start: UInt64) -> Bool {
-        let now = Duration.nanoseconds(Int64(clamping: start > origin ? start - origin : 0))
+        last = max(last, start)
+        let now = Duration.nanoseconds(Int64(clamping: last - origin))
+        let hash = KeyHash.ofTrace(trace.traceID.high, trace.traceID.low)
+        guard trace.isError || trace.isChosen || !dropped.contains(hash) else { return false }
         let actions = sampler.add(trace.traceID, trace, now: now) + sampler.tick(now: now)
-        return actions.contains { action in
+        let isKept = actions.contains { action in
             if case .keep(let id, _, _, _) = action { id == trace.traceID } else { false }
         }
+        if !isKept { droppedNow.insert(hash) }
+        return isKept
     }
 }
 
 extension SignalStore {
-    /// Leaves of traces that are older than the hot window only those that are to be kept.
-    func thin() throws {
-        guard let configuration = settings.sampling else { return }
-        try upkeep.withLock { _ in
+    /// Leaves of the traces of a part that is older than the hot window only those that are to be kept.
+    ///
+    /// - Returns: Whether there was anything to do.
+    func thin() throws -> Bool {
+        guard let configuration = settings.sampling else { return false }
+        return try upkeep.withLock { retention in
             let end = now() - settings.hotWindow.wholeMilliseconds
-            while let part = state.withLock({ state in
+            let found = state.withLock { state in
                 state.traces.parts.first { !$0.isThinned && $0.part.footer.times.upperBound < end }
-            }) {
-                let others = state.withLock { state in state.traces.parts.filter { $0.name != part.name } }
-                let (failed, kept) = (try failedTraces(in: others), try keptTraces(in: others, near: part))
-                let exemplary = exemplars.traces
-                var retention: TraceRetention?
-                try rewrite([part], SpanBatch.self, level: Zstandard.quick, isThinned: true) { unit, batches in
-                    guard let first = unit.first else { return false }
-                    let batch = batches[first.batch]
-                    let start = batch.starts[first.row]
-                    if retention == nil { retention = TraceRetention(configuration, origin: start) }
-                    let facts = Self.facts(unit, batches, failed, kept, exemplary)
-                    return retention?.isKept(facts, start: start) == true
-                }
             }
+            guard let part = found else { return false }
+            let times = part.part.footer.times
+            // Spans that came late: they end before what is hot, as those do that this part was held for.
+            let near = times.lowerBound - settings.hotWindow.wholeMilliseconds...Int64.max
+            let others = state.withLock { state in
+                state.traces.parts.filter { $0.name != part.name && $0.part.footer.times.overlaps(near) }
+            }
+            let (failed, kept) = (try failedTraces(in: others), try keptTraces(in: others))
+            let exemplary = exemplars.traces
+            // A clock that is wrong must not have the sampler pass through years.
+            let earliest = UInt64(max(0, times.upperBound - Self.day)) * 1_000_000
+            var decided = retention ?? TraceRetention(configuration, origin: earliest)
+            decided.beginPart()
+            try rewrite([part], SpanBatch.self, level: Zstandard.quick, isThinned: true) { unit, batches in
+                guard let first = unit.first else { return false }
+                let facts = Self.facts(unit, batches, failed, kept, exemplary)
+                return decided.isKept(facts, start: max(earliest, batches[first.batch].starts[first.row]))
+            }
+            retention = decided
+            return true
         }
     }
 
@@ -76,13 +96,9 @@ extension SignalStore {
     }
 
     /// Traces of which some spans were decided to be kept: what comes of them later is kept, too.
-    private func keptTraces(in parts: [RecordPart], near part: RecordPart) throws -> Set<UInt32> {
-        let times = part.part.footer.times
-        let near = times.lowerBound - settings.hotWindow.wholeMilliseconds...times.upperBound
+    private func keptTraces(in parts: [RecordPart]) throws -> Set<UInt32> {
         var kept: Set<UInt32> = []
-        for part in parts where part.isThinned && part.part.footer.times.overlaps(near) {
-            try reading(part.part) { kept.formUnion(try part.traces()) }
-        }
+        for part in parts where part.isThinned { try reading(part.part) { kept.formUnion(try part.traces()) } }
         return kept
     }
 

@@ -34,7 +34,7 @@ struct SignalsCommand: ParsableCommand {
 
         ## Spans
 
-        Spans are recorded where they are sent somewhere: by OTLP, or with `OTEL_TRACES_EXPORTER=console` to where log lines go.
+        Spans are recorded where they are kept beside the shop, or sent by OTLP, or with `OTEL_TRACES_EXPORTER=console` to where log lines go.
         Else they carry their context and record nothing. Kept are traces with an error, the slowest and the first of each route in
         every minute, and of the rest ten a second, or what `OTEL_TRACES_SAMPLER` says; a span that stands for others has
         `sampler.adjusted_count`.

@@ -155,14 +155,23 @@ struct Observatory: Sendable {
 
         private func keepRecords() async {
             guard let (spans, logs) = process?.mailbox?.empty() else { return }
-            if spans.count > 0 { await keep("spans") { _ = try await observatory.store.append(spans) } }
-            if logs.count > 0 { await keep("log lines") { _ = try await observatory.store.append(logs) } }
+            if spans.count > 0, await !keep("spans", { _ = try await observatory.store.append(spans) }) {
+                process?.mailbox?.noteLost(spans.count)
+            }
+            if logs.count > 0, await !keep("log lines", { _ = try await observatory.store.append(logs) }) {
+                process?.mailbox?.noteLost(logs.count)
+            }
         }
 
-        private func keep(_ what: String, _ body: () async throws -> Void) async {
-            do { try await body() } catch {
+        @discardableResult
+        private func keep(_ what: String, _ body: () async throws -> Void) async -> Bool {
+            do {
+                try await body()
+                return true
+            } catch {
                 Logger(label: "vitrine.observatory").warning(
                     "The process' own signals cannot be kept", metadata: ["error": "\(error)", "signals": "\(what)"])
+                return false
             }
         }
     }

@@ -121,6 +121,9 @@ package enum Signals {
             "vitrine.chore.duration", .histogram, unit: "s", labels: ["chore", "outcome"], buckets: .databaseSeconds,
             "How long a chore took that comes round."),
         MetricDescription(
+            "vitrine.observatory.dropped", .counter, unit: "{record}",
+            "Spans and log lines of the process that could not be kept beside it."),
+        MetricDescription(
             "vitrine.ready_answers.served", .counter, unit: "{answer}", "Answers given from the ready lane."),
         MetricDescription(
             "vitrine.ready_answers.kept", .counter, unit: "{answer}", "Answers put into the ready lane."),
@@ -170,10 +173,11 @@ package enum Signals {
         if configuration.telemetry.traces == .console {
             sinks.append(ConsoleSink(settings.logs.format, descriptor: settings.logs.descriptor))
         }
-        settings.recordsSpans = configuration.telemetry.traces != .none
         let mailbox = configuration.telemetryFolder.map { _ in SignalMailbox(resource: settings.resource) }
+        settings.recordsSpans = configuration.telemetry.traces != .none || mailbox != nil
         if let mailbox { sinks.append(mailbox) }
         let telemetry = ProcessTelemetry(settings, sink: sinks.count > 1 ? SignalSinks(sinks) : sinks.first)
+        if let mailbox { telemetry.metrics.adopt(mailbox.dropped, as: "vitrine.observatory.dropped") }
         guard let exporter else {
             return Process(
                 telemetry: telemetry, exporter: nil, mailbox: mailbox, services: [telemetry, RuntimeDelays()])
