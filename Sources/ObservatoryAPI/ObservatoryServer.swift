@@ -110,8 +110,8 @@ package struct ObservatoryServer: Service {
             ("query", { try api.query($0, $1) }), ("query_range", { try api.queryRange($0, $1) }),
             ("query_exemplars", { try api.queryExemplars($0, $1) }),
             ("format_query", { parameters, _ in try api.formatQuery(parameters) }),
-            ("series", { parameters, _ in try api.series(parameters) }),
-            ("labels", { parameters, _ in try api.labels(parameters) }),
+            ("series", { try api.series($0, $1) }),
+            ("labels", { try api.labels($0, $1) }),
         ]
         for (path, answer) in calls {
             router.get("/api/v1/\(path)") { request, _ in await guarded(request) { await ask(request, answer) } }
@@ -120,7 +120,7 @@ package struct ObservatoryServer: Service {
         router.get("/api/v1/label/:name/values") { request, context in
             let name = context.parameters.get("name")?.removingPercentEncoding ?? ""
             return await guarded(request) {
-                await ask(request) { parameters, _ in try api.labelValues(name, parameters) }
+                await ask(request) { try api.labelValues(name, $0, $1) }
             }
         }
         router.get("/api/v1/metadata") { request, _ in
@@ -128,7 +128,7 @@ package struct ObservatoryServer: Service {
         }
         router.get("/federate") { request, _ in
             await guarded(request) {
-                var response = await ask(request) { parameters, _ in try api.federate(parameters) }
+                var response = await ask(request) { try api.federate($0, $1) }
                 if response.status == .ok {
                     response.headers[.contentType] = ExpositionFormat.prometheusText.contentType
                 }

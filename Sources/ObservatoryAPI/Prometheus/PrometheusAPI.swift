@@ -100,36 +100,43 @@ struct PrometheusAPI: Sendable {
     }
 
     /// Calls `body` with each series that one of `match[]` chooses, or with all where there is none.
-    private func forEachSeries(_ parameters: Parameters, _ body: (LabelSet) -> Void) throws {
+    private func forEachSeries(
+        _ parameters: Parameters, _ isCancelled: IsCancelled, _ body: (LabelSet) -> Void
+    ) throws {
         let times = try times(parameters)
         let selectors = try parameters.all("match").map { try engine.parseSelector($0) }
         for matchers in selectors.isEmpty ? [[]] : selectors {
-            try store.series(SeriesSelection(matchers, times), body)
+            try store.series(SeriesSelection(matchers, times)) { labels in
+                if isCancelled() { throw EvaluationError.cancelled }
+                body(labels)
+            }
         }
     }
 
-    func series(_ parameters: Parameters) throws -> [UInt8] {
+    func series(_ parameters: Parameters, _ isCancelled: @escaping IsCancelled) throws -> [UInt8] {
         guard !parameters.all("match").isEmpty else { throw APIError.badData("no match[] parameter provided") }
         return try answering {
             var found: Set<LabelSet> = []
-            try forEachSeries(parameters) { found.insert($0) }
+            try forEachSeries(parameters, isCancelled) { found.insert($0) }
             return try Self.list(found.sorted(), parameters, PrometheusAnswers.labels)
         }
     }
 
-    func labels(_ parameters: Parameters) throws -> [UInt8] {
+    func labels(_ parameters: Parameters, _ isCancelled: @escaping IsCancelled) throws -> [UInt8] {
         try answering {
             var names: Set<String> = []
-            try forEachSeries(parameters) { for label in $0.labels { names.insert(label.name) } }
+            try forEachSeries(parameters, isCancelled) { for label in $0.labels { names.insert(label.name) } }
             return try Self.list(names.sorted(), parameters) { $1.string($0) }
         }
     }
 
-    func labelValues(_ name: String, _ parameters: Parameters) throws -> [UInt8] {
+    func labelValues(
+        _ name: String, _ parameters: Parameters, _ isCancelled: @escaping IsCancelled
+    ) throws -> [UInt8] {
         let name = LabelEscape.plain(name)
         return try answering {
             var values: Set<String> = []
-            try forEachSeries(parameters) { labels in
+            try forEachSeries(parameters, isCancelled) { labels in
                 let value = labels[name]
                 if !value.isEmpty { values.insert(value) }
             }
@@ -174,7 +181,7 @@ struct PrometheusAPI: Sendable {
     // MARK: Federation
 
     /// The latest sample of each series that is chosen, as text that a Prometheus scrapes.
-    func federate(_ parameters: Parameters) throws -> [UInt8] {
+    func federate(_ parameters: Parameters, _ isCancelled: @escaping IsCancelled) throws -> [UInt8] {
         let selectors = parameters.all("match")
         guard !selectors.isEmpty else { throw APIError.badData("no match[] parameter provided") }
         return try answering {
@@ -184,6 +191,7 @@ struct PrometheusAPI: Sendable {
                 let selection = SeriesSelection(
                     try engine.parseSelector(selector), now - settings.lookBack + 1...now)
                 try store.select(selection) { labels, samples in
+                    if isCancelled() { throw EvaluationError.cancelled }
                     guard let time = samples.times.last, let value = samples.values.last else { return }
                     if !StaleMarker.isStale(value) { found[labels] = (time, value) }
                 }

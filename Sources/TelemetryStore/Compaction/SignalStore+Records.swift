@@ -49,8 +49,13 @@ extension SignalStore {
             var rest = parts[...]
             while let first = rest.first {
                 let day = first.part.footer.times.upperBound / Self.day
+                // What is to be thinned must not wait for what is much younger.
+                let isWaiting = Batch.signal == .traces && !first.isThinned && settings.sampling != nil
+                let latest =
+                    isWaiting ? first.part.footer.times.upperBound + settings.hotWindow.wholeMilliseconds : .max
                 let run = rest.prefix {
-                    $0.part.footer.times.upperBound / Self.day == day && $0.isThinned == first.isThinned
+                    let end = $0.part.footer.times.upperBound
+                    return end / Self.day == day && end <= latest && $0.isThinned == first.isThinned
                 }
                 rest = rest.dropFirst(run.count)
                 guard let chosen = Self.choice(run.map(\.part), isOver: day < today) else { continue }

@@ -34,8 +34,8 @@ package final class SpanMetrics: Sendable {
 
     /// Seconds: 2 ms, doubled up to 16.384 s.
     private static let bounds = (0..<14).map { 0.002 * Double(1 << $0) }
-    /// Operations that are told apart; of further ones the name is left out.
-    private static let countMax = 5_000
+    /// Operations that are told apart; of further ones the name is left out. Each has 18 series.
+    private static let countMax = 1_000
 
     private let series = Mutex<[Key: Series]>([:])
 
