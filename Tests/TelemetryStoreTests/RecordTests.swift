@@ -115,6 +115,45 @@ struct RecordTests {
         #expect(attributes.count == 5_000)
         #expect(attributes.count { $0.name == "vitrine.attributes.beyond" } == 3_000)
         #expect(attributes.contains(Attribute("vitrine.attributes.beyond", .string("n49.99=99"))))
+        // And so they stay, however often they are written.
+        let places = SpanBatch.order(SpanBatch.places([read]), of: [read])
+        let again = try SpanBatch.read(SpanBatch.block(places, of: [read], isIndexed: true).0)
+        #expect((0..<again.count).flatMap { again.record($0).attributes } == attributes)
+    }
+
+    @Test func `what log records say is never beyond the columns`() throws {
+        let wide = LogRecord(
+            time: Self.start, severity: .info, body: "wide", scope: "s",
+            attributes: (0..<2_100).map { Attribute("n\($0)", .int(1)) })
+        var batch = LogBatch([wide], from: Resource([]))
+        var row = LogBatch.Row()
+        (row.time, row.bodyKind, row.body) = (Self.start + 1, .int, 42)
+        batch.append(row, scope: 0)
+        let order = LogBatch.order(LogBatch.places([batch]), of: [batch])
+        let read = try LogBatch.read(LogBatch.block(order, of: [batch], isIndexed: true).0)
+        #expect((0..<2).map { read.record($0).body } == ["wide", "42"])
+    }
+
+    @Test func `traces that come late are sampled as they would have been in time`() {
+        var configuration = TailSampler<TraceID>.Configuration()
+        (configuration.slowestPerRoute, configuration.firstPerRoute) = (0, 0)
+        let start = UInt64(StoreTests.start) * 1_000_000
+        func part(from start: UInt64, _ retention: inout TraceRetention) -> Int {
+            retention.beginPart(configuration, from: Int64(start / 1_000_000), origin: start)
+            return (0..<20_000).count { number in
+                // Twenty a second, of which ten are wanted.
+                let time = start + UInt64(number) * 50_000_000
+                let id = TraceID(high: start, low: UInt64(number))
+                return retention.isKept(
+                    .init(traceID: id, isRoot: true, isError: false, route: "r", duration: .zero, bytes: 0), start: time
+                )
+            }
+        }
+        var retention = TraceRetention(configuration, origin: start)
+        let inTime = part(from: start, &retention)
+        // A backlog from hours before.
+        let late = part(from: start - 20_000_000_000_000, &retention)
+        for kept in [inTime, late] { #expect(kept > 9_000 && kept < 11_500, "\(kept)") }
     }
 
     @Test func `records of odd times and without a body are taken, found and harmless`() async throws {

@@ -50,13 +50,13 @@ struct LogWindows {
 
     /// For each series its windows that are not empty, by their ends.
     var series: [([String: String], [(UInt64, Double)])] {
-        sums.map { labels, slots in
+        let places = Dictionary(uniqueKeysWithValues: edges.enumerated().map { ($1, $0) })
+        return sums.map { labels, slots in
             var (below, running) = ([0.0], 0.0)
             for slot in slots {
                 running += slot
                 below.append(running)
             }
-            let places = Dictionary(uniqueKeysWithValues: edges.enumerated().map { ($1, $0) })
             let points = ends.compactMap { end -> (UInt64, Double)? in
                 guard let last = places[end], let first = places[end > window ? end - window : 0] else { return nil }
                 let sum = below[last] - below[first]

@@ -52,7 +52,10 @@ extension SignalStore {
                 // What is to be thinned must not wait for what is much younger.
                 let isWaiting = Batch.signal == .traces && !first.isThinned && settings.sampling != nil
                 let latest =
-                    isWaiting ? first.part.footer.times.upperBound + settings.hotWindow.wholeMilliseconds : .max
+                    isWaiting
+                    ? max(
+                        first.part.footer.times.upperBound,
+                        first.part.footer.times.lowerBound + settings.hotWindow.wholeMilliseconds) : .max
                 let run = rest.prefix {
                     let end = $0.part.footer.times.upperBound
                     return end / Self.day == day && end <= latest && $0.isThinned == first.isThinned
@@ -80,7 +83,12 @@ extension SignalStore {
         }
         var writer = try RecordPartWriter(Batch.signal, sequence, on: disk, level: level)
         var isDone = false
-        defer { if !isDone { writer.abandon() } }
+        defer {
+            if !isDone {
+                writer.abandon()
+                discard([Part.name(Batch.signal, sequence)])
+            }
+        }
         var merge = RecordMerge<Batch>(chosen) { part, body in try self.reading(part.part, body) }
         while let (order, batches) = try merge.next(isKept) {
             let (block, summary) = Batch.block(order, of: batches, isIndexed: true)

@@ -196,7 +196,12 @@ extension SignalStore {
         }
         var writer = try PartWriter(sequence, on: disk, level: level)
         var isDone = false
-        defer { if !isDone { writer.abandon() } }
+        defer {
+            if !isDone {
+                writer.abandon()
+                discard([Part.name(.metrics, sequence)])
+            }
+        }
         var places = Array(repeating: 0, count: readers.count)
         while let key = zip(readers, places).compactMap({ reader, place in
             place < reader.index.series.count ? reader.index.series[place].key : nil

@@ -8,6 +8,7 @@ struct AttributeSectionsWriter {
     private static let kinds = 7
     /// Names and kinds that have columns of their own in a block.
     private static let columnsMax = 2_000
+    private static let beyondName = Array("vitrine.attributes.beyond".utf8)
 
     private(set) var names = TextTable(slots: 128)
     /// Columns by name and kind; all ones where there is none.
@@ -34,11 +35,15 @@ struct AttributeSectionsWriter {
         _ name: UnsafeBufferPointer<UInt8>, _ kind: AttributeColumns.Kind, _ value: UInt64,
         in bytes: UnsafeBufferPointer<UInt8>
     ) {
-        let number = names.number(of: name)
+        // What a record of the log says has no name, and always has a column; other names that are new have none beyond the most.
+        let isFull = columns.count >= Self.columnsMax && !name.isEmpty
+        guard let number = isFull ? names.find(name, KeyHash.of(name)) : names.number(of: name) else {
+            return addBeyond(name, kind, value, in: bytes)
+        }
         let place = Int(number) * Self.kinds + Int(kind.rawValue)
         if place >= places.count { places += repeatElement(.max, count: Self.kinds * names.count - places.count) }
         if places[place] == .max {
-            guard columns.count < Self.columnsMax else { return addBeyond(name, kind, value, in: bytes) }
+            guard !isFull else { return addBeyond(name, kind, value, in: bytes) }
             places[place] = UInt32(columns.count)
             columns.append((number, kind, ValueColumnWriter(kind)))
         }
@@ -54,7 +59,7 @@ struct AttributeSectionsWriter {
     ) {
         if beyond == nil {
             beyond = columns.count
-            let number = names.number(of: Array("vitrine.attributes.beyond".utf8))
+            let number = names.number(of: Self.beyondName)
             columns.append((number, .string, ValueColumnWriter(.string)))
         }
         guard let beyond else { return }
@@ -63,7 +68,9 @@ struct AttributeSectionsWriter {
             kind.isText
             ? Array(bytes[TextRange(bits: value).range])
             : Array((AttributeColumns.value(kind, value, in: [])?.text ?? "").utf8)
-        let text = Array(name) + [UInt8(ascii: "=")] + shown
+        // One that was beyond before is not named again.
+        let isNamed = kind == .string && name.elementsEqual(Self.beyondName)
+        let text = isNamed ? shown : Array(name) + [UInt8(ascii: "=")] + shown
         text.withUnsafeBufferPointer { columns[beyond].values.add(text: $0) }
     }
 

@@ -132,7 +132,13 @@ extension LogBatch {
     func hasTrace(_ row: Int) -> Bool { traceHighs[row] | traceLows[row] != 0 }
 
     /// Bytes of what a record says.
-    package func bodyCount(of row: Int) -> Int { bodyKinds[row].isText ? Int(TextRange(bits: bodies[row]).count) : 8 }
+    package func bodyCount(of row: Int) -> Int {
+        switch bodyKinds[row] {
+        case .empty: 0
+        case .string, .bytes, .json: Int(TextRange(bits: bodies[row]).count)
+        case .bool, .int, .double: 8
+        }
+    }
 
     /// When it happened, or at least was seen. Nanoseconds since 1970.
     package func time(of row: Int) -> UInt64 { times[row] == 0 ? observedTimes[row] : times[row] }

@@ -24,14 +24,28 @@ struct TraceRetention: Sendable {
         sampler = TailSampler(immediate, now: .zero)
     }
 
-    mutating func beginPart() { (dropped, droppedNow) = (droppedNow, []) }
+    /// Milliseconds since 1970 that the first trace of a part may lie before what was decided last, for its clock to go on.
+    private static let overlapMax: Int64 = 60_000
+
+    /// Goes on with a part that begins at `start`, in milliseconds since 1970. What is older than the part before has a clock of its
+    /// own, or all of it would seem to come in one moment.
+    mutating func beginPart(_ configuration: TailSampler<TraceID>.Configuration, from start: Int64, origin: UInt64) {
+        let refused = droppedNow
+        if Int64(last / 1_000_000) > start + Self.overlapMax {
+            self = TraceRetention(configuration, origin: origin)
+        }
+        (dropped, droppedNow) = (refused, [])
+    }
 
     /// Decides about a trace. Call it in the order in which they began; one that began before is taken for the present.
     mutating func isKept(_ trace: TailSampler<TraceID>.Facts, start: UInt64) -> Bool {
         last = max(last, start)
         let now = Duration.nanoseconds(Int64(clamping: last - origin))
         let hash = KeyHash.ofTrace(trace.traceID.high, trace.traceID.low)
-        guard trace.isError || trace.isChosen || !dropped.contains(hash) else { return false }
+        if !trace.isError, !trace.isChosen, dropped.contains(hash) || droppedNow.contains(hash) {
+            droppedNow.insert(hash)
+            return false
+        }
         let actions = sampler.add(trace.traceID, trace, now: now) + sampler.tick(now: now)
         let isKept = actions.contains { action in
             if case .keep(let id, _, _, _) = action { id == trace.traceID } else { false }
@@ -64,7 +78,8 @@ extension SignalStore {
             // A clock that is wrong must not have the sampler pass through years.
             let earliest = UInt64(max(0, times.upperBound - Self.day)) * 1_000_000
             var decided = retention ?? TraceRetention(configuration, origin: earliest)
-            decided.beginPart()
+            decided.beginPart(
+                configuration, from: max(times.lowerBound, times.upperBound - Self.day), origin: earliest)
             try rewrite([part], SpanBatch.self, level: Zstandard.quick, isThinned: true) { unit, batches in
                 guard let first = unit.first else { return false }
                 let facts = Self.facts(unit, batches, failed, kept, exemplary)
