@@ -12,7 +12,6 @@ import pathlib
 import random
 import shutil
 import signal
-import socket
 import statistics
 import struct
 import subprocess
@@ -25,6 +24,8 @@ import urllib.request
 
 import cramjam
 
+from servers import cpu, field, free_port, peak, varint
+
 root = pathlib.Path(__file__).resolve().parent.parent
 options = argparse.ArgumentParser()
 options.add_argument("--series", type=int, default=20_000)
@@ -36,19 +37,6 @@ options = options.parse_args()
 SERIES, STEPS, CONNECTIONS = options.series, options.steps, 4
 BATCH = -(-SERIES // CONNECTIONS)
 START = (int(time.time()) - STEPS * 10 - 60) // 10 * 10
-
-
-def varint(value):
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def field(number, body):
-    return varint(number << 3 | 2) + varint(len(body)) + body
 
 
 def labels_of(place):
@@ -96,24 +84,6 @@ def requests():
                 body = heads[place] + b"\x12" + bytes([len(sample)]) + sample
                 parts.append(b"\x0a" + varint(len(body)) + body)
             yield bytes(cramjam.snappy.compress_raw(b"".join(parts)))
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def cpu(pid):
-    fields = pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak(pid):
-    for line in pathlib.Path("/proc/%d/status" % pid).read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) / 1024
-    return 0
 
 
 def size(*folders):

@@ -12,7 +12,6 @@ import pathlib
 import random
 import shutil
 import signal
-import socket
 import statistics
 import struct
 import subprocess
@@ -24,6 +23,8 @@ import urllib.request
 
 import cramjam
 
+from servers import cpu, field, free_port, peak, varint
+
 root = pathlib.Path(__file__).resolve().parent.parent
 options = argparse.ArgumentParser()
 options.add_argument("--spans", type=int, default=400_000)
@@ -32,19 +33,6 @@ options.add_argument("--output", default=str(root / "Benchmarks/Results/records.
 options = options.parse_args()
 CONNECTIONS, SPANS_PER_TRACE, TRACES_PER_REQUEST, LINES_PER_REQUEST = 4, 8, 64, 1_000
 START = time.time_ns() - 1_200 * 10**9
-
-
-def varint(value):
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def field(number, body):
-    return varint(number << 3 | 2) + varint(len(body)) + body
 
 
 def text(value):
@@ -135,12 +123,6 @@ def lines(rng, count, ids):
     return requests, "\n".join(rows).encode()
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class Observatory:
     def __init__(self, folder):
         self.folder, self.port = folder, free_port()
@@ -160,15 +142,6 @@ class Observatory:
     def stop(self, how=signal.SIGTERM):
         self.process.send_signal(how)
         self.process.wait()
-
-    def cpu(self):
-        fields = pathlib.Path("/proc/%d/stat" % self.process.pid).read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def peak(self):
-        for line in pathlib.Path("/proc/%d/status" % self.process.pid).read_text().splitlines():
-            if line.startswith("VmHWM"):
-                return int(line.split()[1]) / 1024
 
     def send(self, path, bodies):
         failures = []
@@ -215,12 +188,12 @@ def main():
     server.start()
     for name, path, bodies, count in (("spans", "/v1/traces", requests, options.spans),
                                       ("lines", "/v1/logs", records, options.lines)):
-        before = server.cpu()
+        before = cpu(server.process.pid)
         server.send(path, bodies)
         # What is left to be tidied up belongs to it.
         time.sleep(6)
-        found[name + "_per_cpu_second"] = count / (server.cpu() - before)
-        found["peak_mib_after_" + name] = server.peak()
+        found[name + "_per_cpu_second"] = count / (cpu(server.process.pid) - before)
+        found["peak_mib_after_" + name] = peak(server.process.pid)
     sample = random.Random(1).sample(ids, 40)
     if len(server.ask("/api/traces/" + sample[0])[1]["data"][0]["spans"]) != SPANS_PER_TRACE:
         raise SystemExit("a trace is not whole")
@@ -244,7 +217,7 @@ def main():
     busy.join()
     server.stop(signal.SIGKILL)
     found["restart_seconds"] = server.start()
-    found["peak_mib"] = server.peak()
+    found["peak_mib"] = peak(server.process.pid)
     server.stop()
     found["bytes_per_span"] = bytes_of(folder, "traces") / options.spans
     found["bytes_per_line"] = bytes_of(folder, "logs") / (options.lines * 3 / 2)

@@ -28,19 +28,19 @@ package struct ObservatoryServer: Service {
         package init() {}
     }
 
-    private let settings: Settings
+    let settings: Settings
     let now: @Sendable () -> Int64
     private let access: ObservatoryAccess
     let store: SignalStore
     private let api: PrometheusAPI
-    private let threads: QueryThreads
+    let threads: QueryThreads
     private let targets: @Sendable () -> [Scraper.Report]
     private let started: @Sendable (Int) async -> Void
     /// What becomes of OTLP, whichever way it comes.
     package let intake: Intake
 
     /// The largest form or batch that is taken, in bytes.
-    private static let bodyBytesMax = 32 << 20
+    static let bodyBytesMax = 32 << 20
 
     /// `started` is told the port once it listens.
     package init(
@@ -103,49 +103,36 @@ package struct ObservatoryServer: Service {
 
     // MARK: Routes
 
-    typealias Answer = @Sendable (Parameters, @escaping PrometheusAPI.IsCancelled) throws -> [UInt8]
-
     private func mountQueries(on router: Router<BasicRequestContext>) {
         let calls: [(String, Answer)] = [
-            ("query", { try api.query($0, $1) }), ("query_range", { try api.queryRange($0, $1) }),
-            ("query_exemplars", { try api.queryExemplars($0, $1) }),
-            ("format_query", { parameters, _ in try api.formatQuery(parameters) }),
-            ("series", { try api.series($0, $1) }),
-            ("labels", { try api.labels($0, $1) }),
+            ("query", { try api.query($0.parameters, $0.isCancelled) }),
+            ("query_range", { try api.queryRange($0.parameters, $0.isCancelled) }),
+            ("query_exemplars", { try api.queryExemplars($0.parameters, $0.isCancelled) }),
+            ("format_query", { try api.formatQuery($0.parameters) }),
+            ("series", { try api.series($0.parameters, $0.isCancelled) }),
+            ("labels", { try api.labels($0.parameters, $0.isCancelled) }),
         ]
         for (path, answer) in calls {
-            router.get("/api/v1/\(path)") { request, _ in await guarded(request) { await ask(request, answer) } }
-            router.post("/api/v1/\(path)") { request, _ in await guarded(request) { await ask(request, answer) } }
+            mount("/api/v1/\(path)", on: router, .prometheus, isPosted: true, answer)
         }
-        router.get("/api/v1/label/:name/values") { request, context in
-            let name = context.parameters.get("name")?.removingPercentEncoding ?? ""
-            return await guarded(request) {
-                await ask(request) { try api.labelValues(name, $0, $1) }
-            }
+        mount("/api/v1/label/:subject/values", on: router, .prometheus) {
+            try api.labelValues($0.subject, $0.parameters, $0.isCancelled)
         }
-        router.get("/api/v1/metadata") { request, _ in
-            await guarded(request) { await ask(request) { parameters, _ in try api.metadata(parameters) } }
-        }
-        router.get("/federate") { request, _ in
-            await guarded(request) {
-                var response = await ask(request) { try api.federate($0, $1) }
-                if response.status == .ok {
-                    response.headers[.contentType] = ExpositionFormat.prometheusText.contentType
-                }
-                return response
-            }
+        mount("/api/v1/metadata", on: router, .prometheus) { try api.metadata($0.parameters) }
+        mount("/federate", on: router, .prometheus, type: ExpositionFormat.prometheusText.contentType) {
+            try api.federate($0.parameters, $0.isCancelled)
         }
     }
 
     private func mountReports(on router: Router<BasicRequestContext>) {
         for (path, body) in PrometheusReports.fixed(version: api.version) {
-            router.get("/api/v1/\(path)") { request, _ in await guarded(request) { Self.json(200, body) } }
+            router.get("/api/v1/\(path)") { request, _ in await guarded(request) { Dialect.response(200, body) } }
         }
         router.get("/api/v1/targets") { request, _ in
-            await guarded(request) { Self.json(200, PrometheusReports.targets(targets())) }
+            await guarded(request) { Dialect.response(200, PrometheusReports.targets(targets())) }
         }
         router.get("/api/v1/status/tsdb") { request, _ in
-            await guarded(request) { Self.json(200, PrometheusReports.store(store.statistics)) }
+            await guarded(request) { Dialect.response(200, PrometheusReports.store(store.statistics)) }
         }
         for path in ["/-/healthy", "/-/ready"] {
             router.get("\(path)") { _, _ in Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: "OK\n"))) }
@@ -156,43 +143,12 @@ package struct ObservatoryServer: Service {
 
     func guarded(_ request: Request, _ answer: () async -> Response) async -> Response {
         guard await access.allows(request) else {
-            var response = Self.json(
+            var response = Dialect.response(
                 401, PrometheusAnswers.failure(.badData("A token is needed that may read telemetry.")))
             response.headers[.wwwAuthenticate] = "Bearer realm=\"observatory\", Basic realm=\"observatory\""
             return response
         }
         return await answer()
-    }
-
-    /// Asks on a thread for queries. `failure` says in the caller's dialect why there is no answer.
-    func ask(
-        _ request: Request, failure: (APIError) -> [UInt8] = PrometheusAnswers.failure, _ answer: @escaping Answer
-    ) async -> Response {
-        do {
-            var parameters = Parameters()
-            parameters.add(request.uri.query ?? "")
-            if request.method == .post {
-                let body = try await request.body.collect(upTo: Self.bodyBytesMax)
-                parameters.add(String(buffer: body))
-            }
-            let asked = try parameters.duration("timeout").map { Duration.milliseconds($0) }
-            let (limit, given) = (min(asked ?? settings.queryTimeout, settings.queryTimeout), parameters)
-            return Self.json(200, try await threads.run(within: limit) { try answer(given, $0) })
-        } catch let error as APIError {
-            return Self.json(error.status, failure(error))
-        } catch let error as Failure {
-            return Self.json(503, failure(.unavailable(error.message)))
-        } catch is CancellationError {
-            return Self.json(503, failure(.timeout("The query took too long. Ask about less.")))
-        } catch {
-            return Self.json(400, failure(.badData("the request cannot be read: \(error)")))
-        }
-    }
-
-    static func json(_ status: Int, _ body: [UInt8]) -> Response {
-        Response(
-            status: .init(code: status), headers: [.contentType: "application/json"],
-            body: .init(byteBuffer: ByteBuffer(bytes: body)))
     }
 
     // MARK: Remote write

@@ -211,9 +211,7 @@ struct JaegerDialectTests {
                 return answer.data.array ?? []
             }
             let found = try await ask("1799999900", "1800000100")
-            #expect(
-                found.count == 1 && found.first?["seriesLabels"]?["le"] == .string("1.0")
-                    || found.first?["seriesLabels"]?["le"] == .string("1"))
+            #expect(found.count == 1 && found.first?["seriesLabels"]?["le"] == .string(SampleText.of(1)))
             let exemplars = found.first?["exemplars"]?.array ?? []
             #expect(exemplars.count == 1 && exemplars.first?["value"] == .string("0.5"))
             let id = exemplars.first?["labels"]?["trace_id"]?.string ?? ""

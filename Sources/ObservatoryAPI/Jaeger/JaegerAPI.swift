@@ -32,14 +32,7 @@ struct JaegerAPI: Sendable {
     }
 
     func operations(_ parameters: Parameters) throws -> [UInt8] {
-        JaegerAnswers.list(try chosenOperations(parameters, "spanKind")) { operation, writer in
-            writer.beginObject()
-            writer.name(plain: "name")
-            writer.string(operation.name)
-            writer.name(plain: "spanKind")
-            writer.string(JaegerAnswers.kind(operation.kind) ?? "")
-            writer.endObject()
-        }
+        JaegerAnswers.list(try chosenOperations(parameters, "spanKind")) { JaegerAnswers.write($0, to: &$1) }
     }
 
     private func chosenOperations(
@@ -128,14 +121,11 @@ struct JaegerAPI: Sendable {
         }
         let times = (end > lookback ?? Self.lookback ? end - (lookback ?? Self.lookback) : 0)...end
         return JaegerAnswers.list(try store.calls(in: times, isCancelled: isCancelled)) { call, writer in
-            writer.beginObject()
-            writer.name(plain: "parent")
-            writer.string(call.caller)
-            writer.name(plain: "child")
-            writer.string(call.callee)
-            writer.name(plain: "callCount")
-            writer.integer(Int64(call.count))
-            writer.endObject()
+            writer.object { writer in
+                writer.member("parent", call.caller)
+                writer.member("child", call.callee)
+                writer.member("callCount", call.count)
+            }
         }
     }
 
@@ -143,18 +133,12 @@ struct JaegerAPI: Sendable {
 
     func services3() throws -> [UInt8] {
         let services = Set(try store.operations().map(\.service)).sorted()
-        return JaegerAnswers.object("services", services) { $1.string($0) }
+        return JSONWriter.object { $0.member("services", services) { $1.string($0) } }
     }
 
     func operations3(_ parameters: Parameters) throws -> [UInt8] {
-        JaegerAnswers.object("operations", try chosenOperations(parameters, "span_kind")) { operation, writer in
-            writer.beginObject()
-            writer.name(plain: "name")
-            writer.string(operation.name)
-            writer.name(plain: "spanKind")
-            writer.string(JaegerAnswers.kind(operation.kind) ?? "")
-            writer.endObject()
-        }
+        let operations = try chosenOperations(parameters, "span_kind")
+        return JSONWriter.object { $0.member("operations", operations) { JaegerAnswers.write($0, to: &$1) } }
     }
 
     func trace3(_ id: String) throws -> [UInt8] { JaegerAnswers.otlp([try found(id)]) }

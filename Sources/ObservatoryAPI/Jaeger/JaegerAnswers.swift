@@ -9,75 +9,55 @@ internal import TelemetryStore
 enum JaegerAnswers {
     /// `{"data": [...], "total": ..., "limit": 0, "offset": 0, "errors": null}`.
     static func list<Item>(_ items: [Item], _ write: (Item, inout JSONWriter) -> Void) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.name(plain: "data")
-        writer.beginArray()
-        for item in items { write(item, &writer) }
-        writer.endArray()
-        writer.name(plain: "total")
-        writer.integer(Int64(items.count))
-        writer.name(plain: "limit")
-        writer.integer(0)
-        writer.name(plain: "offset")
-        writer.integer(0)
-        writer.name(plain: "errors")
-        writer.null()
-        writer.endObject()
-        return writer.bytes
+        envelope(total: items.count) {
+            $0.array(items, write)
+        } errors: {
+            $0.null()
+        }
     }
 
     static func failure(_ error: APIError) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.name(plain: "data")
-        writer.null()
-        writer.name(plain: "total")
-        writer.integer(0)
-        writer.name(plain: "limit")
-        writer.integer(0)
-        writer.name(plain: "offset")
-        writer.integer(0)
-        writer.name(plain: "errors")
-        writer.beginArray()
-        writer.beginObject()
-        writer.name(plain: "code")
-        writer.integer(Int64(error.status))
-        writer.name(plain: "msg")
-        writer.string(error.message)
-        writer.endObject()
-        writer.endArray()
-        writer.endObject()
-        return writer.bytes
+        envelope(total: 0) {
+            $0.null()
+        } errors: { writer in
+            writer.array([error]) { error, writer in
+                writer.object { writer in
+                    writer.member("code", error.status)
+                    writer.member("msg", error.message)
+                }
+            }
+        }
+    }
+
+    private static func envelope(
+        total: Int, data: (inout JSONWriter) -> Void, errors: (inout JSONWriter) -> Void
+    ) -> [UInt8] {
+        JSONWriter.object { writer in
+            writer.member("data", data)
+            writer.member("total", total)
+            writer.member("limit", 0)
+            writer.member("offset", 0)
+            writer.member("errors", errors)
+        }
     }
 
     /// Of version 3.
     static func failure3(_ error: APIError) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.name(plain: "error")
-        writer.beginObject()
-        writer.name(plain: "httpCode")
-        writer.integer(Int64(error.status))
-        writer.name(plain: "message")
-        writer.string(error.message)
-        writer.endObject()
-        writer.endObject()
-        return writer.bytes
+        JSONWriter.object { writer in
+            writer.member("error") { writer in
+                writer.object { writer in
+                    writer.member("httpCode", error.status)
+                    writer.member("message", error.message)
+                }
+            }
+        }
     }
 
-    /// An object with a list alone.
-    static func object<Item>(
-        _ name: StaticString, _ items: [Item], _ write: (Item, inout JSONWriter) -> Void
-    ) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.name(plain: name)
-        writer.beginArray()
-        for item in items { write(item, &writer) }
-        writer.endArray()
-        writer.endObject()
-        return writer.bytes
+    static func write(_ operation: (service: String, name: String, kind: UInt8), to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("name", operation.name)
+            writer.member("spanKind", kind(operation.kind) ?? "")
+        }
     }
 
     private static let kinds: [String?] = [nil, "internal", "server", "client", "producer", "consumer"]
@@ -90,73 +70,64 @@ enum JaegerAnswers {
 
     static func write(_ trace: StoredTrace, to writer: inout JSONWriter) {
         var processes: [Resource: String] = [:]
-        writer.beginObject()
-        writer.name(plain: "traceID")
-        writer.string(trace.id.hex)
-        writer.name(plain: "spans")
-        writer.beginArray()
-        for span in trace.spans {
-            let process = processes[span.resource] ?? "p\(processes.count + 1)"
-            processes[span.resource] = process
-            write(span, process, to: &writer)
+        for span in trace.spans where processes[span.resource] == nil {
+            processes[span.resource] = "p\(processes.count + 1)"
         }
-        writer.endArray()
-        writer.name(plain: "processes")
-        writer.beginObject()
-        for (resource, process) in processes.sorted(by: { $0.value < $1.value }) {
-            writer.name(process)
-            writer.beginObject()
-            writer.name(plain: "serviceName")
-            writer.string(resource["service.name"]?.text ?? "")
-            writer.name(plain: "tags")
-            tags(resource.attributes.filter { $0.name != "service.name" }, &writer)
-            writer.endObject()
+        writer.object { writer in
+            writer.member("traceID", trace.id.hex)
+            writer.member("spans", trace.spans) { span, writer in
+                write(span, processes[span.resource] ?? "", to: &writer)
+            }
+            writer.member("processes") { writer in
+                writer.object { writer in
+                    for (resource, process) in processes.sorted(by: { $0.value < $1.value }) {
+                        writer.name(process)
+                        write(resource, to: &writer)
+                    }
+                }
+            }
+            writer.member("warnings") { $0.null() }
         }
-        writer.endObject()
-        writer.name(plain: "warnings")
-        writer.null()
-        writer.endObject()
+    }
+
+    private static func write(_ process: Resource, to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("serviceName", process["service.name"]?.text ?? "")
+            writer.member("tags", process.attributes.filter { $0.name != "service.name" }, tag)
+        }
     }
 
     private static func write(_ span: StoredTrace.Span, _ process: String, to writer: inout JSONWriter) {
         let record = span.record
-        writer.beginObject()
-        writer.name(plain: "traceID")
-        writer.string(record.context.traceID.hex)
-        writer.name(plain: "spanID")
-        writer.string(record.context.spanHex)
-        writer.name(plain: "operationName")
-        writer.string(record.name)
-        writer.name(plain: "references")
-        writer.beginArray()
-        if record.parentID != 0 {
-            let parent = TraceContext(traceID: record.context.traceID, spanID: record.parentID)
-            reference("CHILD_OF", parent, &writer)
+        writer.object { writer in
+            writer.member("traceID", record.context.traceID.hex)
+            writer.member("spanID", record.context.spanHex)
+            writer.member("operationName", record.name)
+            writer.member("references", references(of: record)) { reference, writer in
+                writer.object { writer in
+                    writer.member("refType", reference.type)
+                    writer.member("traceID", reference.context.traceID.hex)
+                    writer.member("spanID", reference.context.spanHex)
+                }
+            }
+            writer.member("startTime", Int(record.start / 1_000))
+            writer.member("duration", Int(record.duration / 1_000))
+            writer.member("tags", record.attributes + derived(span), tag)
+            writer.member("logs", record.events) { event, writer in
+                writer.object { writer in
+                    writer.member("timestamp", Int(event.time / 1_000))
+                    writer.member("fields", [Attribute("event", .string(event.name))] + event.attributes, tag)
+                }
+            }
+            writer.member("processID", process)
+            writer.member("warnings") { $0.null() }
         }
-        for link in record.links { reference("FOLLOWS_FROM", link.context, &writer) }
-        writer.endArray()
-        writer.name(plain: "startTime")
-        writer.integer(Int64(record.start / 1_000))
-        writer.name(plain: "duration")
-        writer.integer(Int64(record.duration / 1_000))
-        writer.name(plain: "tags")
-        tags(record.attributes + derived(span), &writer)
-        writer.name(plain: "logs")
-        writer.beginArray()
-        for event in record.events {
-            writer.beginObject()
-            writer.name(plain: "timestamp")
-            writer.integer(Int64(event.time / 1_000))
-            writer.name(plain: "fields")
-            tags([Attribute("event", .string(event.name))] + event.attributes, &writer)
-            writer.endObject()
-        }
-        writer.endArray()
-        writer.name(plain: "processID")
-        writer.string(process)
-        writer.name(plain: "warnings")
-        writer.null()
-        writer.endObject()
+    }
+
+    private static func references(of span: SpanRecord) -> [(type: String, context: TraceContext)] {
+        let parent = TraceContext(traceID: span.context.traceID, spanID: span.parentID)
+        return (span.parentID == 0 ? [] : [("CHILD_OF", parent)])
+            + span.links.map { ("FOLLOWS_FROM", $0.context) }
     }
 
     /// What OpenTelemetry has in fields of their own (OpenTelemetry to Jaeger transformation).
@@ -178,48 +149,20 @@ enum JaegerAnswers {
         return tags
     }
 
-    private static func reference(_ type: String, _ context: TraceContext, _ writer: inout JSONWriter) {
-        writer.beginObject()
-        writer.name(plain: "refType")
-        writer.string(type)
-        writer.name(plain: "traceID")
-        writer.string(context.traceID.hex)
-        writer.name(plain: "spanID")
-        writer.string(context.spanHex)
-        writer.endObject()
-    }
-
-    private static func tags(_ attributes: [Attribute], _ writer: inout JSONWriter) {
-        writer.beginArray()
-        for attribute in attributes {
-            writer.beginObject()
-            writer.name(plain: "key")
-            writer.string(attribute.name)
-            writer.name(plain: "type")
-            switch attribute.value {
-            case .bool(let value):
-                writer.string("bool")
-                writer.name(plain: "value")
-                writer.bool(value)
-            case .int(let value):
-                writer.string("int64")
-                writer.name(plain: "value")
-                writer.integer(value)
-            case .double(let value) where value.isFinite:
-                writer.string("float64")
-                writer.name(plain: "value")
-                writer.raw(value.description)
-            case .bytes(let bytes):
-                writer.string("binary")
-                writer.name(plain: "value")
-                writer.string(Data(bytes).base64EncodedString())
-            case .string, .array, .map, .double:
-                writer.string("string")
-                writer.name(plain: "value")
-                writer.string(attribute.value.text)
+    private static func tag(_ attribute: Attribute, _ writer: inout JSONWriter) {
+        func typed(_ type: String, _ value: (inout JSONWriter) -> Void) {
+            writer.object { writer in
+                writer.member("key", attribute.name)
+                writer.member("type", type)
+                writer.member("value", value)
             }
-            writer.endObject()
         }
-        writer.endArray()
+        switch attribute.value {
+        case .bool(let value): typed("bool") { $0.bool(value) }
+        case .int(let value): typed("int64") { $0.integer(value) }
+        case .double(let value) where value.isFinite: typed("float64") { $0.raw(value.description) }
+        case .bytes(let bytes): typed("binary") { $0.string(Data(bytes).base64EncodedString()) }
+        case .string, .array, .map, .double: typed("string") { $0.string(attribute.value.text) }
+        }
     }
 }

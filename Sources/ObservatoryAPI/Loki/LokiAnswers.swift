@@ -6,78 +6,54 @@ internal import TelemetryStore
 
 /// What Loki's API answers.
 enum LokiAnswers {
+    typealias Labels = [String: String]
+
     static func failure(_ error: APIError) -> [UInt8] { Array((error.message + "\n").utf8) }
 
-    private static func success(_ type: StaticString, _ write: (inout JSONWriter) -> Void) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.name(plain: "status")
-        writer.string("success")
-        writer.name(plain: "data")
-        writer.beginObject()
-        writer.name(plain: "resultType")
-        writer.string("\(type)")
-        writer.name(plain: "result")
-        writer.beginArray()
-        write(&writer)
-        writer.endArray()
-        writer.name(plain: "stats")
-        writer.beginObject()
-        writer.endObject()
-        writer.endObject()
-        writer.endObject()
-        return writer.bytes
-    }
-
-    static func vector(_ samples: [([String: String], Double)], at time: UInt64) -> [UInt8] {
-        success("vector") { writer in
-            for (labels, value) in samples {
-                writer.beginObject()
-                writer.name(plain: "metric")
-                self.labels(labels, &writer)
-                writer.name(plain: "value")
-                pair(time, value, &writer)
-                writer.endObject()
+    private static func success<Item>(
+        _ type: String, _ items: [Item], _ write: (Item, inout JSONWriter) -> Void
+    ) -> [UInt8] {
+        PrometheusAnswers.success { writer in
+            writer.object { writer in
+                writer.member("resultType", type)
+                writer.member("result", items) { item, writer in writer.object { write(item, &$0) } }
+                writer.member("stats") { $0.object { _ in } }
             }
         }
     }
 
-    static func matrix(_ series: [([String: String], [(UInt64, Double)])]) -> [UInt8] {
-        success("matrix") { writer in
-            for (labels, points) in series {
-                writer.beginObject()
-                writer.name(plain: "metric")
-                self.labels(labels, &writer)
-                writer.name(plain: "values")
-                writer.beginArray()
-                for (time, value) in points { pair(time, value, &writer) }
-                writer.endArray()
-                writer.endObject()
+    static func vector(_ samples: [(Labels, Double)], at time: UInt64) -> [UInt8] {
+        success("vector", samples) { sample, writer in
+            writer.member("metric") { labels(sample.0, &$0) }
+            writer.member("value") { pair((time, sample.1), &$0) }
+        }
+    }
+
+    static func matrix(_ series: [(Labels, [(UInt64, Double)])]) -> [UInt8] {
+        success("matrix", series) { series, writer in
+            writer.member("metric") { labels(series.0, &$0) }
+            writer.member("values", series.1, pair)
+        }
+    }
+
+    private static func pair(_ point: (UInt64, Double), _ writer: inout JSONWriter) {
+        PrometheusAnswers.pair(Int64(point.0 / 1_000_000), SampleText.of(point.1), &writer)
+    }
+
+    static func labels(_ labels: Labels, _ writer: inout JSONWriter) {
+        writer.object { writer in
+            for (name, value) in labels.sorted(by: { $0.key < $1.key }) {
+                writer.name(name)
+                writer.string(value)
             }
         }
-    }
-
-    private static func pair(_ time: UInt64, _ value: Double, _ writer: inout JSONWriter) {
-        writer.beginArray()
-        writer.raw(SampleText.of(Double(time / 1_000_000) / 1_000))
-        writer.string(SampleText.of(value))
-        writer.endArray()
-    }
-
-    private static func labels(_ labels: [String: String], _ writer: inout JSONWriter) {
-        writer.beginObject()
-        for (name, value) in labels.sorted(by: { $0.key < $1.key }) {
-            writer.name(name)
-            writer.string(value)
-        }
-        writer.endObject()
     }
 
     // MARK: Streams
 
     /// What is no label of the stream.
-    static func metadata(of log: StoredLog) -> [String: String] {
-        var metadata: [String: String] = [:]
+    static func metadata(of log: StoredLog) -> Labels {
+        var metadata: Labels = [:]
         for attribute in log.resource.attributes + log.record.attributes where attribute.name != "service.name" {
             metadata[attribute.name.replacing(".", with: "_")] = attribute.value.text
         }
@@ -93,7 +69,7 @@ enum LokiAnswers {
 
     /// Where a client does not tell labels and metadata apart, each record's metadata are labels of its stream.
     static func streams(_ logs: [StoredLog], isCategorized: Bool) -> [UInt8] {
-        var (order, streams) = ([[String: String]](), [[String: String]: [StoredLog]]())
+        var (order, streams) = ([Labels](), [Labels: [StoredLog]]())
         for log in logs {
             var labels = [
                 "service_name": log.resource["service.name"]?.text ?? "", "level": LogLevel.name(of: log.severity),
@@ -102,27 +78,16 @@ enum LokiAnswers {
             if streams[labels] == nil { order.append(labels) }
             streams[labels, default: []].append(log)
         }
-        return success("streams") { writer in
-            for labels in order {
-                writer.beginObject()
-                writer.name(plain: "stream")
-                self.labels(labels, &writer)
-                writer.name(plain: "values")
+        return success("streams", order) { stream, writer in
+            writer.member("stream") { labels(stream, &$0) }
+            writer.member("values", streams[stream] ?? []) { log, writer in
                 writer.beginArray()
-                for log in streams[labels] ?? [] {
-                    writer.beginArray()
-                    writer.string(String(log.record.time))
-                    writer.string(log.record.body)
-                    if isCategorized {
-                        writer.beginObject()
-                        writer.name(plain: "structuredMetadata")
-                        self.labels(metadata(of: log), &writer)
-                        writer.endObject()
-                    }
-                    writer.endArray()
+                writer.string(String(log.record.time))
+                writer.string(log.record.body)
+                if isCategorized {
+                    writer.object { $0.member("structuredMetadata") { labels(metadata(of: log), &$0) } }
                 }
                 writer.endArray()
-                writer.endObject()
             }
         }
     }
@@ -130,64 +95,43 @@ enum LokiAnswers {
     // MARK: Discovery
 
     static func names(_ names: [String]) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.name(plain: "status")
-        writer.string("success")
-        writer.name(plain: "data")
-        writer.beginArray()
-        for name in names { writer.string(name) }
-        writer.endArray()
-        writer.endObject()
-        return writer.bytes
+        PrometheusAnswers.success { $0.array(names) { $1.string($0) } }
     }
 
-    static func text(_ labels: [String: String]) -> String {
+    static func streamList(_ streams: Set<Labels>) -> [UInt8] {
+        PrometheusAnswers.success { $0.array(streams.sorted { text($0) < text($1) }, labels) }
+    }
+
+    /// By which streams are ordered.
+    static func text(_ labels: Labels) -> String {
         labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
     }
 
-    static func streamList(_ streams: Set<[String: String]>) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.name(plain: "status")
-        writer.string("success")
-        writer.name(plain: "data")
-        writer.beginArray()
-        for labels in streams.sorted(by: { text($0) < text($1) }) { self.labels(labels, &writer) }
-        writer.endArray()
-        writer.endObject()
-        return writer.bytes
-    }
-
     static func stats(streams: Int, bytes: Int, entries: Int) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.beginObject()
-        for (name, count) in [("streams", streams), ("chunks", streams), ("bytes", bytes), ("entries", entries)] {
-            writer.name(name)
-            writer.integer(Int64(count))
+        JSONWriter.object { writer in
+            writer.member("streams", streams)
+            writer.member("chunks", streams)
+            writer.member("bytes", bytes)
+            writer.member("entries", entries)
         }
-        writer.endObject()
-        return writer.bytes
     }
 
     static func fields(_ values: [String: Set<String>]) -> [UInt8] {
-        JaegerAnswers.object("fields", values.sorted { $0.key < $1.key }) { field, writer in
-            writer.beginObject()
-            writer.name(plain: "label")
-            writer.string(field.key)
-            writer.name(plain: "type")
-            let isInt = field.value.allSatisfy { Int64($0) != nil }
-            let isNumber = field.value.allSatisfy { Double($0) != nil }
-            writer.string(isInt ? "int" : isNumber ? "float" : "string")
-            writer.name(plain: "cardinality")
-            writer.integer(Int64(field.value.count))
-            writer.name(plain: "parsers")
-            writer.null()
-            writer.endObject()
+        JSONWriter.object { writer in
+            writer.member("fields", values.sorted { $0.key < $1.key }) { field, writer in
+                let isInt = field.value.allSatisfy { Int64($0) != nil }
+                let isNumber = field.value.allSatisfy { Double($0) != nil }
+                writer.object { writer in
+                    writer.member("label", field.key)
+                    writer.member("type", isInt ? "int" : isNumber ? "float" : "string")
+                    writer.member("cardinality", field.value.count)
+                    writer.member("parsers") { $0.null() }
+                }
+            }
         }
     }
 
     static func values(_ values: [String]) -> [UInt8] {
-        JaegerAnswers.object("values", values) { $1.string($0) }
+        JSONWriter.object { $0.member("values", values) { $1.string($0) } }
     }
 }

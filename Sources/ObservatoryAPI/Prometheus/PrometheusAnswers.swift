@@ -39,33 +39,27 @@ enum PrometheusAnswers {
     }
 
     static func exemplars(_ exemplars: [StoredExemplar]) -> [UInt8] {
-        success { writer in
-            writer.beginArray()
-            for (series, exemplars) in Dictionary(grouping: exemplars, by: \.series).sorted(by: { $0.key < $1.key }) {
-                writer.beginObject()
-                writer.name(plain: "seriesLabels")
-                labels(series, &writer)
-                writer.name(plain: "exemplars")
-                writer.beginArray()
-                for exemplar in exemplars {
-                    writer.beginObject()
-                    writer.name(plain: "labels")
-                    writer.beginObject()
-                    writer.name(plain: "span_id")
-                    writer.string(TraceContext(traceID: exemplar.trace, spanID: exemplar.span).spanHex)
-                    writer.name(plain: "trace_id")
-                    writer.string(exemplar.trace.hex)
-                    writer.endObject()
-                    writer.name(plain: "value")
-                    writer.string(SampleText.of(exemplar.value))
-                    writer.name(plain: "timestamp")
-                    writer.raw(SampleText.of(Double(exemplar.time) / 1_000))
-                    writer.endObject()
+        let series = Dictionary(grouping: exemplars, by: \.series).sorted { $0.key < $1.key }
+        return success { writer in
+            writer.array(series) { series, writer in
+                writer.object { writer in
+                    writer.member("seriesLabels") { labels(series.key, &$0) }
+                    writer.member("exemplars", series.value, exemplar)
                 }
-                writer.endArray()
-                writer.endObject()
             }
-            writer.endArray()
+        }
+    }
+
+    private static func exemplar(_ exemplar: StoredExemplar, _ writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("labels") { writer in
+                writer.object { writer in
+                    writer.member("span_id", TraceContext(traceID: exemplar.trace, spanID: exemplar.span).spanHex)
+                    writer.member("trace_id", exemplar.trace.hex)
+                }
+            }
+            writer.member("value", SampleText.of(exemplar.value))
+            writer.member("timestamp") { $0.raw(seconds(exemplar.time)) }
         }
     }
 
@@ -136,7 +130,7 @@ enum PrometheusAnswers {
         writer.endObject()
     }
 
-    private static func pair(_ time: Int64, _ value: String, _ writer: inout JSONWriter) {
+    static func pair(_ time: Int64, _ value: String, _ writer: inout JSONWriter) {
         writer.beginArray()
         writer.raw(seconds(time))
         writer.string(value)

@@ -181,8 +181,7 @@ private struct RecordMerge<Batch: WideRecords> {
         guard group < part.groups.count else { return false }
         let batch = try reading(part) { try Batch.read(part.sections(of: group)) }
         batches.append(batch)
-        let places = (0..<batch.count).map { RecordPlace(batch: batches.count - 1, row: $0) }
-        sources[number].order = Batch.order(places, of: batches)
+        sources[number].order = Batch.units(of: batches, at: batches.count - 1)
         (sources[number].nextGroup, sources[number].nextUnit) = (group + 1, 0)
         return true
     }

@@ -39,6 +39,7 @@ package final class SignalMailbox: SignalSink {
         if !isTaken { dropped.increment(by: Int64(logs.count)) }
     }
 
+    /// Nothing: whoever empties it does so once more after the process has told all.
     package func flush() {}
 
     /// Counts what was taken out and could not be kept.

@@ -28,9 +28,10 @@ enum WideRecord {
         guard !places.isEmpty else { return nil }
         let (block, summary) = Batch.block(Batch.order(places, of: [batch]), of: [batch], isIndexed: false)
         let record = [kind(of: Batch.signal)] + block.packed(with: Zstandard.Compressor(level: Zstandard.fleeting))
-        let traces = Set(places.compactMap { batch.trace(of: $0.row) }).sorted()
         return (
-            record, RecordHead.Block(block: try PackedBlock(record, from: 1), times: summary.times, traces: traces)
+            record,
+            RecordHead.Block(
+                block: try PackedBlock(record, from: 1), times: summary.times, traces: summary.traces)
         )
     }
 

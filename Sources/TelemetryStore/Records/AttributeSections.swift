@@ -71,7 +71,7 @@ struct AttributeSectionsWriter {
         // One that was beyond before is not named again.
         let isNamed = kind == .string && name.elementsEqual(Self.beyondName)
         let text = isNamed ? shown : Array(name) + [UInt8(ascii: "=")] + shown
-        text.withUnsafeBufferPointer { columns[beyond].values.add(text: $0) }
+        _ = text.withUnsafeBufferPointer { columns[beyond].values.add(text: $0) }
     }
 
     /// Ends a row.

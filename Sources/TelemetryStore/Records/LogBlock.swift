@@ -10,6 +10,8 @@ struct LogBlockWriter {
     private var attributes = AttributeSectionsWriter()
     private var origins: OriginTable
     private var (originNumbers, shapes) = ([UInt64](), [UInt64]())
+    /// How many senders and scopes were seen.
+    private var originCount = 0
     private(set) var summary = RecordSummary()
 
     /// Where `isIndexed`, the summary has what can be searched for.
@@ -21,15 +23,8 @@ struct LogBlockWriter {
     mutating func write(_ order: RecordOrder) -> RecordBlock {
         let rows = order.places
         for place in rows { note(place) }
-        if isIndexed {
-            noteTerms()
-            let traced = rows.filter { batches[$0.batch].hasTrace($0.row) }
-            summary.traces = Set(
-                traced.map {
-                    KeyHash.ofTrace(batches[$0.batch].traceHighs[$0.row], batches[$0.batch].traceLows[$0.row])
-                }
-            ).sorted()
-        }
+        if isIndexed { noteTerms() }
+        summary.traces = Set(rows.compactMap { batches[$0.batch].trace(of: $0.row) }).sorted()
         var schema = ByteWriter()
         attributes.write(to: &schema)
         schema.texts(origins.texts)
@@ -47,11 +42,13 @@ struct LogBlockWriter {
             shapes.append(UInt64(attributes.end()))
             let origin = origins.number(of: Int(batch.scopes[row]), in: place.batch, batch.origins, bytes)
             originNumbers.append(UInt64(origin))
+            if isIndexed, Int(origin) == originCount {
+                originCount += 1
+                summary.facets.insert(batch.origins.service(ofScope: Int(batch.scopes[row]), in: batch.bytes))
+            }
         }
         summary.note(batch.time(of: row), batch.time(of: row))
         if batch.severities[row] >= 17 { summary.errors += 1 }
-        guard isIndexed else { return }
-        summary.facets.insert(batch.origins.service(ofScope: Int(batch.scopes[row]), in: batch.bytes))
     }
 
     private mutating func noteTerms() {
@@ -101,7 +98,7 @@ struct LogBlockWriter {
                 id.fixed(batch.traceHighs[place.row])
                 id.fixed(batch.traceLows[place.row])
             }
-            id.bytes.withUnsafeBufferPointer { traces.add(text: $0) }
+            _ = id.bytes.withUnsafeBufferPointer { traces.add(text: $0) }
         }
         writer.raw(traces.bytes)
         for place in rows where batches[place.batch].hasTrace(place.row) {

@@ -13,6 +13,8 @@ struct SpanBlockWriter {
     private var (originNumbers, shapes) = ([UInt64](), [UInt64]())
     /// How many senders and scopes were seen.
     private var originCount = 0
+    /// Facets that were seen, by the numbers of what they consist of.
+    private var facets: Set<UInt64> = []
     private(set) var summary = RecordSummary()
 
     /// Where `isIndexed`, the summary has what can be searched for.
@@ -25,14 +27,8 @@ struct SpanBlockWriter {
     mutating func write(_ order: RecordOrder) -> RecordBlock {
         let (traces, rows) = ((0..<order.count).map { order[$0] }, order.places)
         for place in rows { note(place) }
-        if isIndexed {
-            noteTerms()
-            summary.traces = Set(
-                traces.compactMap(\.first).map {
-                    KeyHash.ofTrace(batches[$0.batch].traceHighs[$0.row], batches[$0.batch].traceLows[$0.row])
-                }
-            ).sorted()
-        }
+        if isIndexed { noteTerms() }
+        summary.traces = Set(traces.compactMap(\.first).compactMap { batches[$0.batch].trace(of: $0.row) }).sorted()
         var schema = ByteWriter()
         attributes.write(to: &schema)
         schema.texts(origins.texts)
@@ -54,13 +50,15 @@ struct SpanBlockWriter {
                 originCount += 1
                 noteOrigin(batch.origins.scopes[Int(batch.scopes[row])], batch.origins, batch.bytes)
             }
-            names.add(text: UnsafeBufferPointer(rebasing: bytes[batch.names[row].range]))
+            let name = names.add(text: UnsafeBufferPointer(rebasing: bytes[batch.names[row].range]))
+            let facet = UInt64(origin) << 40 | UInt64(name) << 8 | UInt64(batch.kinds[row])
+            if isIndexed, facets.insert(facet).inserted {
+                summary.facets.insert(SpanFacet(of: row, in: batch).bytes)
+            }
         }
         summary.note(batch.starts[row], batch.ends[row])
         summary.longest = max(summary.longest, batch.duration(of: row))
         if batch.statuses[row] == 2 { summary.errors += 1 }
-        guard isIndexed else { return }
-        summary.facets.insert(SpanFacet(of: row, in: batch).bytes)
     }
 
     /// What senders say of themselves can be searched for, too.

@@ -32,10 +32,14 @@ struct ValueColumnWriter {
     }
 
     /// A text that is new costs nothing but itself: zero stands for the next one.
-    mutating func add(text: UnsafeBufferPointer<UInt8>) {
+    ///
+    /// - Returns: Its number.
+    @discardableResult
+    mutating func add(text: UnsafeBufferPointer<UInt8>) -> Int {
         let count = texts.count
         let number = Int(texts.number(of: text))
         values.append(number == count ? 0 : UInt64(number) + 1)
+        return number
     }
 
     /// How a text reads: itself, or of other values what people are shown of them.

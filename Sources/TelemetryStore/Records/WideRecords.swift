@@ -14,6 +14,8 @@ protocol WideRecords: Sendable {
     static func read(_ sections: some RecordSections) throws -> Self
     /// Rows in the order of time, those together that belong together, none twice.
     static func order(_ places: [RecordPlace], of batches: [Self]) -> RecordOrder
+    /// All rows of a batch that was read from a part, where they stand in order: what is together needs no sorting.
+    static func units(of batches: [Self], at number: Int) -> RecordOrder
     static func block(_ order: RecordOrder, of batches: [Self], isIndexed: Bool) -> (RecordBlock, RecordSummary)
     /// Nanoseconds since 1970, by which rows are ordered.
     func start(of row: Int) -> UInt64
@@ -47,6 +49,18 @@ extension SpanBatch: WideRecords {
         var writer = SpanBlockWriter(batches, isIndexed: isIndexed)
         let block = writer.write(order)
         return (block, writer.summary)
+    }
+
+    static func units(of batches: [SpanBatch], at number: Int) -> RecordOrder {
+        var (order, start) = (RecordOrder(), 0)
+        let (highs, lows) = (batches[number].traceHighs, batches[number].traceLows)
+        for row in 1..<max(1, highs.count) + 1 {
+            let isSame = row < highs.count && highs[row] == highs[start] && lows[row] == lows[start]
+            guard !isSame, start < highs.count else { continue }
+            order.append((start..<row).map { RecordPlace(batch: number, row: $0) })
+            start = row
+        }
+        return order
     }
 
     private struct Entry {
@@ -111,6 +125,14 @@ extension LogBatch: WideRecords {
         var writer = LogBlockWriter(batches, isIndexed: isIndexed)
         let block = writer.write(order)
         return (block, writer.summary)
+    }
+
+    static func units(of batches: [LogBatch], at number: Int) -> RecordOrder {
+        var order = RecordOrder()
+        for row in 0..<batches[number].count {
+            order.append(CollectionOfOne(RecordPlace(batch: number, row: row)))
+        }
+        return order
     }
 
     /// By time; those of one time in the order in which they came.
