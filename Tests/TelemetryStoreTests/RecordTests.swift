@@ -203,6 +203,8 @@ struct RecordTests {
         let disk = ForgetfulDisk()
         var settings = SignalStore.Settings()
         settings.sampling = nil
+        // So that a flush takes what it writes in several slices.
+        settings.recordBytesMax = 8_000
         let store = try StoreTests.open(disk, settings)
         var wanted: [TraceID: Set<String>] = [:]
         for round in 0..<8 {

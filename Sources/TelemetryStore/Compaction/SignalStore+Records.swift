@@ -25,10 +25,20 @@ extension SignalStore {
         var writer = try RecordPartWriter(signal, sequence, on: disk, level: Zstandard.quick)
         var isDone = false
         defer { if !isDone { writer.abandon() } }
-        let batches = try frozen.map { try Batch.read($0.block) }
-        for order in Batch.order(Batch.places(batches), of: batches).blocks(of: Batch.blockRows) {
-            let (block, summary) = Batch.block(order, of: batches, isIndexed: true)
-            try writer.add(block, summary)
+        var rest = frozen[...]
+        while !rest.isEmpty {
+            // Where much has come at once, not all of it is expanded at once.
+            var weight = 0
+            let slice = rest.prefix { block in
+                defer { weight += block.weight }
+                return weight < settings.recordBytesMax
+            }
+            rest = rest.dropFirst(slice.count)
+            let batches = try slice.map { try Batch.read($0.block) }
+            for order in Batch.order(Batch.places(batches), of: batches).blocks(of: Batch.blockRows) {
+                let (block, summary) = Batch.block(order, of: batches, isIndexed: true)
+                try writer.add(block, summary)
+            }
         }
         let part = try writer.finish(rank: sequence, coveredSegment: covered, replacing: [], isThinned: false)
         isDone = true
