@@ -120,6 +120,9 @@ let observatory: [Target] = [
             lifecycle, logging, nioCore,
         ]),
     room("TelemetryStore", ["CZstd", "Kernel", "Patterns", "Telemetry"]),
+    room(
+        "Console", ["Kernel", "Web", httpTypes, hummingbird, lifecycle, nioCore],
+        resources: [.embedInCode("Assets/console.css"), .embedInCode("Assets/console.js")]),
 ]
 
 let binary: [Target] = [
@@ -127,7 +130,8 @@ let binary: [Target] = [
     .executableTarget(
         name: "Vitrine",
         dependencies: [
-            "Catalog", "CMalloc", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel", "ObservatoryAPI",
+            "Catalog", "CMalloc", "Console", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel",
+            "ObservatoryAPI",
             "OTLP", "Ordering", "Payments", "Persistence", "PromQL", "RateLimiting", "Resilience", "Scraping",
             "Telemetry", "TelemetryStore", "Web", arguments, coreMetrics, hummingbird, lifecycle, logging, nioCore,
             nioHTTP1, nioPosix, signals,
@@ -153,9 +157,10 @@ let support: [Target] = [
     .target(
         name: "TestSupport",
         dependencies: [
-            "Identity", "Inventory", "Kernel", "Ordering", "Payments", "Persistence", "Resilience", "Telemetry",
-            "Vitrine",
-            "Web", asyncHTTPClient, httpTypes, hummingbird, logging, nioCore, nioEmbedded,
+            "Console", "Identity", "Inventory", "Kernel", "OTLP", "ObservatoryAPI", "Ordering", "Payments",
+            "Persistence",
+            "PromQL", "Resilience", "Telemetry", "TelemetryStore", "Vitrine", "Web", asyncHTTPClient, httpTypes,
+            hummingbird, logging, nioCore, nioEmbedded,
         ],
         path: "Tests/TestSupport",
         swiftSettings: testSettings)
@@ -186,9 +191,15 @@ let suites: [Target] = [
     tests(
         "ObservatoryAPITests",
         [
-            "Kernel", "ObservatoryAPI", "OTLP", "PromQL", "PromQL", "Telemetry", "TelemetryStore", "TestSupport",
+            "Kernel", "ObservatoryAPI", "OTLP", "PromQL", "Telemetry", "TelemetryStore", "TestSupport",
             "Vitrine",
             asyncHTTPClient, nioCore,
+        ]),
+    tests(
+        "ConsoleTests",
+        [
+            "Console", "Kernel", "ObservatoryAPI", "Telemetry", "TelemetryStore", "TestSupport", "Web", asyncHTTPClient,
+            nioCore,
         ]),
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),

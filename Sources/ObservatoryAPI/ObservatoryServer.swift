@@ -2,7 +2,7 @@
 
 internal import Foundation
 internal import HTTPTypes
-internal import Hummingbird
+package import Hummingbird
 internal import Kernel
 internal import Logging
 internal import NIOCore
@@ -36,8 +36,14 @@ package struct ObservatoryServer: Service {
     let threads: QueryThreads
     private let targets: @Sendable () -> [Scraper.Report]
     private let started: @Sendable (Int) async -> Void
+    private let pages: Pages?
     /// What becomes of OTLP, whichever way it comes.
     package let intake: Intake
+
+    /// Answers a request as the APIs do, without a wire.
+    package typealias Ask = @Sendable (Request, BasicRequestContext) async throws -> Response
+    /// Puts pages beside the APIs, which ask these what they show.
+    package typealias Pages = @Sendable (Router<BasicRequestContext>, @escaping Ask) -> Void
 
     /// The largest form or batch that is taken, in bytes.
     static let bodyBytesMax = 32 << 20
@@ -48,6 +54,7 @@ package struct ObservatoryServer: Service {
         version: String,
         now: @escaping @Sendable () -> Int64 = { Int64(UnixTime.now() / 1_000_000) },
         targets: @escaping @Sendable () -> [Scraper.Report] = { [] },
+        pages: Pages? = nil,
         started: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.settings = settings
@@ -56,6 +63,7 @@ package struct ObservatoryServer: Service {
         self.store = store
         self.started = started
         self.targets = targets
+        self.pages = pages
         api = PrometheusAPI(store: store, metadata: metadata, settings: settings.query, version: version, now: now)
         threads = QueryThreads(count: settings.queryThreads)
         intake = Intake { batch in
@@ -83,6 +91,7 @@ package struct ObservatoryServer: Service {
         mountReports(on: router)
         mountJaeger(on: router)
         mountLoki(on: router)
+        mountReportsOfTraces(on: router)
         for signal in Signal.allCases {
             for path in ["/v1", "/api/v1/otlp/v1"] {
                 router.post("\(path)/\(signal.rawValue)") { request, _ in
@@ -91,10 +100,20 @@ package struct ObservatoryServer: Service {
             }
         }
         router.post("/api/v1/write") { request, _ in await guarded(request) { await write(request) } }
+        // Their own router, which may ask the one that is whole here.
+        let apis = router.buildResponder()
+        let front = Router()
+        pages?(front) { request, context in try await apis.respond(to: request, context: context) }
+        let (pagesResponder, hasPages) = (front.buildResponder(), pages != nil)
+        let responder = CallbackResponder<BasicRequestContext> { request, context in
+            let isPage = hasPages && (request.uri.path == "/" || request.uri.path.hasPrefix("/console"))
+            return try await isPage
+                ? pagesResponder.respond(to: request, context: context) : apis.respond(to: request, context: context)
+        }
         var logger = Logger(label: "vitrine.observatory.http")
         logger.logLevel = .warning
         let application = Application(
-            router: router, server: .http1(configuration: .init(idleTimeout: .seconds(60))),
+            responder: responder, server: .http1(configuration: .init(idleTimeout: .seconds(60))),
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: nil),
             onServerRunning: { channel in await started(channel.localAddress?.port ?? settings.port) },
             logger: logger)

@@ -65,6 +65,8 @@ package final class SignalStore: Sendable {
         var segmentBytes: [UInt64: Int] = [:]
         var nextSequence: UInt64 = 1
         var seriesByMetric: [String: Int] = [:]
+        /// Samples of new series that were refused since the process began, by whose they were.
+        var refusedByMetric: [String: Int] = [:]
         /// What deltas have added up to since the process began. A restart begins again at zero, as a restarted sender does.
         var sums: [[UInt8]: Double] = [:]
         var damaged: [String] = []
@@ -106,6 +108,7 @@ package final class SignalStore: Sendable {
     let indexes = IndexCache()
     package let exemplars = ExemplarTable()
     package let spanMetrics = SpanMetrics()
+    package let serviceGraph = ServiceGraph()
     /// Only one flush or merge at a time; and what was decided about traces last.
     let upkeep = Mutex<TraceRetention?>(nil)
     /// Milliseconds since 1970.
@@ -242,6 +245,7 @@ package final class SignalStore: Sendable {
     package func append(_ spans: SpanBatch) async throws -> Admission {
         let admission = try await append(records: spans)
         spanMetrics.note(spans)
+        serviceGraph.note(spans, at: now())
         return admission
     }
 

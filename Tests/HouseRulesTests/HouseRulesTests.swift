@@ -27,7 +27,7 @@ struct HouseRulesTests {
             "Diagnosis",
             "Capacity",
         ],
-        "Console": ["Web"], "Portal": ["Web"],
+        "Console": ["Kernel", "Web"], "Portal": ["Kernel", "Web"],
     ]
     private static let ground: Set = [
         "Kernel", "Resilience", "RateLimiting", "Caching", "Redis", "Persistence", "Jobs", "Web",

@@ -88,7 +88,9 @@ struct RecordTests {
                 let damaged = RecordBlock(rows: block.rows, sections: sections)
                 do {
                     _ = try SpanBatch.read(damaged)
-                    _ = try SpanTest(SpanQuery()).matches(damaged)
+                    let test = SpanTest(SpanQuery())
+                    let (outline, rows) = try test.rows(damaged)
+                    _ = try test.matches(outline, rows, damaged)
                 } catch { refused += 1 }
                 do { _ = try LogBatch.read(damaged) } catch { refused += 1 }
                 var packed = damaged.packed(with: compressor)
@@ -276,6 +278,7 @@ struct RecordTests {
             let spans = try store.spans(query, tracesMax: .max).map(\.span)
             try #require(Set(spans) == Set(wanted) && spans.count == wanted.count, "\(query)")
             found += spans.count
+            try checkGroups(query, all.filter { Self.matches($0.0, $0.1, query) }, &random, store)
             let limited = try store.spans(query, tracesMax: 1)
             #expect(!limited.isEmpty)
         }
@@ -284,6 +287,96 @@ struct RecordTests {
         #expect(
             Set(operations.map { "\($0.service) \($0.name) \($0.kind)" })
                 == Set(all.map { "\($0.1["service.name"]?.text ?? "") \($0.0.name) \($0.0.kind.rawValue)" }))
+    }
+
+    /// Spans by an attribute, against plain counting.
+    private func checkGroups(
+        _ query: SpanQuery, _ spans: [(SpanRecord, Resource)], _ random: inout RandomRecords, _ store: SignalStore
+    ) throws {
+        let names = [
+            "http.method", "user.id", "n", "name", "kind", "status", "service.name", "service.version", "none",
+        ]
+        let name = names[Int.random(in: names.indices, using: &random.generator)]
+        let kinds: [SpanRecord.Kind: String] = [
+            .internal: "internal", .server: "server", .client: "client", .producer: "producer", .consumer: "consumer",
+        ]
+        let wanted = Dictionary(grouping: spans) { span, resource -> String? in
+            switch name {
+            case "name": span.name
+            case "kind": kinds[span.kind]
+            case "status": span.isError ? "error" : span.status == .unset ? "unset" : "ok"
+            default: span.attributes.first { $0.name == name }?.value.text ?? resource[name]?.text
+            }
+        }
+        let found = try store.spanGroups(query, by: name)
+        #expect(found.isComplete && found.spans == spans.count)
+        try #require(Set(found.groups.map(\.value)) == Set(wanted.keys), "\(name)")
+        for group in found.groups {
+            let same = wanted[group.value] ?? []
+            let durations = same.map(\.0.duration).sorted()
+            #expect(group.count == same.count && group.errors == same.count { $0.0.isError })
+            #expect(group.durations.longest == durations.last)
+            for share in [0.5, 0.9, 0.99] {
+                let exact = Double(durations[max(0, Int((share * Double(durations.count)).rounded(.up)) - 1)])
+                let told = group.durations.quantile(share)
+                #expect((told - exact).magnitude <= exact * 0.032 + 0.5, "\(told) for \(exact)")
+            }
+        }
+    }
+
+    @Test func `calls between services are metrics, whichever end comes first`() async throws {
+        let store = try StoreTests.open(ForgetfulDisk())
+        func span(
+            _ id: UInt64, _ parent: UInt64, _ kind: SpanRecord.Kind, trace: UInt64 = 1, isError: Bool = false,
+            _ attributes: [(String, String)] = []
+        ) -> SpanRecord {
+            SpanRecord(
+                context: TraceContext(traceID: TraceID(high: 1, low: trace), spanID: id), parentID: parent,
+                hasRemoteParent: parent != 0, name: "n", kind: kind, start: Self.start, end: Self.start + 3_000_000,
+                status: isError ? .error("") : .unset, attributes: attributes.map { Attribute($0.0, .string($0.1)) })
+        }
+        func send(_ service: String, _ spans: [SpanRecord]) async throws {
+            let resource = Resource([Attribute("service.name", .string(service))])
+            _ = try await store.append(SpanBatch(spans, from: resource))
+        }
+        // The caller comes first; the callee comes first and has failed; both at once; and within one service, which is no call.
+        try await send("web", [span(1, 0, .server), span(2, 1, .client)])
+        try await send(
+            "shop", [span(3, 2, .server), span(12, 11, .server, trace: 2, isError: true), span(4, 3, .client)])
+        try await send("web", [span(11, 0, .client, trace: 2), span(21, 0, .client, trace: 3)])
+        try await send("shop", [span(5, 4, .server), span(22, 21, .server, trace: 3)])
+        // A database is known at once, and one message is taken by two.
+        try await send(
+            "shop",
+            [
+                span(31, 3, .client, [("db.system.name", "postgresql"), ("server.address", "db1")]),
+                span(32, 3, .producer),
+            ])
+        try await send("mail", [span(33, 32, .consumer)])
+        try await send("stock", [span(34, 32, .consumer)])
+        // The same ids in another trace are other spans.
+        try await send("mail", [span(35, 2, .server, trace: 9)])
+        // Whoever sends no spans is known by its caller, once nobody has come for long.
+        try await send(
+            "shop", [span(41, 3, .client, isError: true, [("peer.service", "stripe"), ("server.address", "x")])])
+        let graph = store.serviceGraph
+        let nobody = SpanBatch([], from: Resource([]))
+        for round in 1...2 { graph.note(nobody, at: StoreTests.start + Int64(round) * 20_000) }
+
+        _ = try await store.append(graph.samples(at: StoreTests.start))
+        var calls: [String: Double] = [:]
+        for (name, mark) in [("total", ""), ("failed_total", " failed")] {
+            let matcher = LabelMatcher(LabelSet.name, .equal, "traces_service_graph_request_\(name)")
+            for (labels, samples) in try StoreTests.all(store, [matcher]) {
+                let edge = ["client", "server", "connection_type"].map { labels[$0] }
+                calls[edge.joined(separator: ">") + mark] = samples.values[0]
+            }
+        }
+        #expect(
+            calls.filter { $0.value > 0 } == [
+                "web>shop>": 3, "web>shop> failed": 1, "shop>postgresql>database": 1, "shop>mail>messaging_system": 1,
+                "shop>stock>messaging_system": 1, "shop>stripe>virtual_node": 1, "shop>stripe>virtual_node failed": 1,
+            ])
     }
 
     @Test func `rate, errors and duration of spans are metrics`() async throws {

@@ -61,6 +61,12 @@ struct JaegerAPI: Sendable {
             let traces = try whole(ids.sorted { ($0.high, $0.low) < ($1.high, $1.low) }, isCancelled)
             return JaegerAnswers.list(traces) { JaegerAnswers.write($0, to: &$1) }
         }
+        let (query, limit) = try query(parameters)
+        return JaegerAnswers.list(try traces(query, limit, isCancelled)) { JaegerAnswers.write($0, to: &$1) }
+    }
+
+    /// What a search of version 1 asks for, and how many traces of it.
+    func query(_ parameters: Parameters) throws -> (SpanQuery, limit: Int) {
         var (query, limit) = (SpanQuery(), Self.limitDefault)
         query.service = parameters["service"]
         query.name = parameters["operation"].flatMap { $0 == "all" ? nil : $0 }
@@ -83,11 +89,11 @@ struct JaegerAPI: Sendable {
             }
             for tag in tags { query.require(tag.name, tag.value.plainText) }
         }
-        return JaegerAnswers.list(try traces(query, limit, isCancelled)) { JaegerAnswers.write($0, to: &$1) }
+        return (query, min(limit == 0 ? Self.limitDefault : limit, Self.limitMax))
     }
 
     /// Whole traces, the latest first.
-    private func traces(_ query: SpanQuery, _ limit: Int, _ isCancelled: IsCancelled) throws -> [StoredTrace] {
+    func traces(_ query: SpanQuery, _ limit: Int, _ isCancelled: IsCancelled) throws -> [StoredTrace] {
         let limit = min(limit == 0 ? Self.limitDefault : limit, Self.limitMax)
         var latest: [TraceID: UInt64] = [:]
         for match in try store.spans(query, tracesMax: limit, isCancelled: isCancelled) {

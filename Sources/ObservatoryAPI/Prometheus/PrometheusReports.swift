@@ -2,6 +2,7 @@
 
 internal import Kernel
 internal import Scraping
+internal import Telemetry
 internal import TelemetryStore
 
 /// What Prometheus says about itself, said about the observatory.
@@ -92,6 +93,41 @@ enum PrometheusReports {
             }
             writer.endArray()
             writer.endObject()
+        }
+    }
+
+    /// What is on disk, of its own kind beside Prometheus' reports: bytes and records of each signal, and who has the most series.
+    static func storage(_ statistics: SignalStore.Statistics) -> [UInt8] {
+        PrometheusAnswers.success { writer in
+            writer.object { writer in
+                writer.member("signals", statistics.signals) { signal, writer in
+                    writer.object { writer in
+                        writer.member("signal", signal.signal.rawValue)
+                        writer.member("bytes", signal.bytes)
+                        writer.member("budget_bytes", signal.bytesMax)
+                        writer.member("parts", signal.parts)
+                        writer.member("records", signal.rows)
+                        writer.member("packed", signal.packed)
+                        if let oldest = signal.oldest {
+                            writer.member("oldest", Timestamp(milliseconds: oldest).rfc3339)
+                        }
+                    }
+                }
+                writer.member("log_bytes", statistics.logBytes)
+                writer.member("days", Int(statistics.retention.wholeMilliseconds / 86_400_000))
+                writer.member("series_max", statistics.seriesPerMetricMax)
+                writer.member("damaged", statistics.damaged) { $1.string($0) }
+                writer.member("metrics", statistics.largestMetrics, write)
+                writer.member("senders", statistics.largestSenders, write)
+            }
+        }
+    }
+
+    private static func write(_ subject: SignalStore.Statistics.Subject, _ writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("name", subject.name)
+            writer.member("series", subject.series)
+            writer.member("refused", subject.refused)
         }
     }
 }

@@ -42,7 +42,8 @@ struct ProviderSpan {
     ) async throws -> Result {
         try await withSpan(name, ofKind: .client) { span in
             span.attributes = [
-                "vitrine.payment.provider": .string(provider.name), "vitrine.payment.attempt": .int64(Int64(attempt)),
+                "peer.service": .string(provider.name), "vitrine.payment.provider": .string(provider.name),
+                "vitrine.payment.attempt": .int64(Int64(attempt)),
             ]
             let result = try await ask()
             if let outcome = result as? PaymentOutcome { span.attributes["vitrine.payment.outcome"] = outcome.word }

@@ -76,18 +76,14 @@ public final class Health: Service, Sendable {
     ]
 
     private func install(in registry: MetricRegistry) {
-        let gauges = dependencies.map { dependency in
-            let labels = [("dependency", dependency.name)]
-            return (
-                up: registry.makeMeter(label: "vitrine.health.dependency.up", dimensions: labels),
-                latency: registry.makeMeter(label: "vitrine.health.dependency.latency", dimensions: labels)
-            )
-        }
-        registry.beforeReading { [weak self] _ in
-            guard let self else { return }
-            for (gauge, finding) in zip(gauges, findings) {
-                gauge.up.set(finding.isUp == true ? Int64(1) : 0)
-                gauge.latency.set(finding.latency / .seconds(1))
+        registry.beforeReading { [weak self] registry in
+            // What has not been asked yet is neither up nor down.
+            for finding in self?.findings ?? [] where finding.isUp != nil {
+                let labels = [("dependency", finding.name)]
+                registry.makeMeter(label: "vitrine.health.dependency.up", dimensions: labels)
+                    .set(finding.isUp == true ? Int64(1) : 0)
+                registry.makeMeter(label: "vitrine.health.dependency.latency", dimensions: labels)
+                    .set(finding.latency / .seconds(1))
             }
         }
     }

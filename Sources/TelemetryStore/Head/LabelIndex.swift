@@ -15,6 +15,9 @@ struct LabelIndex: Sendable {
         count += 1
     }
 
+    /// How many series have each value of a label.
+    func counts(of name: String) -> [String: Int] { (values[name] ?? [:]).mapValues(\.count) }
+
     /// The series for which all matchers hold, ascending.
     ///
     /// - Throws: `Pattern.PatternError`.

@@ -134,13 +134,21 @@ extension SignalStore.State {
         }
         guard head.series.count < settings.seriesMax else {
             admission.refuse(.storeBudget, samples, metric: metric)
+            noteRefused(samples, of: metric)
             return false
         }
         guard seriesByMetric[metric, default: 0] < settings.seriesPerMetricMax else {
             admission.refuse(.metricBudget, samples, metric: metric)
+            noteRefused(samples, of: metric)
             return false
         }
         seriesByMetric[metric, default: 0] += 1
         return true
+    }
+
+    /// Of a thousand metrics at most, because their names may be what there is too much of.
+    private mutating func noteRefused(_ samples: Int, of metric: String) {
+        guard refusedByMetric[metric] != nil || refusedByMetric.count < 1_000 else { return }
+        refusedByMetric[metric, default: 0] += samples
     }
 }

@@ -14,35 +14,15 @@ package final class SpanMetrics: Sendable {
         let status: UInt8
     }
 
-    private struct Series {
-        var buckets = [Double](repeating: 0, count: SpanMetrics.bounds.count + 1)
-        var count = 0.0
-        var sum = 0.0
-
-        mutating func add(_ seconds: Double, _ weight: Double) {
-            buckets[SpanMetrics.bounds.firstIndex { seconds <= $0 } ?? SpanMetrics.bounds.count] += weight
-            count += weight
-            sum += seconds * weight
-        }
-
-        mutating func add(_ other: Series) {
-            for place in buckets.indices { buckets[place] += other.buckets[place] }
-            count += other.count
-            sum += other.sum
-        }
-    }
-
-    /// Seconds: 2 ms, doubled up to 16.384 s.
-    private static let bounds = (0..<14).map { 0.002 * Double(1 << $0) }
     /// Operations that are told apart; of further ones the name is left out. Each has 18 series.
     private static let countMax = 1_000
 
-    private let series = Mutex<[Key: Series]>([:])
+    private let series = Mutex<[Key: Latencies]>([:])
 
     /// Counts the spans of a batch.
     func note(_ batch: SpanBatch) {
         // Within a batch texts are compared once for each run of equal spans.
-        var found: [Key: Series] = [:]
+        var found: [Key: Latencies] = [:]
         var last: (scope: UInt32, name: ArraySlice<UInt8>, kind: UInt8, facet: SpanFacet)?
         for row in 0..<batch.count {
             let name = batch.bytes[batch.names[row].range]
@@ -53,8 +33,8 @@ package final class SpanMetrics: Sendable {
                 facet = SpanFacet(of: row, in: batch)
                 last = (batch.scopes[row], name, batch.kinds[row], facet)
             }
-            let weight = batch.flags[row] & SpanBatch.keptFlag == 0 ? 1 : batch.adjustedCount(of: row)
-            found[Key(facet: facet, status: batch.statuses[row]), default: Series()]
+            let weight = batch.weight(of: row)
+            found[Key(facet: facet, status: batch.statuses[row]), default: Latencies()]
                 .add(Double(batch.duration(of: row)) / 1e9, weight)
         }
         series.withLock { series in
@@ -62,7 +42,7 @@ package final class SpanMetrics: Sendable {
                 // Without its name, and at last without its service.
                 let keys = [key, Key(facet: key.facet.unnamed, status: key.status)]
                 let known = keys.first { series[$0] != nil || series.count < Self.countMax }
-                series[known ?? Key(facet: .any, status: key.status), default: Series()].add(more)
+                series[known ?? Key(facet: .any, status: key.status), default: Latencies()].add(more)
             }
         }
     }
@@ -77,18 +57,12 @@ package final class SpanMetrics: Sendable {
                 MetricLabel("span_kind", Self.kinds[min(Int(key.facet.kind), 5)]),
                 MetricLabel("status_code", Self.statuses[min(Int(key.status), 2)]),
             ]
-            func add(_ name: String, _ value: Double, _ more: [MetricLabel] = []) {
+            func add(_ name: String, _ value: Double, _ more: [MetricLabel]) {
                 batch.begin(LabelSet([MetricLabel(LabelSet.name, "traces_spanmetrics_\(name)")] + labels + more))
                 batch.add(time, value)
             }
-            add("calls_total", series.count)
-            var below = 0.0
-            for (bound, count) in zip(Self.bounds + [.infinity], series.buckets) {
-                below += count
-                add("latency_bucket", below, [MetricLabel("le", SampleText.of(bound))])
-            }
-            add("latency_count", series.count)
-            add("latency_sum", series.sum)
+            add("calls_total", series.count, [])
+            series.write(add, as: "latency")
         }
         return batch
     }
@@ -109,8 +83,9 @@ package final class SpanMetrics: Sendable {
 }
 
 extension SpanBatch {
-    /// How many spans a kept one stands for.
-    fileprivate func adjustedCount(of row: Int) -> Double {
+    /// How many spans a row stands for: more than one where its process has sampled others away.
+    func weight(of row: Int) -> Double {
+        guard flags[row] & SpanBatch.keptFlag != 0 else { return 1 }
         for place in attributes(of: row) where attributes.kinds[place] == .double {
             if bytes[attributes.names[place].range].elementsEqual("sampler.adjusted_count".utf8) {
                 let count = Double(bitPattern: attributes.values[place])

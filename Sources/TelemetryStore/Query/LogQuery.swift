@@ -102,7 +102,7 @@ struct LogTest {
             let isEmptyAccepted = try accepts(line: [])
             var accepted = isCandidate.map { $0 && isEmptyAccepted }
             let table = try BlockAttributes(sections, shapes: outline.shapes)
-            try table.eachValue(of: [], isFirst: true) { row, text in
+            try table.eachValue(of: [], .firstOfRow) { row, text in
                 if isCandidate[row] { accepted[row] = try accepts(line: text) }
             }
             isCandidate = accepted

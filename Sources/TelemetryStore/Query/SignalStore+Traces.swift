@@ -12,6 +12,7 @@ package struct StoredTrace: Sendable {
         /// The library that recorded it, and its version.
         package let scope: (name: String, version: String)
 
+        package var isError: Bool { if case .error = record.status { true } else { false } }
         package var service: String { resource["service.name"]?.text ?? "" }
     }
 
@@ -78,18 +79,33 @@ extension SignalStore {
         _ query: SpanQuery, tracesMax limit: Int, isCancelled: () -> Bool = { false }
     ) throws -> [SpanMatch] {
         let test = SpanTest(query)
+        var (found, traces): ([SpanMatch], Set<TraceID>) = ([], [])
+        try eachFitting(test, isCancelled) { outline, rows, sections in
+            let matches = try test.matches(outline, rows, sections)
+            found += matches
+            traces.formUnion(matches.map(\.trace))
+            return traces.count < limit
+        }
+        return found
+    }
+
+    /// Calls `body` with the fitting rows of each block, from the latest block on, while it says to go on.
+    ///
+    /// - Throws: `Failure` where the disk cannot be read; `CancellationError` once `isCancelled`.
+    func eachFitting(
+        _ test: SpanTest, _ isCancelled: () -> Bool,
+        _ body: (SpanOutline, [Int], any RecordSections) throws -> Bool
+    ) throws {
         let (blocks, parts) = state.withLock { state in
             ((state.traces.frozen ?? []) + state.traces.head.blocks, state.traces.parts)
         }
-        var (found, traces): ([SpanMatch], Set<TraceID>) = ([], [])
-        func take(_ matches: [SpanMatch]) {
-            found += matches
-            traces.formUnion(matches.map(\.trace))
+        func ask(_ sections: some RecordSections) throws -> Bool {
+            if isCancelled() { throw CancellationError() }
+            let (outline, rows) = try test.rows(sections)
+            return try rows.isEmpty || body(outline, rows, sections)
         }
         for block in blocks.reversed() where block.times.overlaps(test.times) {
-            if isCancelled() { throw CancellationError() }
-            take(try test.matches(block.block))
-            if traces.count >= limit { return found }
+            guard try ask(block.block) else { return }
         }
         let groups = parts.flatMap { part in
             let facets = part.facets.map { SpanFacet($0).map(test.accepts) ?? true }
@@ -97,15 +113,13 @@ extension SignalStore {
         }.sorted { $0.0.groups[$0.1].times.upperBound > $1.0.groups[$1.1].times.upperBound }
         let terms = test.requiredTerms
         for (part, group) in groups {
-            if isCancelled() { throw CancellationError() }
-            try reading(part.part) {
+            let goesOn = try reading(part.part) {
                 let filter = terms.isEmpty ? nil : try part.filter(of: group)
-                guard terms.allSatisfy({ filter?.mayHave($0) ?? true }) else { return }
-                take(try test.matches(part.sections(of: group)))
+                guard terms.allSatisfy({ filter?.mayHave($0) ?? true }) else { return true }
+                return try ask(part.sections(of: group))
             }
-            if traces.count >= limit { break }
+            guard goesOn else { return }
         }
-        return found
     }
 
     /// Services and what they do, of which spans have come, in the order of their names.

@@ -63,10 +63,10 @@ struct SpanTest {
 
     // MARK: Rows
 
-    /// The rows of a block that match.
+    /// The rows of a block that match, and what was read to know.
     ///
     /// - Throws: `Failure` with `corrupt`.
-    func matches(_ sections: some RecordSections) throws -> [SpanMatch] {
+    func rows(_ sections: some RecordSections) throws -> (outline: SpanOutline, rows: [Int]) {
         let outline = try SpanOutline(sections)
         let accepted = name.map { name in outline.names.texts.map { outline.bytes[$0].elementsEqual(name) } }
         var rows = (0..<outline.rows).filter { row in
@@ -91,6 +91,13 @@ struct SpanTest {
                 rows = rows.filter { own[$0] || senders[Int(outline.origins[$0])] }
             }
         }
+        return (outline, rows)
+    }
+
+    /// The spans of those rows.
+    ///
+    /// - Throws: `Failure` with `corrupt`.
+    func matches(_ outline: SpanOutline, _ rows: [Int], _ sections: some RecordSections) throws -> [SpanMatch] {
         guard !rows.isEmpty else { return [] }
         let identifiers = try SpanIdentifiers(sections, traces: outline.traces)
         var (found, trace): ([SpanMatch], Int) = ([], 0)

@@ -59,10 +59,15 @@ struct BlockAttributes {
         return found
     }
 
+    /// Which values count, of rows that say an attribute more than once.
+    enum Occurrence { case all, firstOfRow, firstOfName }
+
     /// Calls `body` with each row that has the attribute, and how its value reads.
-    ///
-    /// Where `isFirst`, only those count that are the first of their row.
-    func eachValue(of name: [UInt8], isFirst: Bool = false, _ body: (Int, ArraySlice<UInt8>) throws -> Void) throws {
+    func eachValue(of name: [UInt8], _ which: Occurrence = .all, _ body: (Int, ArraySlice<UInt8>) throws -> Void) throws
+    {
+        let firsts =
+            which == .firstOfName
+            ? schema.shapes.map { $0.first { bytes[schema.names[schema.columns[$0].name]].elementsEqual(name) } } : []
         for (place, column) in schema.columns.enumerated() where bytes[schema.names[column.name]].elementsEqual(name) {
             let bytes = try section(place)
             let values = try ValueColumn(column.kind, bytes)
@@ -71,7 +76,13 @@ struct BlockAttributes {
             for (row, shape) in shapes.enumerated() {
                 guard Int(shape) < having.count else { throw Failure(.corrupt, "a record has no known shape") }
                 for occurrence in 0..<having[Int(shape)] {
-                    if isFirst, occurrence > 0 || schema.shapes[Int(shape)].first != place {
+                    let isWanted =
+                        switch which {
+                        case .all: true
+                        case .firstOfRow: occurrence == 0 && schema.shapes[Int(shape)].first == place
+                        case .firstOfName: occurrence == 0 && firsts[Int(shape)] == place
+                        }
+                    guard isWanted else {
                         next += 1
                         continue
                     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Console
 internal import Foundation
 internal import Identity
 internal import Kernel
@@ -54,7 +55,11 @@ struct Observatory: Sendable {
         (listening.host, listening.port) = (host, port)
         server = ObservatoryServer(
             listening, store: store, metadata: metadata, access: access, version: VitrineCommand.version,
-            targets: { scraper.targets }, started: started)
+            targets: { scraper.targets },
+            pages: { router, ask in
+                ConsolePages(version: VitrineCommand.version) { Double(UnixTime.now()) / 1e9 }.mount(
+                    on: router, asking: ask)
+            }, started: started)
         (self.store, self.metadata) = (store, metadata)
         supervisor = Supervisor(
             "observatory",
@@ -141,8 +146,10 @@ struct Observatory: Sendable {
         private func keepMetrics() async {
             let now = Int64(UnixTime.now() / 1_000_000)
             observatory.metadata.note(SpanMetrics.metadata)
+            observatory.metadata.note(ServiceGraph.metadata)
             await keep("metrics of spans") {
                 _ = try await observatory.store.append(observatory.store.spanMetrics.samples(at: now))
+                _ = try await observatory.store.append(observatory.store.serviceGraph.samples(at: now))
             }
             guard let telemetry = process?.telemetry else { return }
             let families = telemetry.metrics.snapshot()

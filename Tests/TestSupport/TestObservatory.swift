@@ -1,36 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AsyncHTTPClient
+import Console
 import Foundation
 import Kernel
 import NIOCore
 import OTLP
 import ObservatoryAPI
 import PromQL
-import Telemetry
-import TestSupport
-
-@testable import TelemetryStore
+package import Telemetry
+import TelemetryStore
 
 /// An observatory on a real port, in a folder of its own.
-struct TestObservatory: Sendable {
-    struct Answer: Sendable {
-        let status: Int
-        let headers: [String: String]
-        let body: [UInt8]
+package struct TestObservatory: Sendable {
+    package struct Answer: Sendable {
+        package let status: Int
+        package let headers: [String: String]
+        package let body: [UInt8]
 
-        var text: String { String(decoding: body, as: UTF8.self) }
-        var json: JSON { (try? JSON.parse(body)) ?? .null }
-        var data: JSON { json["data"] ?? .null }
+        package var text: String { String(decoding: body, as: UTF8.self) }
+        package var json: JSON { (try? JSON.parse(body)) ?? .null }
+        package var data: JSON { json["data"] ?? .null }
     }
 
-    let store: SignalStore
-    let intake: Intake
-    let port: Int
-    var token: String?
+    package let store: SignalStore
+    package let intake: Intake
+    package let port: Int
+    package var token: String?
 
     /// Runs `body` against it. Its clock stands at `now`, in milliseconds since 1970, where that is given.
-    static func run<Result: Sendable>(
+    package static func run<Result: Sendable>(
         _ semantics: Semantics = .v3, access: ObservatoryAccess = ObservatoryAccess(), now: Int64? = nil,
         settings: SignalStore.Settings = .init(),
         _ body: @escaping @Sendable (TestObservatory) async throws -> Result
@@ -45,7 +44,9 @@ struct TestObservatory: Sendable {
         let (ports, port) = AsyncStream.makeStream(of: Int.self)
         let server = ObservatoryServer(
             listening, store: store, metadata: MetadataTable(), access: access, version: "test", now: clock,
-            started: { port.yield($0) })
+            pages: { router, ask in
+                ConsolePages(version: "test") { Double(clock()) / 1_000 }.mount(on: router, asking: ask)
+            }, started: { port.yield($0) })
         return try await withThrowingTaskGroup(of: Result?.self) { tasks in
             tasks.addTask {
                 try await server.run()
@@ -65,7 +66,7 @@ struct TestObservatory: Sendable {
         }
     }
 
-    func get(
+    package func get(
         _ path: String, _ parameters: [(String, String)] = [], post: Bool = false, host: String? = nil,
         headers: [(String, String)] = []
     ) async throws -> Answer {
@@ -82,7 +83,7 @@ struct TestObservatory: Sendable {
         return try await send(request)
     }
 
-    func write(_ message: [UInt8], headers: [(String, String)] = [("Content-Encoding", "snappy")]) async throws
+    package func write(_ message: [UInt8], headers: [(String, String)] = [("Content-Encoding", "snappy")]) async throws
         -> Answer
     {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/api/v1/write")
@@ -92,7 +93,7 @@ struct TestObservatory: Sendable {
         return try await send(request)
     }
 
-    func otlp(_ json: String, _ signal: Signal = .metrics) async throws -> Answer {
+    package func otlp(_ json: String, _ signal: Signal = .metrics) async throws -> Answer {
         var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)/v1/\(signal.rawValue)")
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")
@@ -100,10 +101,25 @@ struct TestObservatory: Sendable {
         return try await send(request)
     }
 
-    private func send(_ request: HTTPClientRequest) async throws -> Answer {
+    /// As a browser with a cookie does, without following where it is led.
+    package func visit(_ path: String, form: String? = nil, cookie: String? = nil) async throws -> Answer {
+        var request = HTTPClientRequest(url: "http://127.0.0.1:\(port)\(path)")
+        if let form {
+            request.method = .POST
+            request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
+            request.body = .bytes(ByteBuffer(string: form))
+        }
+        if let cookie { request.headers.add(name: "Cookie", value: cookie) }
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        let sent = request
+        return try await HTTPClient.withHTTPClient(configuration: configuration) { try await send(sent, by: $0) }
+    }
+
+    private func send(_ request: HTTPClientRequest, by client: HTTPClient = .shared) async throws -> Answer {
         var request = request
         if let token { request.headers.add(name: "Authorization", value: token) }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(60))
+        let response = try await client.execute(request, timeout: .seconds(60))
         let body = try await response.body.collect(upTo: 64 << 20)
         return Answer(
             status: Int(response.status.code),

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import HTTPTypes
+internal import Hummingbird
+internal import Kernel
+internal import NIOCore
+internal import Synchronization
+internal import Web
+
+/// The observatory's public APIs, asked with the token of whoever looks at a page: what they may not read they do not see.
+struct ObservatoryClient: Sendable {
+    let answer: ConsolePages.Answer
+    /// What the visitor came with.
+    let visit: (headers: HTTPFields, authority: String?, context: BasicRequestContext)
+    let token: String?
+
+    /// - Throws: ``ClientError``.
+    func get(_ path: String, _ parameters: [(String, String)] = []) async throws -> JSON {
+        let query = parameters.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
+        var head = HTTPRequest(
+            method: .get, scheme: "http", authority: visit.authority, path: query.isEmpty ? path : "\(path)?\(query)")
+        if let token {
+            head.headerFields[.authorization] = "Bearer \(token)"
+        } else {
+            head.headerFields[.authorization] = visit.headers[.authorization]
+        }
+        let response = try await answer(Request(head: head, body: .init(buffer: ByteBuffer())), visit.context)
+        let body = Body()
+        try await response.body.write(BodyWriter(body: body))
+        let bytes = body.buffer.withLock { Array($0.readableBytesView) }
+        switch response.status.code {
+        case 200..<300: break
+        case 401, 403: throw ClientError.notAllowed
+        case 404: throw ClientError.notFound
+        default: throw ClientError.refused(Self.words(of: bytes))
+        }
+        do {
+            return try JSON.parse(bytes, depthMax: 64)
+        } catch {
+            throw ClientError.refused("The answer cannot be read: \(error).")
+        }
+    }
+
+    /// What an API says is wrong, in whichever dialect.
+    private static func words(of bytes: [UInt8]) -> String {
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard let json = try? JSON.parse(bytes) else { return text }
+        return json["error"]?.string ?? json["error"]?["message"]?.string
+            ?? json["errors"]?.array?.first?["msg"]?.string ?? text
+    }
+}
+
+/// Why a page cannot show what it should.
+enum ClientError: Error {
+    case notAllowed
+    case notFound
+    /// What was asked is wrong, or too much; in the words of who was asked.
+    case refused(String)
+}
+
+extension Error {
+    /// For the visitor.
+    var words: String {
+        switch self as? ClientError {
+        case .notAllowed: "This token may not read telemetry."
+        case .notFound: "There is none."
+        case .refused(let words): words
+        case nil: self is CancellationError ? "It took too long." : "\(self)"
+        }
+    }
+}

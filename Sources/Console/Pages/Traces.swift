@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Web
+
+/// Traces that are looked for, and one of them.
+enum Traces {
+    static func page(_ visit: Visit) async throws -> Page {
+        async let controls = controls(visit)
+        async let found = visit.section("found") { try await Self.found(visit) }
+        async let groups = visit.section("groups") { try await Self.groups(visit) }
+        return Page(
+            title: "Traces", tab: .traces, controls: try await controls,
+            sections: [try await groups, try await found])
+    }
+
+    private static let limits = [20, 50, 100, 400]
+
+    private static func controls(_ visit: Visit) async throws -> HTML {
+        let services = try await visit.client.get("/api/services")["data"]?.array?.compactMap(\.string) ?? []
+        var operations: [String] = []
+        if let service = visit["service"] {
+            operations =
+                try await visit.client.get("/api/services/\(service.pathEncoded)/operations")["data"]?.array?
+                .compactMap(\.string) ?? []
+        }
+        func options(_ names: [String], _ chosen: String?, _ all: String) -> [(value: String, title: String)] {
+            let more = chosen.map { names.contains($0) ? [] : [$0] } ?? []
+            return [("", all)] + (names + more).map { ($0, $0) }
+        }
+        return Frame.form(
+            visit,
+            """
+            \(Frame.select("service", "Service", visit["service"], options(services, visit["service"], "all")))
+            \(Frame.select("operation", "Operation", visit["operation"], options(operations, visit["operation"], "all")))
+            \(Frame.select("errors", "Outcome", visit["errors"], [("", "any"), ("1", "failed"), ("0", "not failed")]))
+            \(Frame.field("min", "At least", visit["min"], hint: "250ms"))
+            \(Frame.field("max", "At most", visit["max"], hint: "1.5s"))
+            \(Frame.field("tags", "Attributes", visit["tags"], hint: "http.route=/v1/orders user.id=42", wide: true))
+            \(Frame.select("sort", "First", visit["sort"], [("", "failed ones"), ("start", "the latest"), ("duration", "the slowest")]))
+            \(Frame.field("by", "Group spans by", visit["by"], hint: "http.route"))
+            \(Frame.select("limit", "Traces", visit["limit"] ?? "50", limits.map { ("\($0)", "\($0)") }))
+            """)
+    }
+
+    /// What is filled in, as the APIs ask it.
+    static func parameters(_ visit: Visit) throws -> [(String, String)] {
+        let window = visit.window
+        var parameters = [
+            ("start", window.microseconds(window.start)), ("end", window.microseconds(window.end)),
+        ]
+        let names = [
+            ("service", "service"), ("operation", "operation"), ("min", "minDuration"), ("max", "maxDuration"),
+        ]
+        for (field, name) in names { visit[field].map { parameters.append((name, $0.filter { $0 != " " })) } }
+        if let operation = visit["operation"] {
+            parameters.removeAll { $0.0 == "operation" }
+            parameters.append(("operation", operation))
+        }
+        visit["errors"].map { parameters.append(("tag", $0 == "1" ? "error:true" : "error:false")) }
+        for (name, value) in try Tags.parse(visit["tags"] ?? "") { parameters.append(("tag", "\(name):\(value)")) }
+        return parameters
+    }
+
+    private static func found(_ visit: Visit) async throws -> HTML {
+        if let id = visit["tags"]?.filter({ $0 != " " }), id.count == 32, id.allSatisfy(\.isHexDigit) {
+            return "<p><a href=\"\(visit.link("traces/\(id)"))\">Open the trace \(id)</a></p>"
+        }
+        let limit = limits.contains(Int(visit["limit"] ?? "") ?? 0) ? visit["limit"] ?? "50" : "50"
+        let traces = try await visit.client.traces(try parameters(visit) + [("limit", limit)])
+        guard !traces.isEmpty else {
+            return "<p class=\"empty\">No trace fits, \(visit.window.words). Ask for a longer time, or for less.</p>"
+        }
+        let sorted = traces.sorted { left, right in
+            switch visit["sort"] {
+            case "duration": left.duration > right.duration
+            case "start": left.start > right.start
+            default: ((left.errorCount > 0 ? 1 : 0), left.start) > ((right.errorCount > 0 ? 1 : 0), right.start)
+            }
+        }
+        let caption = "The \(traces.count) latest traces that fit"
+        return
+            "\(DurationDots(traces: traces, window: visit.window, visit: visit).html)\(list(sorted, visit, caption: caption))"
+    }
+
+    static func list(_ traces: [TraceSummary], _ visit: Visit, caption: String) -> HTML {
+        let longest = Double(max(1, traces.map(\.duration).max() ?? 1))
+        let rows = traces.map { trace -> HTML in
+            let width = String((Double(trace.duration) / longest * 1_000).rounded() / 10)
+            let others = trace.services.filter { $0 != trace.service }
+            let state: HTML =
+                trace.errorCount > 0
+                ? "<span class=\"state bad\">\(trace.errorCount) failed</span>" : "<span class=\"state ok\">ok</span>"
+            return """
+                <tr><th scope="row"><a href="\(visit.link("traces/\(trace.id)"))">\(trace.name)</a>\
+                <small>\(Frame.dot(trace.service))\(trace.service)\(others.isEmpty ? "" : " + \(others.joined(separator: ", "))")</small></th>\
+                <td>\(state)</td>\
+                <td class="n">\(Quantity.seconds.text(Double(trace.duration) / 1e6))<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">\
+                <rect class="f\(trace.errorCount > 0 ? "bad" : String(Hue.of(trace.service)))" width="\(width)" height="4"/></svg></td>\
+                <td class="n">\(trace.spanCount)</td><td class="n"><time>\(Clock.precise(microseconds: trace.start))</time></td></tr>
+                """
+        }
+        return Frame.table(
+            caption,
+            [
+                Frame.head("Trace"), Frame.head("Outcome"), Frame.head("Duration", isNumber: true),
+                Frame.head("Spans", isNumber: true), Frame.head("Began", isNumber: true),
+            ], rows)
+    }
+
+    /// Spans that fit, by the values of an attribute.
+    private static func groups(_ visit: Visit) async throws -> HTML {
+        guard let name = visit["by"] else { return "" }
+        let answer = try await visit.client.get("/api/v1/span_groups", try parameters(visit) + [("by", name)])
+        let groups = answer["data"]?["groups"]?.array ?? []
+        let rows = groups.map { group -> HTML in
+            let value = group["value"]?.string
+            func seconds(_ name: StaticString) -> HTML {
+                Frame.number(Quantity.seconds.text((group["\(name)"]?.number ?? .nan) / 1e6))
+            }
+            let (count, errors) = (group["count"]?.number ?? 0, group["errors"]?.number ?? 0)
+            let tags = [visit["tags"], value.map { "\(name)=\($0.quoted)" }].compactMap { $0 }.joined(separator: " ")
+            let title: HTML =
+                value.map { "<a href=\"\(visit.again([("tags", tags), ("by", nil)]))\">\($0)</a>" } ?? "<i>none</i>"
+            return """
+                <tr><th scope="row">\(title)</th>\(Frame.number(Quantity.count.text(count)))\
+                \(Frame.number(Quantity.share.text(errors / max(1, count)), isBad: errors > 0.01 * count))\
+                \(seconds("p50"))\(seconds("p90"))\(seconds("p99"))\(seconds("max"))</tr>
+                """
+        }
+        let cut: HTML =
+            answer["data"]?["isComplete"]?.bool == false
+            ? "<p class=\"notice\">Only the latest \(answer["data"]?["spans"]?.plain ?? "") spans were counted: ask for a shorter time to have all.</p>"
+            : ""
+        return cut
+            + Frame.table(
+                "Spans that are kept and fit, by \(name), \(visit.window.words)",
+                [Frame.head("\(name)")]
+                    + ["Spans", "Failed", "Half take", "90 % take", "99 % take", "Longest"].map {
+                        Frame.head($0, isNumber: true)
+                    },
+                rows, empty: "No span fits.")
+    }
+}
+
+/// Names and values as they are typed: `http.route=/v1/orders name="two words"`.
+enum Tags {
+    /// - Throws: ``ClientError`` where it is no such list.
+    static func parse(_ text: String) throws -> [(name: String, value: String)] {
+        var (tags, rest): ([(name: String, value: String)], Substring) = ([], text[...])
+        while true {
+            rest = rest.drop { $0 == " " }
+            guard !rest.isEmpty else { return tags }
+            guard let sign = rest.firstIndex(where: { $0 == "=" || $0 == " " }), rest[sign] == "=" else {
+                throw ClientError.refused("Attributes are written as name=value, with spaces between them.")
+            }
+            let name = String(rest[..<sign])
+            rest = rest[rest.index(after: sign)...]
+            var value = ""
+            if rest.first == "\"" {
+                rest = rest.dropFirst()
+                while let next = rest.popFirst(), next != "\"" {
+                    value.append(next == "\\" ? rest.popFirst() ?? "\\" : next)
+                }
+            } else {
+                value = String(rest.prefix { $0 != " " })
+                rest = rest.dropFirst(value.count)
+            }
+            tags.append((name, value))
+        }
+    }
+}
