@@ -19,7 +19,6 @@ struct VitrineCommand: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, DemoCommand.self, ImportCommand.self, ReplayCommand.self, MigrateCommand.self,
             CopyCommand.self, CheckCommand.self, OpenAPICommand.self, SignalsCommand.self, CollectCommand.self,
-            ObserveCommand.self, TelemetryCommand.self,
-            ChaosCommand.self,
+            ObserveCommand.self, TelemetryCommand.self, DashboardsCommand.self, ChaosCommand.self,
         ])
 }

@@ -42,19 +42,16 @@ struct PageTests {
             {"resourceLogs":[{\(resource),"scopeLogs":[{"logRecords":[{"timeUnixNano":"\(now)","severityNumber":17,\(trace),
             "spanId":"00f067aa0ba902b7","body":{"stringValue":\(attack)},"attributes":\(attributes)}]}]}]}
             """
-        let metrics = """
+        let gauges = """
             {"resourceMetrics":[{\(resource),"scopeMetrics":[{"metrics":[{"name":"up","description":\(attack),"gauge":{"dataPoints":[
             {"timeUnixNano":"\(now)","asDouble":1,"attributes":\(attributes)}]}}]}]}]}
             """
-        for (body, signal) in [(spans, Signal.traces), (logs, .logs), (metrics, .metrics)] {
+        for (body, signal) in [(spans, Signal.traces), (logs, .logs), (gauges, .metrics)] {
             let status = try await observatory.otlp(body, signal).status
             #expect(status == 200)
         }
-        // Twice, because a rate needs two.
-        for before in [20_000, 0] {
-            let time = Int64(now / 1_000_000) - Int64(before)
-            _ = try await observatory.store.append(observatory.store.spanMetrics.samples(at: time))
-        }
+        let metrics = observatory.store.spanMetrics.samples(at: Int64(now / 1_000_000), interval: 10_000)
+        _ = try await observatory.store.append(metrics)
     }
 
     @Test(arguments: paths)
@@ -86,7 +83,7 @@ struct PageTests {
             try await has(
                 "traces/4bf92f3577b34da6a3ce929d0e0e4736", "2 spans", "span-00f067aa0ba902b8", "Log lines",
                 "What failed")
-            try await has("logs?level=error", "1 lines fit", "state bad")
+            try await has("logs?level=error", "One line fits", "state bad")
             try await has("metrics?query=up", "1 series")
             try await has("metrics", "<code>up</code>")
             try await has("storage", "Series by sender", "evil")
@@ -147,7 +144,7 @@ struct PageTests {
             var (text, isSeen) = ("", false)
             for try await piece in response.body {
                 text += String(buffer: piece)
-                isSeen = text.contains("1 lines fit")
+                isSeen = text.contains("One line fits")
                 if isSeen { break }
             }
             #expect(isSeen && text.contains("data: {\"id\":\"lines\""))

@@ -363,13 +363,13 @@ struct RecordTests {
         let nobody = SpanBatch([], from: Resource([]))
         for round in 1...2 { graph.note(nobody, at: StoreTests.start + Int64(round) * 20_000) }
 
-        _ = try await store.append(graph.samples(at: StoreTests.start))
+        _ = try await store.append(graph.samples(at: StoreTests.start, interval: 10_000))
         var calls: [String: Double] = [:]
         for (name, mark) in [("total", ""), ("failed_total", " failed")] {
             let matcher = LabelMatcher(LabelSet.name, .equal, "traces_service_graph_request_\(name)")
             for (labels, samples) in try StoreTests.all(store, [matcher]) {
                 let edge = ["client", "server", "connection_type"].map { labels[$0] }
-                calls[edge.joined(separator: ">") + mark] = samples.values[0]
+                calls[edge.joined(separator: ">") + mark] = samples.values.last ?? 0
             }
         }
         #expect(
@@ -391,11 +391,11 @@ struct RecordTests {
         kept[0].adjustedCount = 10
         _ = try await store.append(SpanBatch(kept, from: resource, flags: SpanBatch.keptFlag))
         spans += Array(repeating: kept[0], count: 10)
-        _ = try await store.append(store.spanMetrics.samples(at: StoreTests.start))
+        _ = try await store.append(store.spanMetrics.samples(at: StoreTests.start, interval: 10_000))
         let calls = try StoreTests.all(store, [LabelMatcher(LabelSet.name, .equal, "traces_spanmetrics_calls_total")])
-        #expect(calls.values.reduce(0) { $0 + $1.values[0] } == Double(spans.count))
+        #expect(calls.values.reduce(0) { $0 + ($1.values.last ?? 0) } == Double(spans.count))
         let failed = calls.filter { $0.key["status_code"] == "STATUS_CODE_ERROR" }.values.reduce(0) {
-            $0 + $1.values[0]
+            $0 + ($1.values.last ?? 0)
         }
         #expect(failed == Double(spans.count { $0.isError }) && failed >= 10)
         #expect(calls.keys.allSatisfy { $0["service"] == service })
@@ -407,7 +407,7 @@ struct RecordTests {
                     LabelMatcher("le", .equal, SampleText.of(bound)),
                 ])
             let below = spans.count { Double($0.duration) / 1e9 <= bound }
-            #expect(buckets.values.reduce(0) { $0 + $1.values[0] } == Double(below))
+            #expect(buckets.values.reduce(0) { $0 + ($1.values.last ?? 0) } == Double(below))
         }
     }
 

@@ -4,7 +4,7 @@ internal import Web
 
 /// The way of shoppers through the shop, step by step: how many get there, how it goes, and one who did not get on.
 enum Journeys {
-    private struct Step {
+    struct Step {
         let title: String
         /// A selector of how many got there.
         let count: String
@@ -29,7 +29,7 @@ enum Journeys {
             refused: "\(metric)_count{\(labels),http_response_status_code=~\"4..\"}", operation: "\(method) \(route)")
     }
 
-    private static let steps = [
+    static let steps = [
         request("Browse", "GET", "/v1/products"), request("Look at a product", "GET", "/v1/products/{id}"),
         request("Begin a cart", "POST", "/v1/carts"),
         request(

@@ -72,7 +72,8 @@ enum Logs {
             return "<p class=\"empty\">No line fits, \(visit.window.words). Ask for a longer time, or for less.</p>"
         }
         let count: HTML =
-            lines.count == limit ? "The latest \(limit) lines that fit" : "\(lines.count) lines fit"
+            lines.count == limit
+            ? "The latest \(limit) lines that fit" : lines.count == 1 ? "One line fits" : "\(lines.count) lines fit"
         return """
             <p class="about">\(count), \(visit.window.words), the latest first.</p>
             <div class="lines">\(lines.map { LogRow.html($0, visit, isInTrace: false) })</div>

@@ -193,7 +193,7 @@ enum Overview {
     }
 
     /// What runs out first: each as a share of what there is, or as time that work waits.
-    private static func resources(_ rate: String) -> [(title: String, query: String, by: String, quantity: Quantity)] {
+    static func resources(_ rate: String) -> [(title: String, query: String, by: String, quantity: Quantity)] {
         [
             (
                 "Processors in use", "sum by (job, instance) (rate(process_cpu_seconds_total[\(rate)]))", "instance",

@@ -25,7 +25,7 @@ enum TracePage {
         }
         if !logs.lines.isEmpty {
             below += """
-                <h2>Log lines</h2><p class="about">\(logs.lines.count) lines of this trace; each also stands in its span\
+                <h2>Log lines</h2><p class="about">Lines of this trace: \(logs.lines.count). Each also stands in its span\
                 \(unplaced.isEmpty ? "" : ", but \(unplaced.count) whose spans are not here").</p>
                 <div class="lines">\(logs.lines.reversed().map { LogRow.html($0, visit, isInTrace: true) })</div>
                 """

@@ -24,6 +24,9 @@ struct Latencies {
         sum += other.sum
     }
 
+    /// Whether somebody has been told.
+    var isTold = false
+
     /// The series of the histogram `name`, by what is added to its labels.
     func write(_ add: (String, Double, [MetricLabel]) -> Void, as name: String) {
         var below = 0.0

@@ -26,6 +26,7 @@ package final class ServiceGraph: Sendable {
     fileprivate struct Calls {
         var count = 0.0
         var failed = 0.0
+        var isTold = false
         var seenByClient = Latencies()
         var seenByServer = Latencies()
     }
@@ -84,9 +85,13 @@ package final class ServiceGraph: Sendable {
         }
     }
 
-    /// All calls as they are now. The time is in milliseconds since 1970.
-    package func samples(at time: Int64) -> SampleBatch {
-        let (edges, names) = state.withLock { ($0.edges, $0.names) }
+    /// All calls as they are now. What is told of for the first time was zero `interval` before, so that rates see it.
+    /// Times are in milliseconds, since 1970.
+    package func samples(at time: Int64, interval: Int64) -> SampleBatch {
+        let (edges, names) = state.withLock { state in
+            defer { for edge in state.edges.keys { state.edges[edge]?.isTold = true } }
+            return (state.edges, state.names)
+        }
         var batch = SampleBatch()
         for (edge, calls) in edges {
             let labels = [
@@ -97,6 +102,7 @@ package final class ServiceGraph: Sendable {
             func add(_ name: String, _ value: Double, _ more: [MetricLabel]) {
                 let name = MetricLabel(LabelSet.name, "traces_service_graph_request_\(name)")
                 batch.begin(LabelSet([name] + labels + more))
+                if !calls.isTold { batch.add(time - interval, 0) }
                 batch.add(time, value)
             }
             add("total", calls.count, [])

@@ -47,10 +47,15 @@ package final class SpanMetrics: Sendable {
         }
     }
 
-    /// All of them as they are now. The time is in milliseconds since 1970.
-    package func samples(at time: Int64) -> SampleBatch {
+    /// All of them as they are now. What is told of for the first time was zero `interval` before, so that rates see it.
+    /// Times are in milliseconds, since 1970.
+    package func samples(at time: Int64, interval: Int64) -> SampleBatch {
         var batch = SampleBatch()
-        for (key, series) in series.withLock({ $0 }) {
+        let all = series.withLock { series in
+            defer { for key in series.keys { series[key]?.isTold = true } }
+            return series
+        }
+        for (key, series) in all {
             let labels = [
                 MetricLabel("service", String(decoding: key.facet.service, as: UTF8.self)),
                 MetricLabel("span_name", String(decoding: key.facet.name, as: UTF8.self)),
@@ -59,6 +64,7 @@ package final class SpanMetrics: Sendable {
             ]
             func add(_ name: String, _ value: Double, _ more: [MetricLabel]) {
                 batch.begin(LabelSet([MetricLabel(LabelSet.name, "traces_spanmetrics_\(name)")] + labels + more))
+                if !series.isTold { batch.add(time - interval, 0) }
                 batch.add(time, value)
             }
             add("calls_total", series.count, [])

@@ -98,7 +98,11 @@ struct DemoCommand: AsyncParsableCommand {
         let observed =
             isObserved
             ? """
-            What it does is kept, and answered as Prometheus does, to Grafana or to anyone with the key:
+            What it does is seen here; sign in with the key:
+
+              \(watching)/console
+
+            The same is answered as Prometheus, Jaeger and Loki do, to Grafana or to anyone with the key:
 
               curl -s \(bearer) \(watching)/api/v1/query --data-urlencode 'query=\(query)'
 

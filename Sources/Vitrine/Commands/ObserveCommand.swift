@@ -12,7 +12,8 @@ internal import UnixSignals
 struct ObserveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "observe",
-        abstract: "Keep metrics, spans and logs of any services, and answer Prometheus, Jaeger and Loki queries.",
+        abstract:
+            "Keep metrics, spans and logs of any services, show them, and answer Prometheus, Jaeger and Loki queries.",
         discussion: """
             Takes OTLP (gRPC on 4317 and HTTP on 4318, from this machine; from others HTTP on the port of the observatory, with the \
             token) and Prometheus' remote write (/api/v1/write), and is a data \
@@ -55,7 +56,7 @@ struct ObserveCommand: AsyncParsableCommand {
             folder: directory ?? settings.folder ?? configuration.dataDirectory + "/telemetry", host: host,
             port: port ?? settings.port, access: ObservatoryAccess(operatorToken: settings.token)
         ) { port in
-            Terminal.say("The observatory is at http://\(host):\(port)")
+            Terminal.say("The observatory is at http://\(host):\(port), its pages at http://\(host):\(port)/console")
         }
         // These ask nobody for a token.
         let (intake, local) = (observatory.server.intake, "127.0.0.1")

@@ -32,7 +32,9 @@ struct ServeCommand: AsyncParsableCommand {
         if let secret = try await shop.identity.administratorKeyAtFirstStart() {
             Terminal.say("The administrator's API key, shown only now: \(secret)")
         }
-        let observatory = try Observatory.beside(shop, signals) { Terminal.say("The observatory is at \($0)") }
+        let observatory = try Observatory.beside(shop, signals) { address in
+            Terminal.say("The observatory is at \(address), its pages at \(address)/console")
+        }
         let health = Signals.health(of: shop, signals, observatory)
         let application = shop.makeApplication(beside: Signals.endpoints(telemetry, health)) { port in
             Terminal.say("Vitrine listens on http://\(configuration.host):\(port)")
