@@ -12,6 +12,9 @@ package struct ConsolePages: Sendable {
     package typealias Answer = @Sendable (Request, BasicRequestContext) async throws -> Response
 
     private let version: String
+    /// Queries of all pages at once.
+    private let gate = Gate(8)
+    private let places = LivePlaces()
     private let now: @Sendable () -> Double
 
     /// `now` is in seconds since 1970.
@@ -54,21 +57,24 @@ package struct ConsolePages: Sendable {
     }
 
     private func visit(_ request: Request, _ context: BasicRequestContext, _ answer: @escaping Answer) -> Visit {
-        let client = ObservatoryClient(
-            answer: answer, visit: (request.headers, request.head.authority, context),
-            token: SignIn.token(of: request))
+        let client = client(request, context, answer, token: SignIn.token(of: request))
         let subject = context.parameters.get("subject").flatMap { PercentEncoding.decode($0) } ?? ""
         return Visit(
             path: request.uri.path, subject: subject, query: request.uri.query ?? "", now: now(), client: client)
     }
 
+    private func client(
+        _ request: Request, _ context: BasicRequestContext, _ answer: @escaping Answer, token: String?
+    ) -> ObservatoryClient {
+        ObservatoryClient(
+            answer: { try await answer($0, context) }, gate: gate, authorization: request.headers[.authorization],
+            authority: request.head.authority, token: token)
+    }
+
     private func show(_ request: Request, _ visit: Visit, _ make: @escaping Make) async throws -> Response {
         do {
-            let page = try await make(visit)
-            guard visit["live"] != nil else {
-                return PageResponse.html(Frame.page(page, visit, version: version), request)
-            }
-            return live(request, visit, make)
+            if visit["live"] != nil { return try await live(request, visit, make) }
+            return PageResponse.html(Frame.page(try await make(visit), visit, version: version), request)
         } catch ClientError.notAllowed {
             guard visit["live"] == nil else { return Response(status: .unauthorized) }
             let then = PercentEncoding.encode(visit.again([]))
@@ -83,17 +89,22 @@ package struct ConsolePages: Sendable {
         }
     }
 
-    private func live(_ request: Request, _ visit: Visit, _ make: @escaping Make) -> Response {
-        let stream = LiveStream(interval: visit.path.hasSuffix("/logs") ? .seconds(2) : .seconds(5)) {
+    private func live(_ request: Request, _ visit: Visit, _ make: @escaping Make) async throws -> Response {
+        // So that whoever may not look is told so, and not by an empty stream.
+        _ = try await visit.client.get("/api/v1/status/buildinfo")
+        guard let place = places.take() else { return Response(status: .serviceUnavailable) }
+        // As often as there is something new to see.
+        let interval = visit.path.hasSuffix("/logs") ? 2 : min(60, max(5, visit.window.step))
+        let stream = LiveStream(interval: .seconds(interval)) {
             // Each time about the time that it then is.
             let query = request.uri.query ?? ""
             return try await make(
                 Visit(path: visit.path, subject: visit.subject, query: query, now: now(), client: visit.client)
             ).sections
         }
-        guard let body = stream.body() else { return Response(status: .serviceUnavailable) }
         return Response(
-            status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"], body: body)
+            status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],
+            body: stream.body(on: place))
     }
 
     // MARK: Signing in
@@ -109,10 +120,9 @@ package struct ConsolePages: Sendable {
             let body = try await request.body.collect(upTo: 16_384)
             let form = Visit(
                 path: "/console/login", subject: "", query: String(buffer: body), now: now(),
-                client: ObservatoryClient(answer: answer, visit: ([:], request.head.authority, context), token: nil))
+                client: client(request, context, answer, token: nil))
             let then = SignIn.destination(form["then"])
-            let client = ObservatoryClient(
-                answer: answer, visit: ([:], request.head.authority, context), token: form["token"] ?? "-")
+            let client = client(request, context, answer, token: form["token"] ?? "-")
             guard (try? await client.get("/api/v1/status/buildinfo")) != nil else {
                 return PageResponse.redirect(to: "/console/login?wrong=1&then=\(PercentEncoding.encode(then))")
             }

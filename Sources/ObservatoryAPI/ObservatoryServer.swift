@@ -106,7 +106,8 @@ package struct ObservatoryServer: Service {
         pages?(front) { request, context in try await apis.respond(to: request, context: context) }
         let (pagesResponder, hasPages) = (front.buildResponder(), pages != nil)
         let responder = CallbackResponder<BasicRequestContext> { request, context in
-            let isPage = hasPages && (request.uri.path == "/" || request.uri.path.hasPrefix("/console"))
+            let path = request.uri.path
+            let isPage = hasPages && (["/", "/console"].contains(path) || path.hasPrefix("/console/"))
             return try await isPage
                 ? pagesResponder.respond(to: request, context: context) : apis.respond(to: request, context: context)
         }

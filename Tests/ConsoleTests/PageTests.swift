@@ -21,7 +21,8 @@ struct PageTests {
 
     /// Services, spans, lines and metrics whose every text would like to be markup.
     private static func fill(_ observatory: TestObservatory) async throws {
-        let now = UInt64(Date().timeIntervalSince1970 * 1e9)
+        // Charts end on a whole step before now.
+        let now = UInt64(Date().timeIntervalSince1970 * 1e9) - 20_000_000_000
         let attack = JSON.string(attack).text
         let resource = """
             "resource":{"attributes":[{"key":"service.name","value":{"stringValue":"evil"}},{"key":"host.name","value":{"stringValue":\(attack)}}]}

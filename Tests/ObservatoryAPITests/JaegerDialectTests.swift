@@ -124,6 +124,36 @@ struct JaegerDialectTests {
         }
     }
 
+    @Test func `of ours are a part of a trace, lists without spans, and spans by any attribute`() async throws {
+        try await Self.run { observatory in
+            // Of a part the failed span comes before the first.
+            let part = try await observatory.get("/api/traces/\(Self.placed)", [("limit", "1")])
+            let trace = part.data.array?.first
+            #expect(trace?["spans"]?.array?.compactMap { $0["operationName"]?.string } == ["POST /charges"])
+            #expect(trace?["warnings"]?.array?.first?.string?.hasPrefix("2 spans are left out") == true)
+
+            let list = try await observatory.get("/api/v1/trace_summaries", [("tag", "error:true")])
+            #expect(list.data.array?.count == 1)
+            let summary = list.data.array?.first
+            #expect(summary?["name"]?.string == "POST /v1/orders" && summary?["service"]?.string == "shop")
+            #expect(summary?["spans"]?.integer == 3 && summary?["errors"]?.integer == 1)
+            #expect(summary?["duration"]?.integer == 30_000)
+            #expect(summary?["services"]?.array == ["payments", "shop"])
+
+            let groups = try await observatory.get(
+                "/api/v1/span_groups", [("by", "service.name"), ("minDuration", "1ms")])
+            let found = groups.data["groups"]?.array ?? []
+            #expect(found.compactMap { $0["value"]?.string } == ["shop", "payments"])
+            #expect(found.first?["count"]?.integer == 3 && found.last?["errors"]?.integer == 1)
+            #expect(groups.data["isComplete"]?.bool == true)
+            #expect(try await observatory.get("/api/v1/span_groups").status == 400)
+
+            let storage = try await observatory.get("/api/v1/status/storage")
+            let spans = storage.data["signals"]?.array?.first { $0["signal"]?.string == "traces" }
+            #expect(spans?["records"]?.integer == 4)
+        }
+    }
+
     @Test func `traces are found by what their spans are`() async throws {
         try await Self.run { observatory in
             let (start, end) = (("start", "\(Self.start / 1_000)"), ("end", "\(Self.start / 1_000 + 1_000_000)"))

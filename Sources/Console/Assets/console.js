@@ -7,15 +7,18 @@
 const main = document.getElementById("main");
 const pulse = document.getElementById("pulse");
 let stream = null;
+/** What is new of sections in which the visitor is just now. */
+const waiting = new Map();
 
-/** Puts a section's new drawing in place, and keeps what the visitor has opened or is on. */
+/** Puts a section's new drawing in place, and keeps what the visitor has opened; not while he is in it. */
 function replace(section, html) {
-  if (section.contains(document.activeElement) && document.activeElement.closest("details, .plot")) return;
+  if (section.contains(document.activeElement) && document.activeElement.closest("details, .plot")) return false;
   const selection = getSelection();
-  if (selection && !selection.isCollapsed && section.contains(selection.anchorNode)) return;
+  if (selection && !selection.isCollapsed && section.contains(selection.anchorNode)) return false;
   const open = [...section.querySelectorAll("details[open]")].map((details) => details.id);
   section.innerHTML = html;
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  return true;
 }
 
 function follow() {
@@ -24,11 +27,20 @@ function follow() {
   stream = new EventSource(address);
   stream.onmessage = (event) => {
     const { id, html } = JSON.parse(event.data);
-    const section = document.getElementById(id);
-    if (section) replace(section, html);
+    waiting.set(id, html);
+    for (const [id, html] of waiting) {
+      const section = document.getElementById(id);
+      if (!section || replace(section, html)) waiting.delete(id);
+    }
     pulse.textContent = "Live, " + new Date().toISOString().slice(11, 19) + ".";
   };
-  stream.onerror = () => { pulse.textContent = "Not live: the connection is gone, and is tried again."; };
+  stream.onerror = () => {
+    pulse.textContent = "Not live: the connection is gone, and is tried again.";
+    // After an answer that was none, a browser does not try again by itself.
+    if (stream?.readyState !== EventSource.CLOSED) return;
+    stream = null;
+    setTimeout(follow, 5000);
+  };
 }
 
 document.addEventListener("visibilitychange", () => {

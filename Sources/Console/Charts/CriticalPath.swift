@@ -12,10 +12,12 @@ struct CriticalPath {
 
     /// From the first to the last, without gaps.
     let pieces: [Piece]
+    /// Microseconds that each span had itself.
+    let own: [Int: Int64]
 
     init(_ trace: Trace) {
         guard let root = trace.roots.max(by: { trace.spans[$0].duration < trace.spans[$1].duration }) else {
-            pieces = []
+            (pieces, own) = ([], [:])
             return
         }
         var found: [Piece] = []
@@ -39,6 +41,7 @@ struct CriticalPath {
             stack.append(Self.entry(child, start, end, trace))
         }
         pieces = found.sorted { ($0.start, $0.end) < ($1.start, $1.end) }
+        own = found.reduce(into: [:]) { $0[$1.place, default: 0] += $1.end - $1.start }
     }
 
     private typealias Entry = (place: Int, start: Int64, end: Int64, waiting: [Int])
@@ -46,10 +49,5 @@ struct CriticalPath {
     private static func entry(_ place: Int, _ start: Int64, _ end: Int64, _ trace: Trace) -> Entry {
         let inside = trace.children[place].filter { trace.spans[$0].start < end && trace.spans[$0].end > start }
         return (place, start, end, inside.sorted { trace.spans[$0].end < trace.spans[$1].end })
-    }
-
-    /// Microseconds that each span had itself.
-    var own: [Int: Int64] {
-        pieces.reduce(into: [:]) { $0[$1.place, default: 0] += $1.end - $1.start }
     }
 }

@@ -34,41 +34,61 @@ struct TimeChart {
     /// Where the scale ends at least.
     var least = 0.0
 
-    private static let (width, height) = (1_000.0, 200.0)
+    fileprivate static let (width, height) = (1_000.0, 200.0)
+
+    /// Lines that are drawn; further ones are only counted.
+    private static let linesMax = 60
 
     var html: HTML {
-        """
-        <figure class="chart">
-        <figcaption><span>\(title)</span><span class="now">\(latest)</span></figcaption>
-        <div class="plot" tabindex="0" role="img" aria-label="\(words)" data-chart="\(data)">
-        <div class="y" aria-hidden="true"><span>\(quantity.text(top))</span><span>\(quantity.text(top / 2))</span><span>0</span></div>
-        <svg viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" preserveAspectRatio="none" aria-hidden="true">
-        <path class="grid" d="M0 1H1000M0 100H1000M0 199H1000"/>\(drawing)</svg>
-        <div class="x" aria-hidden="true">\(axis)</div></div>
-        \(legend)\(behind)
-        </figure>
-        """
+        let scale = scale
+        return """
+            <figure class="chart">
+            <figcaption><span>\(title)</span><span class="now">\(latest)</span></figcaption>
+            <div class="plot" tabindex="0" role="img" aria-label="\(words)" data-chart="\(data)">
+            <div class="y" aria-hidden="true"><span>\(quantity.text(scale.top))</span>\
+            <span>\(quantity.text((scale.top + scale.bottom) / 2))</span><span>\(quantity.text(scale.bottom))</span></div>
+            <svg viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" preserveAspectRatio="none" aria-hidden="true">
+            <path class="grid" d="M0 1H1000M0 100H1000M0 199H1000"/>\(HTML(pieces: isStacked ? columns(scale) : curves(scale) + dots(scale)))</svg>
+            <div class="x" aria-hidden="true">\(axis)</div></div>
+            \(legend)\(behind)
+            </figure>
+            """
     }
 
     // MARK: Scale
 
-    private var highest: Double {
-        let values = stacked.flatMap { $0.map(\.value) } + marks.map(\.value)
-        return max(values.filter(\.isFinite).max() ?? 0, least)
+    /// What stands at the upper and the lower edge, and the upper edge of each line.
+    struct Scale {
+        let top: Double
+        var bottom = 0.0
+        let tops: [[(time: Double, value: Double)]]
+
+        func y(_ value: Double) -> Double {
+            TimeChart.height - 1 - (value - bottom) / (top - bottom) * (TimeChart.height - 2)
+        }
     }
 
-    /// A round number above all.
-    var top: Double {
-        guard highest > 0 else { return 1 }
-        let magnitude = pow(10, floor(log10(highest)))
-        return ([1, 1.5, 2, 3, 4, 5, 6, 8, 10].first { $0 * magnitude >= highest } ?? 10) * magnitude
+    var scale: Scale {
+        let tops = stacked
+        let values = (tops.flatMap { $0.map(\.value) } + marks.map(\.value)).filter(\.isFinite)
+        let lowest = min(values.min() ?? 0, 0)
+        return Scale(
+            top: Self.round(max(values.max() ?? 0, least), none: lowest < 0 ? 0 : 1),
+            bottom: -Self.round(-lowest, none: 0), tops: tops)
     }
 
-    /// The upper edge of each line.
+    /// A round number that is no less.
+    private static func round(_ value: Double, none: Double) -> Double {
+        guard value > 0 else { return none }
+        let magnitude = pow(10, floor(log10(value)))
+        return ([1, 1.5, 2, 3, 4, 5, 6, 8, 10].first { $0 * magnitude >= value } ?? 10) * magnitude
+    }
+
     private var stacked: [[(time: Double, value: Double)]] {
-        guard isStacked else { return lines.map(\.points) }
+        let drawn = lines.prefix(Self.linesMax)
+        guard isStacked else { return drawn.map(\.points) }
         var below: [Double: Double] = [:]
-        return lines.map { line in
+        return drawn.map { line in
             line.points.map { point in
                 let value = below[point.time, default: 0] + (point.value.isFinite ? point.value : 0)
                 below[point.time] = value
@@ -79,21 +99,15 @@ struct TimeChart {
 
     private func x(_ time: Double) -> Double { (time - window.start) / window.length * Self.width }
 
-    private func y(_ value: Double) -> Double { Self.height - 1 - value / top * (Self.height - 2) }
-
     // MARK: Drawing
 
-    private var drawing: HTML {
-        isStacked ? HTML(pieces: columns) : HTML(pieces: curves + dots)
-    }
-
-    private var curves: [HTML] {
-        lines.map { line in
+    private func curves(_ scale: Scale) -> [HTML] {
+        lines.prefix(Self.linesMax).map { line in
             var (path, last): (String, Double?) = ("", nil)
             for point in line.points where point.value.isFinite {
                 // Where points are missing the line is broken, not drawn through.
                 let isNext = last.map { point.time - $0 <= window.step * 1.5 } ?? false
-                path += (isNext ? "L" : "M") + Self.digits(x(point.time)) + " " + Self.digits(y(point.value))
+                path += (isNext ? "L" : "M") + Self.digits(x(point.time)) + " " + Self.digits(scale.y(point.value))
                 if !isNext { path += "h0.01" }
                 last = point.time
             }
@@ -101,24 +115,24 @@ struct TimeChart {
         }
     }
 
-    private var columns: [HTML] {
+    private func columns(_ scale: Scale) -> [HTML] {
         let width = max(1, window.step / window.length * Self.width - 1)
-        return zip(lines, stacked).map { line, tops in
+        return zip(lines, scale.tops).map { line, tops in
             let bars = zip(line.points, tops).compactMap { point, top -> String? in
-                guard point.value > 0 else { return nil }
-                let (left, upper) = (x(top.time) - width, y(top.value))
+                guard point.value > 0, point.value.isFinite else { return nil }
+                let (left, upper) = (x(top.time) - width, scale.y(top.value))
                 return "M\(Self.digits(left)) \(Self.digits(upper))h\(Self.digits(width))"
-                    + "V\(Self.digits(y(top.value - point.value)))h-\(Self.digits(width))z"
+                    + "V\(Self.digits(scale.y(top.value - point.value)))h-\(Self.digits(width))z"
             }
             return "<path class=\"area f\(line.hue)\" d=\"\(bars.joined())\"/>"
         }
     }
 
-    private var dots: [HTML] {
+    private func dots(_ scale: Scale) -> [HTML] {
         marks.filter { $0.value.isFinite && (window.start...window.end).contains($0.time) }.map { mark in
             """
             <a href="\(mark.address)" tabindex="-1"><path class="mark" d="M\(Self.digits(x(mark.time))) \
-            \(Self.digits(y(mark.value)))h0.01"><title>\(mark.words)</title></path></a>
+            \(Self.digits(scale.y(mark.value)))h0.01"><title>\(mark.words)</title></path></a>
             """
         }
     }
@@ -135,7 +149,7 @@ struct TimeChart {
     }
 
     private var latest: String {
-        lines.count == 1 ? quantity.text(lines[0].points.last?.value) : ""
+        lines.count == 1 ? quantity.text(window.current(lines[0].points)) : ""
     }
 
     private var words: String {
@@ -143,7 +157,7 @@ struct TimeChart {
             guard let highest = line.points.filter(\.value.isFinite).max(by: { $0.value < $1.value }) else {
                 return "\(line.name): nothing"
             }
-            return "\(line.name): now \(quantity.text(line.points.last?.value)), highest "
+            return "\(line.name): now \(quantity.text(window.current(line.points))), highest "
                 + "\(quantity.text(highest.value)) at \(Clock.time(highest.time))"
         }
         return "\(title), \(window.words). " + (each.isEmpty ? "Nothing yet." : each.joined(separator: "; ") + ".")
@@ -152,7 +166,7 @@ struct TimeChart {
     private var legend: HTML {
         guard lines.count > 1 else { return lines.isEmpty ? "<p class=\"empty\">Nothing in this time.</p>" : "" }
         let items = lines.prefix(24).map { line -> HTML in
-            let value = quantity.text(line.points.last?.value)
+            let value = quantity.text(window.current(line.points))
             let name: HTML = line.address.map { "<a href=\"\($0)\">\(line.name)</a>" } ?? "\(line.name)"
             return
                 "<li><svg class=\"dot\" viewBox=\"0 0 8 8\" aria-hidden=\"true\"><circle class=\"f\(line.hue)\" cx=\"4\" cy=\"4\" r=\"4\"/></svg>\(name) <b>\(value)</b></li>"
@@ -199,11 +213,13 @@ struct TimeChart {
 /// A line without a scale, in a row of a table.
 enum Sparkline {
     static func html(_ points: [(time: Double, value: Double)], _ window: TimeWindow, hue: String = "0") -> HTML {
-        let top = max(points.map(\.value).filter(\.isFinite).max() ?? 0, .leastNonzeroMagnitude)
+        let highest = points.map(\.value).filter(\.isFinite).max() ?? 0
+        let top = highest > 0 ? highest : 1
         var path = ""
         for point in points where point.value.isFinite {
             let x = ((point.time - window.start) / window.length * 1_000).rounded() / 10
-            path += "\(path.isEmpty ? "M" : "L")\(x) \(((1 - point.value / top) * 180).rounded() / 10 + 1)"
+            let y = (min(2, 1 - point.value / top) * 180).rounded() / 10 + 1
+            path += "\(path.isEmpty ? "M" : "L")\(x) \(y)"
         }
         return """
             <svg class="spark" viewBox="0 0 100 20" preserveAspectRatio="none" aria-hidden="true">\

@@ -7,10 +7,18 @@ internal import Web
 struct Waterfall {
     let trace: Trace
     let path: CriticalPath
-    let logs: [LogLine]
     let visit: Visit
+    private let logs: [String?: [LogLine]]
+    private let pieces: [Int: [CriticalPath.Piece]]
 
-    /// Rows that a page has; of longer traces those that failed and those on the critical path come with the first ones.
+    init(_ trace: Trace, _ path: CriticalPath, logs: [LogLine], _ visit: Visit) {
+        (self.trace, self.path, self.visit) = (trace, path, visit)
+        self.logs = Dictionary(grouping: logs, by: \.span)
+        pieces = Dictionary(grouping: path.pieces, by: \.place)
+    }
+
+    /// Rows that a page has. Of longer traces there are the first spans that failed, those that were waited for longest, and the
+    /// first of the others.
     static let rowsMax = 1_500
     private static let depthMax = 16
 
@@ -19,7 +27,7 @@ struct Waterfall {
         let hidden = trace.spans.count - rows.count
         let more: HTML =
             hidden > 0
-            ? "<p class=\"notice\">\(hidden) of \(trace.spans.count) spans are left out: those that neither failed nor were waited for.</p>"
+            ? "<p class=\"notice\">\(hidden) of \(trace.spans.count) spans are left out. Shown are those that failed, those that were waited for longest, and the first of the others.</p>"
             : ""
         return """
             \(more)<div class="waterfall" role="list"><div class="row ruler" aria-hidden="true"><span>Service and operation</span>\
@@ -30,13 +38,11 @@ struct Waterfall {
     private var shown: [(place: Int, depth: Int)] {
         let rows = trace.rows
         guard rows.count > Self.rowsMax else { return rows }
-        let own = path.own
-        var room = Self.rowsMax
-        return rows.filter { row in
-            if trace.spans[row.place].isError || own[row.place] != nil { return true }
-            room -= 1
-            return room > 0
-        }
+        let failed = rows.map(\.place).filter { trace.spans[$0].isError }.prefix(Self.rowsMax / 3)
+        let waited = path.own.sorted { ($0.value, $1.key) > ($1.value, $0.key) }.map(\.key).prefix(Self.rowsMax / 3)
+        var chosen = Set(failed).union(waited)
+        for row in rows where chosen.count < Self.rowsMax { chosen.insert(row.place) }
+        return rows.filter { chosen.contains($0.place) }
     }
 
     private var ruler: HTML {
@@ -63,7 +69,7 @@ struct Waterfall {
         func width(_ length: Int64, _ least: Double) -> String {
             String((max(least, Double(length) / max(1, Double(trace.end - trace.start)) * 1_000) * 10).rounded() / 10)
         }
-        let waited = path.pieces.filter { $0.place == place }.map { piece -> HTML in
+        let waited = (pieces[place] ?? []).map { piece -> HTML in
             "<rect class=\"path\" x=\"\(x(piece.start))\" y=\"9\" width=\"\(width(piece.end - piece.start, 1))\" height=\"3\"/>"
         }
         let events = span.events.map { "<path class=\"event\" d=\"M\(x($0.time)) 1v10\"/>" as HTML }
@@ -87,7 +93,7 @@ struct Waterfall {
         let links = span.links.map { link -> HTML in
             "<li><a href=\"\(visit.link("traces/\(link.trace.pathEncoded)"))#span-\(link.span)\">\(link.trace)</a></li>"
         }
-        let lines = logs.filter { $0.span == span.id }.map { LogRow.html($0, visit, isInTrace: true) }
+        let lines = (logs[span.id] ?? []).map { LogRow.html($0, visit, isInTrace: true) }
         return """
             <div class="inside"><p>\(span.kind) span of \(Frame.service(span.service, visit)), began after \
             \(seconds.text(beginning))\(own ?? "").</p>
@@ -105,9 +111,16 @@ struct Waterfall {
     ) -> HTML {
         guard !pairs.isEmpty else { return "" }
         let rows = pairs.map { pair -> HTML in
+            // What the API adds is no attribute, and cannot be asked for.
+            let isDerived = ["otel.", "w3c."].contains { pair.name.hasPrefix($0) }
+            guard !isDerived, !pair.name.contains(where: { " =".contains($0) }) else {
+                return "<dt>\(pair.name)</dt><dd>\(pair.value)</dd>"
+            }
             let address = visit.link("traces", [("service", service), ("tags", "\(pair.name)=\(pair.value.quoted)")])
-            return
-                "<dt>\(pair.name)</dt><dd>\(pair.value) <a class=\"alike\" href=\"\(address)\" aria-label=\"Traces with this \(pair.name)\">alike</a></dd>"
+            return """
+                <dt>\(pair.name)</dt><dd>\(pair.value) <a class="alike" href="\(address)" \
+                aria-label="Traces with this \(pair.name)">alike</a></dd>
+                """
         }
         return "<h4>\(title)</h4><dl>\(rows)</dl>"
     }
@@ -116,6 +129,7 @@ struct Waterfall {
 extension String {
     /// As a value in a form's list of tags, which has spaces between them.
     var quoted: String {
-        contains(where: { $0 == " " || $0 == "\"" }) ? "\"" + replacing("\"", with: "\\\"") + "\"" : self
+        contains(where: { [" ", "\"", "\\"].contains($0) })
+            ? "\"" + replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\"" : self
     }
 }

@@ -25,7 +25,7 @@ extension ObservatoryClient {
             "/loki/api/v1/query_range",
             [
                 ("query", selector), ("start", window.nanoseconds(window.start)),
-                ("end", window.nanoseconds(window.end)), ("limit", "\(limit)"),
+                ("end", window.nanoseconds(window.moment)), ("limit", "\(limit)"),
             ])
         let streams = answer["data"]?["result"]?.array ?? []
         return streams.flatMap { stream in

@@ -9,22 +9,22 @@ internal import Web
 
 /// The observatory's public APIs, asked with the token of whoever looks at a page: what they may not read they do not see.
 struct ObservatoryClient: Sendable {
-    let answer: ConsolePages.Answer
+    let answer: @Sendable (Request) async throws -> Response
+    let gate: Gate
     /// What the visitor came with.
-    let visit: (headers: HTTPFields, authority: String?, context: BasicRequestContext)
-    let token: String?
+    var authorization: String?
+    var authority: String?
+    /// What he has signed in with.
+    var token: String?
 
     /// - Throws: ``ClientError``.
     func get(_ path: String, _ parameters: [(String, String)] = []) async throws -> JSON {
         let query = parameters.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
         var head = HTTPRequest(
-            method: .get, scheme: "http", authority: visit.authority, path: query.isEmpty ? path : "\(path)?\(query)")
-        if let token {
-            head.headerFields[.authorization] = "Bearer \(token)"
-        } else {
-            head.headerFields[.authorization] = visit.headers[.authorization]
-        }
-        let response = try await answer(Request(head: head, body: .init(buffer: ByteBuffer())), visit.context)
+            method: .get, scheme: "http", authority: authority, path: query.isEmpty ? path : "\(path)?\(query)")
+        head.headerFields[.authorization] = authorization ?? token.map { "Bearer \($0)" }
+        let request = Request(head: head, body: .init(buffer: ByteBuffer()))
+        let response = try await gate.through { try await answer(request) }
         let body = Body()
         try await response.body.write(BodyWriter(body: body))
         let bytes = body.buffer.withLock { Array($0.readableBytesView) }

@@ -49,7 +49,7 @@ extension ObservatoryClient {
     /// - Throws: ``ClientError``.
     func instant(_ query: String, _ window: TimeWindow) async throws -> [Series] {
         let answer = try await get(
-            "/api/v1/query", [("query", query), ("time", "\(window.end)"), ("timeout", "20s")])
+            "/api/v1/query", [("query", query), ("time", "\(window.moment)"), ("timeout", "20s")])
         switch answer["data"]?["resultType"]?.string {
         case "scalar", "string":
             return [Series(labels: [:], points: answer["data"]?["result"].flatMap(Self.point).map { [$0] } ?? [])]
@@ -69,7 +69,7 @@ extension ObservatoryClient {
     /// - Throws: ``ClientError``.
     func exemplars(_ query: String, _ window: TimeWindow) async throws -> [Exemplar] {
         let answer = try await get(
-            "/api/v1/query_exemplars", [("query", query), ("start", "\(window.start)"), ("end", "\(window.end)")])
+            "/api/v1/query_exemplars", [("query", query), ("start", "\(window.start)"), ("end", "\(window.moment)")])
         return (answer["data"]?.array ?? []).flatMap { $0["exemplars"]?.array ?? [] }.compactMap { item in
             guard let trace = item["labels"]?["trace_id"]?.string, let value = item["value"]?.number,
                 let time = item["timestamp"]?.number

@@ -31,9 +31,16 @@ struct Trace: Sendable {
     let children: [[Int]]
     /// Spans without a parent here.
     let roots: [Int]
+    /// Microseconds since 1970.
+    let start: Int64
+    let end: Int64
+    /// What the API says of it, such as that spans are left out.
+    let warning: String?
 
-    init(id: String, spans: [Span]) {
-        (self.id, self.spans) = (id, spans)
+    init(id: String, spans: [Span], warning: String? = nil) {
+        (self.id, self.spans, self.warning) = (id, spans, warning)
+        start = spans.map(\.start).min() ?? 0
+        end = spans.map(\.end).max() ?? 0
         let places = Dictionary(spans.indices.map { (spans[$0].id, $0) }, uniquingKeysWith: { first, _ in first })
         var (children, roots) = ([[Int]](repeating: [], count: spans.count), [Int]())
         for place in spans.indices.sorted(by: { spans[$0].start < spans[$1].start }) {
@@ -51,7 +58,7 @@ struct Trace: Sendable {
         }
         for place in spans.indices where seen.insert(place).inserted {
             roots.append(place)
-            for parent in children.indices { children[parent].removeAll { $0 == place } }
+            if let parent = spans[place].parent.flatMap({ places[$0] }) { children[parent].removeAll { $0 == place } }
             waiting = [place]
             while let next = waiting.popLast() {
                 seen.insert(next)
@@ -61,13 +68,14 @@ struct Trace: Sendable {
         (self.children, self.roots) = (children, roots)
     }
 
-    var start: Int64 { spans.map(\.start).min() ?? 0 }
-    var end: Int64 { spans.map(\.end).max() ?? 0 }
     var errorCount: Int { spans.count { $0.isError } }
     var services: [String] { Set(spans.map(\.service)).sorted() }
 
     /// The first one, which names the trace.
     var root: Span { spans[roots.first ?? 0] }
+
+    /// Spans of a trace that are asked for.
+    static let spansMax = 20_000
 
     /// Spans with how deep they stand, each below who called it.
     var rows: [(place: Int, depth: Int)] {
@@ -97,7 +105,7 @@ struct TraceSummary: Sendable {
 extension ObservatoryClient {
     /// - Throws: ``ClientError``; `notFound` where it is not, or no longer, there.
     func trace(_ id: String) async throws -> Trace {
-        let answer = try await get("/api/traces/\(PercentEncoding.encode(id))")
+        let answer = try await get("/api/traces/\(PercentEncoding.encode(id))", [("limit", "\(Trace.spansMax)")])
         guard let item = answer["data"]?.array?.first, let trace = Trace(jaeger: item) else {
             throw ClientError.notFound
         }
@@ -131,7 +139,8 @@ extension Trace {
             )
         }
         self.init(
-            id: id, spans: spans.map { Span(jaeger: $0, senders[$0["processID"]?.string ?? ""], trace: id) })
+            id: id, spans: spans.map { Span(jaeger: $0, senders[$0["processID"]?.string ?? ""], trace: id) },
+            warning: json["warnings"]?.array?.first?.string)
     }
 
     fileprivate static func tags(_ json: JSON?) -> [(name: String, value: String)] {

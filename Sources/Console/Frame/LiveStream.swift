@@ -10,23 +10,14 @@ internal import Web
 /// A page that is drawn again and again while somebody looks at it (HTML Living Standard, 9.2 Server-sent events). Sent is only
 /// what has changed.
 struct LiveStream: Sendable {
-    /// How many people may look on at once; further ones have pages that stand still.
-    private static let countMax = 64
-    private static let count = Mutex(0)
+    /// Then the browser asks again, by itself: so that none lasts for ever.
+    private static let lifetime = Duration.seconds(600)
 
     let interval: Duration
     let draw: @Sendable () async throws -> [Section]
 
-    /// - Returns: `nil` where there are too many already.
-    func body() -> ResponseBody? {
-        let hasRoom = Self.count.withLock { count in
-            guard count < Self.countMax else { return false }
-            count += 1
-            return true
-        }
-        guard hasRoom else { return nil }
-        let place = Place()
-        return ResponseBody { writer in
+    func body(on place: LivePlaces.Place) -> ResponseBody {
+        ResponseBody { writer in
             defer { place.leave() }
             try await follow(&writer)
             try await writer.finish(nil)
@@ -34,10 +25,12 @@ struct LiveStream: Sendable {
     }
 
     private func follow(_ writer: inout any ResponseBodyWriter) async throws {
+        let (end, interval) = (ContinuousClock.now + Self.lifetime, interval)
         var shown: [String: HTML] = [:]
         try await writer.write(ByteBuffer(string: "retry: 3000\n\n"))
-        while !Task.isShuttingDownGracefully {
-            try await Task.sleep(for: interval)
+        while ContinuousClock.now < end {
+            let isOver = await cancelWhenGracefulShutdown { (try? await Task.sleep(for: interval)) == nil }
+            guard !isOver else { return }
             let changed = try await draw().filter { shown[$0.id] != $0.html }
             for section in changed {
                 shown[section.id] = section.html
@@ -51,17 +44,37 @@ struct LiveStream: Sendable {
     private static func event(_ section: Section) -> String {
         "data: \(JSON.object([.init("id", .string(section.id)), .init("html", .string(section.html.text))]).text)\n\n"
     }
+}
 
-    /// Gives its place back once, when the stream has ended or was never begun.
-    private final class Place: Sendable {
+/// How many may look on at once; further ones have pages that stand still.
+final class LivePlaces: Sendable {
+    private static let countMax = 64
+
+    private let taken = Mutex(0)
+
+    /// - Returns: `nil` where there is none left.
+    func take() -> Place? {
+        let hasRoom = taken.withLock { taken in
+            guard taken < Self.countMax else { return false }
+            taken += 1
+            return true
+        }
+        return hasRoom ? Place(places: self) : nil
+    }
+
+    /// Is given back once, when its stream has ended or was never begun.
+    final class Place: Sendable {
+        private let places: LivePlaces
         private let isTaken = Mutex(true)
+
+        fileprivate init(places: LivePlaces) { self.places = places }
 
         func leave() {
             let was = isTaken.withLock { isTaken in
                 defer { isTaken = false }
                 return isTaken
             }
-            if was { LiveStream.count.withLock { $0 -= 1 } }
+            if was { places.taken.withLock { $0 -= 1 } }
         }
 
         deinit { leave() }

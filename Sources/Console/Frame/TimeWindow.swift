@@ -6,6 +6,8 @@ internal import Kernel
 struct TimeWindow: Sendable {
     let start: Double
     let end: Double
+    /// What is asked about one moment is asked about this one: charts end on a whole step before it.
+    let moment: Double
     /// Between the points of a chart, in seconds.
     let step: Double
     /// Of the choice on the page, such as `15m`; `nil` where both ends were given.
@@ -16,21 +18,22 @@ struct TimeWindow: Sendable {
     private static let steps: [Double] = [
         1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400,
     ]
-    /// Points of a chart, about.
-    private static let points = 90.0
+    /// Points of a chart, at most.
+    private static let points = 180.0
 
     /// The last `name` up to `now`, or from `from` to `to`; a quarter of an hour where neither says anything that can be used.
     init(_ name: String?, from: String?, to: String?, now: Double) {
         if let from = from.flatMap(Double.init), let to = to.flatMap(Double.init), from < to, from > 0, to < 4e9 {
             step = Self.step(to - from)
-            (start, end, self.name) = (from, to, nil)
+            (start, end, moment, self.name) = (from, to, to, nil)
             return
         }
         let place = name.flatMap { Self.choices.firstIndex(of: $0) } ?? 1
         let length = Self.lengths[place]
         step = Self.step(length)
-        // On whole steps, so that a chart that is drawn again has the same points.
-        end = (now / step).rounded(.up) * step
+        // On whole steps, so that a chart that is drawn again has the same points; and none in the time to come.
+        end = (now / step).rounded(.down) * step
+        moment = now
         start = end - length
         self.name = Self.choices[place]
     }
@@ -51,7 +54,15 @@ struct TimeWindow: Sendable {
     var words: String { name.map { "last \($0)" } ?? Clock.span(start, end) }
 
     /// What an address says to mean this window.
-    var address: String { name.map { "range=\($0)" } ?? "from=\(Int(start))&to=\(Int(end))" }
+    var address: String { name.map { "range=\($0)" } ?? "from=\(start)&to=\(end)" }
+
+    /// How many points a series has that was there all the time.
+    var steps: Double { (length / step).rounded(.down) + 1 }
+
+    /// The last value of a series that has not ended.
+    func current(_ points: [(time: Double, value: Double)]) -> Double? {
+        points.last.flatMap { $0.time >= end - max(60, step * 1.5) ? $0.value : nil }
+    }
 
     func nanoseconds(_ time: Double) -> String { "\(Int64(time * 1e9))" }
 

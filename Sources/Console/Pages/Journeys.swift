@@ -36,7 +36,9 @@ enum Journeys {
             "Put something in", "POST", "/v1/carts/{id}/lines", count: "vitrine_carts_steps_total{step=\"filled\"}"),
         request("Order", "POST", "/v1/orders"),
         Step(
-            title: "Pay", count: "vitrine_payments_request_duration_seconds_count{operation=\"payment.authorize\"}",
+            title: "Pay",
+            count:
+                "vitrine_payments_request_duration_seconds_count{operation=\"payment.authorize\",outcome=\"answered\"}",
             metric: "vitrine_payments_request_duration_seconds", labels: "operation=\"payment.authorize\"",
             failed: "outcome=~\"failed|not_asked\"", refused: "vitrine_payments_declined_total",
             operation: "payment.authorize"),
@@ -80,6 +82,8 @@ enum Journeys {
 
     private struct Taken: Sendable {
         var count = 0.0
+        /// Attempts, of which there may be several for one who takes the step.
+        var requests = 0.0
         var failed = 0.0
         var refused = 0.0
         var median: Double?
@@ -98,14 +102,16 @@ enum Journeys {
                 window)
         }
         async let all = count(step.count)
+        async let requests = count("\(step.metric)_count{\(step.labels)}")
         async let failed = count("\(step.metric)_count{\(step.labels),\(step.failed)}")
         async let refused = count(step.refused)
         async let median = quantile(0.5)
         async let p99 = quantile(0.99)
-        async let example = example(step, visit)
-        return Taken(
-            count: try await all, failed: try await failed, refused: try await refused, median: try await median,
-            p99: try await p99, example: try await example)
+        var taken = Taken(
+            count: try await all, requests: try await requests, failed: try await failed, refused: try await refused,
+            median: try await median, p99: try await p99)
+        if taken.failed + taken.refused > 0 { taken.example = try await example(step, visit) }
+        return taken
     }
 
     /// Somebody who met a failure; or else was told no, for want of money or of stock.
@@ -114,7 +120,7 @@ enum Journeys {
         for tag in ["error:true", "http.response.status_code:402", "http.response.status_code:409"] {
             let found = try await visit.client.traces([
                 ("operation", step.operation), ("start", window.microseconds(window.start)),
-                ("end", window.microseconds(window.end)), ("limit", "1"), ("tag", tag),
+                ("end", window.microseconds(window.moment)), ("limit", "1"), ("tag", tag),
             ])
             if let trace = found.first { return trace }
         }
@@ -122,7 +128,7 @@ enum Journeys {
     }
 
     private static func row(_ step: Step, _ taken: Taken, before: Double?, _ most: Double, _ visit: Visit) -> HTML {
-        let (all, seconds) = (max(taken.count, 1), Quantity.seconds)
+        let (all, seconds) = (max(taken.requests, 1), Quantity.seconds)
         let width = String((taken.count / most * 1_000).rounded() / 10)
         let share = before.map { $0 > 0 ? taken.count / $0 : .nan }
         let example: HTML =

@@ -31,9 +31,11 @@ enum Metrics {
             TimeChart.Line(
                 name: series.title.isEmpty ? "value" : series.title, hue: "\(place % 8)", points: series.points)
         }
-        let exemplars = (try? await visit.client.exemplars(query, window)) ?? []
+        // Elsewhere than on a chart of durations they would stand on an axis of something else.
+        let isOfDurations = query.contains("histogram_quantile")
+        let exemplars = isOfDurations ? (try? await visit.client.exemplars(query, window)) ?? [] : []
         let shown = TimeChart(title: "", window: window, quantity: quantity, lines: lines)
-        let marks = exemplars.filter { $0.value <= shown.top }.prefix(60).map { exemplar in
+        let marks = exemplars.filter { $0.value <= shown.scale.top }.prefix(60).map { exemplar in
             TimeChart.Mark(
                 time: exemplar.time, value: exemplar.value, address: visit.link("traces/\(exemplar.trace)"),
                 words: "\(quantity.text(exemplar.value)): open its trace")
@@ -45,7 +47,7 @@ enum Metrics {
             let values = line.points.map(\.value).filter(\.isFinite)
             let mean = values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
             return """
-                <tr><th scope="row"><code>\(line.name)</code></th>\(Frame.number(quantity.text(line.points.last?.value)))\
+                <tr><th scope="row"><code>\(line.name)</code></th>\(Frame.number(quantity.text(window.current(line.points))))\
                 \(Frame.number(quantity.text(mean)))\(Frame.number(quantity.text(values.min())))\
                 \(Frame.number(quantity.text(values.max())))</tr>
                 """
@@ -89,7 +91,7 @@ enum Metrics {
                 """
         }
         return Frame.table(
-            "\(shown.count) metrics", ["Metric", "Kind", "Unit", "Meaning"].map { Frame.head("\($0)") }, rows)
+            "\(shown.count) metrics", ["Metric", "Kind", "Unit", "Meaning"].map { Frame.head($0) }, rows)
     }
 
     /// What is most often asked about a metric of its kind.

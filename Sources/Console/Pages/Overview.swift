@@ -72,7 +72,9 @@ enum Overview {
         }.sorted { $0.name < $1.name }
         // Answers from the ready lane are no requests to the rest of the shop, and have no spans.
         let served = try await ready.map { TimeChart.Line(name: "ready answers", hue: "2", points: $0.points) }
-        guard !classes.isEmpty || !served.isEmpty else { return try await Services.red(visit) }
+        guard !classes.isEmpty || !served.isEmpty else {
+            return Services.list(try await Services.incoming(visit), visit)
+        }
         let requests = TimeChart(
             title: "Requests a second, by status", window: window, quantity: .perSecond, lines: classes + served,
             links: [
@@ -99,7 +101,7 @@ enum Overview {
             title: "Time to answer", window: window, quantity: .seconds, lines: lines,
             marks: Array(marks),
             links: [
-                ("slow traces", visit.link("traces", [("sort", "duration")])),
+                ("slow traces", visit.link("traces", slow(lines, window))),
                 (
                     "query",
                     visit.link(
@@ -107,6 +109,12 @@ enum Overview {
                         [("query", "histogram_quantile(0.99, sum by (le) (rate(\(buckets)[\(window.rate)])))")])
                 ),
             ])
+    }
+
+    /// What is asked for to see traces as slow as the slowest hundredth.
+    static func slow(_ lines: [TimeChart.Line], _ window: TimeWindow) -> [(String, String?)] {
+        let p99 = lines.last.flatMap { window.current($0.points) }
+        return [("sort", "duration"), ("min", p99.map { "\(max(1, Int(min($0, 3_600) * 1_000)))ms" })]
     }
 
     /// The lines of a chart of durations.
@@ -139,7 +147,7 @@ enum Overview {
         let window = visit.window
         let traces = try await visit.client.traces([
             ("tag", "error:true"), ("start", window.microseconds(window.start)),
-            ("end", window.microseconds(window.end)), ("limit", "6"),
+            ("end", window.microseconds(window.moment)), ("limit", "6"),
         ])
         guard !traces.isEmpty else {
             return "<h2>Failures</h2><p class=\"empty\">No trace with an error, \(window.words).</p>"
@@ -161,28 +169,35 @@ enum Overview {
         async let targets = client.range("up", window)
         let times = Dictionary(try await latency.map { ($0.labels, $0.last) }, uniquingKeysWith: { $1 })
         var rows = try await up.map { series -> HTML in
-            let isUp = series.last == 1
+            let (isUp, word) = state(series, window)
             let share =
                 series.points.isEmpty ? 0 : series.points.reduce(0) { $0 + $1.value } / Double(series.points.count)
             return row(
-                series.labels["dependency"] ?? "", isUp ? "up" : "down", isBad: !isUp,
+                series.labels["dependency"] ?? "", word, isBad: !isUp,
                 "\(Quantity.share.text(share)) of the time · \(Quantity.seconds.text(times[series.labels] ?? nil))",
                 Sparkline.html(series.points, window, hue: isUp ? "ok" : "bad"))
         }
         rows += try await breakers.map { series in
-            let state = ["closed", "half-open", "open"][min(2, max(0, Int(series.last ?? 0)))]
-            return row("breaker \(series.labels["name"] ?? "")", state, isBad: state != "closed", "now", "")
+            let value = series.last ?? 0
+            let state = value >= 2 ? "open" : value >= 1 ? "half-open" : "closed"
+            return row("breaker \(series.labels["name"] ?? "")", state, isBad: value >= 1, "now", "")
         }
         rows += try await targets.map { series in
-            row(
-                "target \(series.labels["instance"] ?? "")", series.last == 1 ? "up" : "down", isBad: series.last != 1,
-                series.labels["job"] ?? "", Sparkline.html(series.points, window, hue: series.last == 1 ? "ok" : "bad"))
+            let (isUp, word) = state(series, window)
+            return row(
+                "target \(series.labels["instance"] ?? "")", word, isBad: !isUp, series.labels["job"] ?? "",
+                Sparkline.html(series.points, window, hue: isUp ? "ok" : "bad"))
         }
         guard !rows.isEmpty else { return "" }
         return "<h2>Dependencies</h2>"
             + Frame.table(
                 "State now, and over the \(window.words)",
                 [Frame.head("Dependency"), Frame.head("State"), Frame.head("Of it"), Frame.head("Over time")], rows)
+    }
+
+    private static func state(_ series: Series, _ window: TimeWindow) -> (isUp: Bool, word: String) {
+        let now = window.current(series.points)
+        return (now == 1, now.map { $0 == 1 ? "up" : "down" } ?? "not heard of")
     }
 
     private static func row(_ name: String, _ state: String, isBad: Bool, _ about: String, _ drawing: HTML) -> HTML {

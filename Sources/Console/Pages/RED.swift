@@ -4,6 +4,8 @@ internal import Web
 
 /// Rate, errors and duration of something over a window.
 struct RED: Sendable {
+    /// How many points there are of what was there all the time.
+    let steps: Double
     var rates: [(time: Double, value: Double)] = []
     var errors: [(time: Double, value: Double)] = []
     /// Seconds, over the whole window.
@@ -11,16 +13,12 @@ struct RED: Sendable {
     var p99: Double?
 
     /// The mean over the window, a second.
-    var rate: Double { Self.mean(rates) }
+    var rate: Double { rates.reduce(0) { $0 + $1.value } / max(1, steps) }
 
     /// 0 to 1.
     var errorShare: Double {
         let all = rates.reduce(0) { $0 + $1.value }
         return all > 0 ? errors.reduce(0) { $0 + $1.value } / all : 0
-    }
-
-    private static func mean(_ points: [(time: Double, value: Double)]) -> Double {
-        points.isEmpty ? 0 : points.reduce(0) { $0 + $1.value } / Double(points.count)
     }
 
     /// Whether so much fails that somebody should look.
@@ -40,8 +38,10 @@ struct RED: Sendable {
         async let medians = client.instant(quantile(0.5), window)
         async let p99s = client.instant(quantile(0.99), window)
         var found: [[String: String]: RED] = [:]
-        for series in try await rates { found[series.labels, default: RED()].rates = series.points }
-        for series in try await errors { found[series.labels, default: RED()].errors = series.points }
+        for series in try await rates { found[series.labels, default: RED(steps: window.steps)].rates = series.points }
+        for series in try await errors {
+            found[series.labels, default: RED(steps: window.steps)].errors = series.points
+        }
         for series in try await medians { found[series.labels]?.median = series.last }
         for series in try await p99s { found[series.labels]?.p99 = series.last }
         return found.map { (labels: $0.key, red: $0.value) }.sorted { left, right in

@@ -5,14 +5,21 @@ internal import Web
 /// All services of which spans come: how they do, and who calls whom.
 enum Services {
     static func page(_ visit: Visit) async throws -> Page {
-        async let map = visit.section("map") { try await Self.map(visit) }
-        async let list = visit.section("list") { try await Self.red(visit) }
+        let found = try await incoming(visit)
+        async let map = visit.section("map") { try await Self.map(found, visit) }
+        async let list = visit.section("list") { Self.list(found, visit) }
         return Page(title: "Services", tab: .services, sections: [try await list, try await map])
     }
 
-    static func red(_ visit: Visit) async throws -> HTML {
-        let found = try await RED.each(
+    typealias Found = [(labels: [String: String], red: RED)]
+
+    /// What comes to each service.
+    static func incoming(_ visit: Visit) async throws -> Found {
+        try await RED.each(
             ["service"], counter: SpanSeries.calls(), failed: SpanSeries.failed(), buckets: SpanSeries.buckets(), visit)
+    }
+
+    static func list(_ found: Found, _ visit: Visit) -> HTML {
         let rows = found.map { labels, red -> HTML in
             let name = labels["service"] ?? ""
             return "<tr><th scope=\"row\">\(Frame.service(name, visit))</th>\(red.cells(visit.window))</tr>"
@@ -24,22 +31,20 @@ enum Services {
 
     // MARK: Map
 
-    private static func map(_ visit: Visit) async throws -> HTML {
+    private static func map(_ found: Found, _ visit: Visit) async throws -> HTML {
         let (client, window) = (visit.client, visit.window)
         let by = "sum by (client, server, connection_type)"
         async let all = client.range("\(by) (rate(traces_service_graph_request_total[\(window.rate)]))", window)
         async let failed = client.range(
             "\(by) (rate(traces_service_graph_request_failed_total[\(window.rate)]))", window)
-        async let incoming = RED.each(
-            ["service"], counter: SpanSeries.calls(), failed: SpanSeries.failed(), buckets: SpanSeries.buckets(), visit)
         let failures = Dictionary(try await failed.map { ($0.labels, $0.points) }, uniquingKeysWith: { $1 })
         let edges = try await all.map { series in
-            let red = RED(rates: series.points, errors: failures[series.labels] ?? [])
+            let red = RED(steps: window.steps, rates: series.points, errors: failures[series.labels] ?? [])
             return ServiceMap.Edge(
                 caller: series.labels["client"] ?? "", callee: series.labels["server"] ?? "", rate: red.rate,
                 errors: red.errorShare)
         }.filter { $0.rate > 0 }.sorted { ($0.caller, $0.callee) < ($1.caller, $1.callee) }
-        var nodes = try await incoming.map { labels, red in
+        var nodes = found.map { labels, red in
             ServiceMap.Node(
                 name: labels["service"] ?? "", rate: red.rate, errors: red.errorShare,
                 address: visit.link("services/\((labels["service"] ?? "").pathEncoded)"))
@@ -85,9 +90,10 @@ enum Services {
         ]
         let calls = TimeChart(
             title: "Calls a second", window: window, quantity: .perSecond, lines: lines, links: links, isStacked: true)
+        let slowness = try await durations
         let times = TimeChart(
-            title: "Time to answer", window: window, quantity: .seconds, lines: try await durations,
-            links: [("slow traces", visit.link("traces", [("service", service), ("sort", "duration")]))])
+            title: "Time to answer", window: window, quantity: .seconds, lines: slowness,
+            links: [("slow traces", visit.link("traces", [("service", service)] + Overview.slow(slowness, window)))])
         return "<div class=\"charts\">\(calls.html)\(times.html)</div>"
     }
 
@@ -114,7 +120,7 @@ enum Services {
         let window = visit.window
         let traces = try await visit.client.traces([
             ("service", service), ("tag", "error:true"), ("start", window.microseconds(window.start)),
-            ("end", window.microseconds(window.end)), ("limit", "10"),
+            ("end", window.microseconds(window.moment)), ("limit", "10"),
         ])
         return "<h2>Failures</h2>"
             + (traces.isEmpty

@@ -30,7 +30,7 @@ enum Storage {
             damaged.isEmpty
             ? "" : "<p class=\"notice\" role=\"alert\">Damaged and set aside: \(damaged.joined(separator: ", ")).</p>"
         return """
-            \(alarm)\(Frame.table("What is kept, now", [Frame.head("Signal")] + ["On disk"].map { Frame.head("\($0)", isNumber: true) } + [Frame.head("Of its budget")] + ["Records", "Bytes each", "Parts"].map { Frame.head("\($0)", isNumber: true) } + [Frame.head("Reaches back")], signals))
+            \(alarm)\(Frame.table("What is kept, now", [Frame.head("Signal")] + ["On disk"].map { Frame.head($0, isNumber: true) } + [Frame.head("Of its budget")] + ["Records", "Bytes each", "Parts"].map { Frame.head($0, isNumber: true) } + [Frame.head("Reaches back")], signals))
             <p class="about">Beside it \(Quantity.bytes.text(data["log_bytes"]?.number)) of log, in which all that has just come is safe. \
             Kept for \(data["days"]?.plain ?? "–") days.</p>
             <div class="columns"><div><h2>Series by metric</h2>\(list(data["metrics"], "Series now", data["series_max"]?.number))</div>\
@@ -52,6 +52,6 @@ enum Storage {
                 """
         }
         let caption = budget.map { "The largest; a metric may have \(Quantity.count.text($0))" } ?? "The largest"
-        return Frame.table(caption, [Frame.head("Name"), Frame.head("\(title)", isNumber: true)], rows)
+        return Frame.table(caption, [Frame.head("Name"), Frame.head(title, isNumber: true)], rows)
     }
 }

@@ -17,9 +17,10 @@ enum TracePage {
         }
         let logs = await logs(trace, visit)
         let path = CriticalPath(trace)
-        let waterfall = Waterfall(trace: trace, path: path, logs: logs.lines, visit: visit)
-        let unplaced = logs.lines.filter { line in !trace.spans.contains { $0.id == line.span } }
-        var below: HTML = ""
+        let waterfall = Waterfall(trace, path, logs: logs.lines, visit)
+        let spans = Set(trace.spans.map(\.id))
+        let unplaced = logs.lines.filter { !spans.contains($0.span ?? "") }
+        var below: HTML = trace.warning.map { "<p class=\"notice\">\($0)</p>" } ?? ""
         if let fault = logs.fault {
             below += "<p class=\"notice\" role=\"alert\">Log lines cannot be shown. \(fault)</p>"
         }

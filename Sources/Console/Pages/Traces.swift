@@ -47,18 +47,18 @@ enum Traces {
     static func parameters(_ visit: Visit) throws -> [(String, String)] {
         let window = visit.window
         var parameters = [
-            ("start", window.microseconds(window.start)), ("end", window.microseconds(window.end)),
+            ("start", window.microseconds(window.start)), ("end", window.microseconds(window.moment)),
         ]
         let names = [
             ("service", "service"), ("operation", "operation"), ("min", "minDuration"), ("max", "maxDuration"),
         ]
-        for (field, name) in names { visit[field].map { parameters.append((name, $0.filter { $0 != " " })) } }
-        if let operation = visit["operation"] {
-            parameters.removeAll { $0.0 == "operation" }
-            parameters.append(("operation", operation))
+        for (field, name) in names {
+            let isDuration = name.hasSuffix("Duration")
+            visit[field].map { parameters.append((name, isDuration ? $0.filter { $0 != " " } : $0)) }
         }
         visit["errors"].map { parameters.append(("tag", $0 == "1" ? "error:true" : "error:false")) }
-        for (name, value) in try Tags.parse(visit["tags"] ?? "") { parameters.append(("tag", "\(name):\(value)")) }
+        let tags = try Tags.parse(visit["tags"] ?? "").map { JSON.Member($0.name, .string($0.value)) }
+        if !tags.isEmpty { parameters.append(("tags", JSON.object(tags).text)) }
         return parameters
     }
 
@@ -67,7 +67,9 @@ enum Traces {
             return "<p><a href=\"\(visit.link("traces/\(id)"))\">Open the trace \(id)</a></p>"
         }
         let limit = limits.contains(Int(visit["limit"] ?? "") ?? 0) ? visit["limit"] ?? "50" : "50"
-        let traces = try await visit.client.traces(try parameters(visit) + [("limit", limit)])
+        var traces = try await visit.client.traces(try parameters(visit) + [("limit", limit)])
+        // Asked for were spans that did not fail; others of the same trace may have.
+        if visit["errors"] == "0" { traces.removeAll { $0.errorCount > 0 } }
         guard !traces.isEmpty else {
             return "<p class=\"empty\">No trace fits, \(visit.window.words). Ask for a longer time, or for less.</p>"
         }
@@ -108,6 +110,20 @@ enum Traces {
             ], rows)
     }
 
+    /// What is asked for to see only the spans of a group.
+    private static func narrowing(_ name: String, _ value: String, _ visit: Visit) -> [(String, String?)] {
+        func tag(_ name: String) -> [(String, String?)] {
+            [("tags", [visit["tags"], "\(name)=\(value.quoted)"].compactMap { $0 }.joined(separator: " "))]
+        }
+        switch name {
+        case "name": return [("operation", value)]
+        case "status": return [("errors", value == "error" ? "1" : "0")]
+        case "kind": return tag("span.kind")
+        case "service.name": return [("service", value), ("operation", nil)]
+        default: return tag(name)
+        }
+    }
+
     /// Spans that fit, by the values of an attribute.
     private static func groups(_ visit: Visit) async throws -> HTML {
         guard let name = visit["by"] else { return "" }
@@ -119,9 +135,10 @@ enum Traces {
                 Frame.number(Quantity.seconds.text((group["\(name)"]?.number ?? .nan) / 1e6))
             }
             let (count, errors) = (group["count"]?.number ?? 0, group["errors"]?.number ?? 0)
-            let tags = [visit["tags"], value.map { "\(name)=\($0.quoted)" }].compactMap { $0 }.joined(separator: " ")
             let title: HTML =
-                value.map { "<a href=\"\(visit.again([("tags", tags), ("by", nil)]))\">\($0)</a>" } ?? "<i>none</i>"
+                value.map { value in
+                    "<a href=\"\(visit.again(narrowing(name, value, visit) + [("by", nil)]))\">\(value)</a>"
+                } ?? "<i>none</i>"
             return """
                 <tr><th scope="row">\(title)</th>\(Frame.number(Quantity.count.text(count)))\
                 \(Frame.number(Quantity.share.text(errors / max(1, count)), isBad: errors > 0.01 * count))\
@@ -134,8 +151,8 @@ enum Traces {
             : ""
         return cut
             + Frame.table(
-                "Spans that are kept and fit, by \(name), \(visit.window.words)",
-                [Frame.head("\(name)")]
+                "Spans that are kept and fit, by \(name), \(visit.window.words). Failed and slow traces are kept more than others.",
+                [Frame.head(name)]
                     + ["Spans", "Failed", "Half take", "90 % take", "99 % take", "Longest"].map {
                         Frame.head($0, isNumber: true)
                     },

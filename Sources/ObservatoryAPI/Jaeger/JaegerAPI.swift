@@ -45,8 +45,17 @@ struct JaegerAPI: Sendable {
         }
     }
 
-    func trace(_ id: String) throws -> [UInt8] {
-        JaegerAnswers.list([try found(id)]) { JaegerAnswers.write($0, to: &$1) }
+    /// With `limit`, which is of ours, at most so many spans of it: those that failed first, and then the first ones.
+    func trace(_ id: String, _ parameters: Parameters) throws -> [UInt8] {
+        let (trace, limit) = (try found(id), try parameters.limit())
+        guard limit > 0, trace.spans.count > limit else {
+            return JaegerAnswers.list([trace]) { JaegerAnswers.write($0, to: &$1) }
+        }
+        let failed = trace.spans.indices.filter { trace.spans[$0].isError }.prefix(limit)
+        var chosen = Set(failed)
+        for place in trace.spans.indices where chosen.count < limit { chosen.insert(place) }
+        let (part, leftOut) = (trace.keeping(chosen.sorted()), trace.spans.count - limit)
+        return JaegerAnswers.list([part]) { JaegerAnswers.write($0, leftOut: leftOut, to: &$1) }
     }
 
     private func found(_ text: String) throws -> StoredTrace {
@@ -93,17 +102,23 @@ struct JaegerAPI: Sendable {
     }
 
     /// Whole traces, the latest first.
-    func traces(_ query: SpanQuery, _ limit: Int, _ isCancelled: IsCancelled) throws -> [StoredTrace] {
+    ///
+    /// Where there are too many spans, it is an error, or those traces are the answer that have been read.
+    func traces(
+        _ query: SpanQuery, _ limit: Int, isPartial: Bool = false, _ isCancelled: IsCancelled
+    ) throws -> [StoredTrace] {
         let limit = min(limit == 0 ? Self.limitDefault : limit, Self.limitMax)
         var latest: [TraceID: UInt64] = [:]
         for match in try store.spans(query, tracesMax: limit, isCancelled: isCancelled) {
             latest[match.trace] = max(latest[match.trace] ?? 0, match.start)
         }
         let ids = latest.sorted { ($0.value, $0.key.low) > ($1.value, $1.key.low) }.prefix(limit).map(\.key)
-        return try whole(ids, isCancelled)
+        return try whole(ids, isPartial: isPartial, isCancelled)
     }
 
-    private func whole(_ ids: [TraceID], _ isCancelled: IsCancelled) throws -> [StoredTrace] {
+    private func whole(
+        _ ids: [TraceID], isPartial: Bool = false, _ isCancelled: IsCancelled
+    ) throws -> [StoredTrace] {
         var (traces, spans): ([StoredTrace], Int) = ([], 0)
         for id in ids {
             if isCancelled() { throw CancellationError() }
@@ -111,6 +126,7 @@ struct JaegerAPI: Sendable {
             traces.append(trace)
             spans += trace.spans.count
             guard spans <= Self.spansMax else {
+                if isPartial { break }
                 throw APIError.execution("more than \(Self.spansMax) spans; ask for fewer traces with 'limit'")
             }
         }

@@ -68,7 +68,8 @@ enum JaegerAnswers {
 
     // MARK: A trace
 
-    static func write(_ trace: StoredTrace, to writer: inout JSONWriter) {
+    /// `leftOut` is how many of its spans are not in it.
+    static func write(_ trace: StoredTrace, leftOut: Int = 0, to writer: inout JSONWriter) {
         var processes: [Resource: String] = [:]
         for span in trace.spans where processes[span.resource] == nil {
             processes[span.resource] = "p\(processes.count + 1)"
@@ -86,7 +87,13 @@ enum JaegerAnswers {
                     }
                 }
             }
-            writer.member("warnings") { $0.null() }
+            writer.member("warnings") { writer in
+                guard leftOut > 0 else { return writer.null() }
+                writer.array(["\(leftOut) spans are left out; those that failed are here, and the first of the others"])
+                {
+                    $1.string($0)
+                }
+            }
         }
     }
 

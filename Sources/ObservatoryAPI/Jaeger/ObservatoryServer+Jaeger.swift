@@ -10,7 +10,7 @@ extension ObservatoryServer {
             ("services/:subject/operations", { try api.operations(of: $0.subject) }),
             ("operations", { try api.operations($0.parameters) }),
             ("traces", { try api.search($0.parameters, $0.isCancelled) }),
-            ("traces/:subject", { try api.trace($0.subject) }),
+            ("traces/:subject", { try api.trace($0.subject, $0.parameters) }),
             ("dependencies", { try api.dependencies($0.parameters, $0.isCancelled) }),
         ]
         for (path, answer) in first { mount("/api/\(path)", on: router, .jaeger, answer) }

@@ -18,7 +18,7 @@ struct TraceReports: Sendable {
 
     func summaries(_ parameters: Parameters, _ isCancelled: @escaping IsCancelled) throws -> [UInt8] {
         let (query, limit) = try api.query(parameters)
-        let traces = try api.traces(query, limit, isCancelled)
+        let traces = try api.traces(query, limit, isPartial: true, isCancelled)
         return PrometheusAnswers.success { writer in
             writer.array(traces) { trace, writer in
                 let spans = Set(trace.spans.map(\.record.context.spanID))

@@ -39,46 +39,50 @@ package final class ServiceGraph: Sendable {
 
     /// One end of a call.
     fileprivate struct End {
-        let service: Int
+        let service: [UInt8]
         var isFailed = false
         let seconds: Double
         let weight: Double
         /// Of a caller: whom it says that it calls.
-        var peer: Int?
+        var peer: [UInt8]?
         /// Of a caller: whether whom it called has come.
         var isMet = false
     }
 
     fileprivate struct State {
-        var names: [[UInt8]] = [Array("other".utf8)]
+        var names: [[UInt8]] = []
         var numbers: [[UInt8]: Int] = [:]
         var edges: [Edge: Calls] = [:]
         /// Who waits for the other end, those who came lately and those before them.
         var callers = Generations<Key, End>()
-        var callees = Generations<Key, End>()
+        var callees = Generations<Key, [End]>()
         /// Milliseconds since 1970.
         var turned: Int64 = 0
+        /// Ends for which there was no room.
+        var dropped = 0.0
     }
 
     /// Milliseconds that an end waits at least; twice as many at most.
     private static let patience: Int64 = 15_000
     /// Ends that wait, of each generation.
-    private static let waitingMax = 30_000
-    /// Services that have a name of their own, and calls that are told apart.
-    fileprivate static let (namesMax, edgesMax) = (1_000, 500)
+    fileprivate static let waitingMax = 60_000
+    /// Calls that are told apart.
+    fileprivate static let edgesMax = 500
 
     private let state = Mutex(State())
 
     /// Counts the calls in a batch. The time is in milliseconds since 1970.
     func note(_ batch: SpanBatch, at time: Int64) {
+        // What texts say is found out before the lock is taken, for which other senders wait.
+        let services = batch.origins.scopes.indices.map { batch.origins.service(ofScope: $0, in: batch.bytes) }
+        let peers = (0..<batch.count).map { row in
+            Self.isCaller(batch.kinds[row]) ? Self.peer(batch, row) : nil
+        }
         state.withLock { state in
-            let services = batch.origins.scopes.indices.map {
-                state.number(of: batch.origins.service(ofScope: $0, in: batch.bytes))
+            for row in 0..<batch.count {
+                state.note(batch, row, services[Int(batch.scopes[row])], peers[row])
             }
-            for row in 0..<batch.count { state.note(batch, row, services[Int(batch.scopes[row])]) }
-            if time - state.turned >= Self.patience || state.callers.young.count > Self.waitingMax
-                || state.callees.young.count > Self.waitingMax
-            {
+            if time - state.turned >= Self.patience {
                 state.turn()
                 state.turned = time
             }
@@ -88,11 +92,13 @@ package final class ServiceGraph: Sendable {
     /// All calls as they are now. What is told of for the first time was zero `interval` before, so that rates see it.
     /// Times are in milliseconds, since 1970.
     package func samples(at time: Int64, interval: Int64) -> SampleBatch {
-        let (edges, names) = state.withLock { state in
+        let (edges, names, dropped) = state.withLock { state in
             defer { for edge in state.edges.keys { state.edges[edge]?.isTold = true } }
-            return (state.edges, state.names)
+            return (state.edges, state.names, state.dropped)
         }
         var batch = SampleBatch()
+        batch.begin(LabelSet([MetricLabel(LabelSet.name, "traces_service_graph_dropped_spans_total")]))
+        batch.add(time, dropped)
         for (edge, calls) in edges {
             let labels = [
                 MetricLabel("client", String(decoding: names[edge.client], as: UTF8.self)),
@@ -119,6 +125,8 @@ package final class ServiceGraph: Sendable {
             type: "counter", help: "Calls between services, before sampling.", unit: ""),
         "traces_service_graph_request_failed_total": MetricMetadata(
             type: "counter", help: "Calls of which one end says that it failed.", unit: ""),
+        "traces_service_graph_dropped_spans_total": MetricMetadata(
+            type: "counter", help: "Spans whose calls are not counted for want of room.", unit: ""),
         "traces_service_graph_request_client_seconds": MetricMetadata(
             type: "histogram", help: "How long they took for who called.", unit: "seconds"),
         "traces_service_graph_request_server_seconds": MetricMetadata(
@@ -145,7 +153,10 @@ private struct Generations<Key: Hashable, Value> {
         }
     }
 
-    mutating func remove(_ key: Key) { if young.removeValue(forKey: key) == nil { old[key] = nil } }
+    mutating func remove(_ key: Key) {
+        young[key] = nil
+        old[key] = nil
+    }
 
     /// - Returns: What waits no longer.
     mutating func turn() -> [Value] {
@@ -157,22 +168,22 @@ private struct Generations<Key: Hashable, Value> {
 extension ServiceGraph.State {
     fileprivate mutating func number(of name: [UInt8]) -> Int {
         if let number = numbers[name] { return number }
-        guard names.count < ServiceGraph.namesMax else { return 0 }
         names.append(name)
         numbers[name] = names.count - 1
         return names.count - 1
     }
 
     /// OTLP numbers kinds: 2 a server, 3 a client, 4 a producer, 5 a consumer.
-    fileprivate mutating func note(_ batch: SpanBatch, _ row: Int, _ service: Int) {
+    fileprivate mutating func note(
+        _ batch: SpanBatch, _ row: Int, _ service: [UInt8], _ peer: (name: [UInt8], isDatabase: Bool)?
+    ) {
         let kind = batch.kinds[row]
         guard kind >= 2 else { return }
         var end = ServiceGraph.End(
             service: service, isFailed: batch.statuses[row] == 2, seconds: Double(batch.duration(of: row)) / 1e9,
             weight: batch.weight(of: row))
-        if kind == 3 || kind == 4 {
-            let peer = ServiceGraph.peer(batch, row)
-            end.peer = peer.map { number(of: $0.name) }
+        if ServiceGraph.isCaller(kind) {
+            end.peer = peer?.name
             // A database tells nothing itself: there is nobody to wait for.
             if let peer, peer.isDatabase { return add(end, nil, .database) }
             called(end, ServiceGraph.Key(trace: batch.traceLows[row], span: batch.spanIDs[row]), isMessage: kind == 4)
@@ -184,17 +195,24 @@ extension ServiceGraph.State {
 
     private mutating func called(_ caller: ServiceGraph.End, _ key: ServiceGraph.Key, isMessage: Bool) {
         var caller = caller
-        if let callee = callees[key] {
-            callees.remove(key)
+        for callee in callees[key] ?? [] {
             caller.isMet = true
             add(caller, callee, isMessage ? .messaging : .direct)
         }
+        if caller.isMet { callees.remove(key) }
         // A message may have more who take it.
-        if !caller.isMet || isMessage { callers.put(caller, key) }
+        guard !caller.isMet || isMessage else { return }
+        if callers.young.count < ServiceGraph.waitingMax { callers.put(caller, key) } else { dropped += caller.weight }
     }
 
     private mutating func answered(_ callee: ServiceGraph.End, _ key: ServiceGraph.Key, isMessage: Bool) {
-        guard let caller = callers[key] else { return callees.put(callee, key) }
+        guard let caller = callers[key] else {
+            let others = callees[key] ?? []
+            guard callees.young.count < ServiceGraph.waitingMax, others.count < 16 else {
+                return dropped += callee.weight
+            }
+            return callees.put(others + [callee], key)
+        }
         add(caller, callee, isMessage ? .messaging : .direct)
         if isMessage { callers.update(key) { $0.isMet = true } } else { callers.remove(key) }
     }
@@ -209,8 +227,17 @@ extension ServiceGraph.State {
         _ caller: ServiceGraph.End, _ callee: ServiceGraph.End?, _ connection: ServiceGraph.Connection
     ) {
         guard let server = callee?.service ?? caller.peer, server != caller.service else { return }
-        let edge = ServiceGraph.Edge(client: caller.service, server: server, connection: connection)
-        guard edges[edge] != nil || edges.count < ServiceGraph.edgesMax else { return }
+        // Names are numbered only for what is counted, so that hosts that are called once use none up.
+        let known = numbers[caller.service].flatMap { client in
+            numbers[server].map { ServiceGraph.Edge(client: client, server: $0, connection: connection) }
+        }
+        guard known.map({ edges[$0] != nil }) == true || edges.count < ServiceGraph.edgesMax else {
+            return dropped += caller.weight
+        }
+        let edge =
+            known
+            ?? ServiceGraph.Edge(
+                client: number(of: caller.service), server: number(of: server), connection: connection)
         edges[edge, default: ServiceGraph.Calls()].count += caller.weight
         if caller.isFailed || callee?.isFailed == true { edges[edge]?.failed += caller.weight }
         edges[edge]?.seenByClient.add(caller.seconds, caller.weight)
@@ -219,6 +246,9 @@ extension ServiceGraph.State {
 }
 
 extension ServiceGraph {
+    /// A client, or a producer, as OTLP numbers them.
+    fileprivate static func isCaller(_ kind: UInt8) -> Bool { kind == 3 || kind == 4 }
+
     /// Attributes by which a caller names whom it calls, the most telling first.
     private static let peers = ["peer.service", "db.system.name", "db.system", "messaging.system", "server.address"]
         .map { Array($0.utf8) }

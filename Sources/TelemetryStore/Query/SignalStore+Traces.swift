@@ -19,6 +19,9 @@ package struct StoredTrace: Sendable {
     package let id: TraceID
     /// By when they began, each once; never empty.
     package let spans: [Span]
+
+    /// The same with those spans alone.
+    package func keeping(_ places: [Int]) -> StoredTrace { StoredTrace(id: id, spans: places.map { spans[$0] }) }
 }
 
 extension SignalStore {

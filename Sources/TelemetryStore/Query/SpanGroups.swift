@@ -63,7 +63,7 @@ extension SignalStore {
     /// Spans that are counted at most, the latest ones.
     private static let countedMax = 5_000_000
     /// Values that are told apart.
-    private static let valuesMax = 10_000
+    private static let valuesMax = 2_000
 
     /// Counts the spans for which a query holds by an attribute of theirs or of their senders, or by `name`, `kind`, `status`,
     /// which are what the span is.
@@ -90,8 +90,8 @@ extension SignalStore {
                 if outline.statuses[row] == 2 { group.errors += 1 }
                 group.durations.add(end > start ? end - start : 0)
                 groups[value] = group
+                found.spans += 1
             }
-            found.spans += rows.count
             if found.spans >= Self.countedMax { found.isComplete = false }
             return found.spans < Self.countedMax
         }

@@ -51,7 +51,7 @@ extension SignalStore {
     private static let namedMax = 12
 
     package var statistics: Statistics {
-        state.withLock { state in
+        var (statistics, byMetric, refused, senders) = state.withLock { state in
             var statistics = Statistics()
             statistics.headSeries = state.head.series.count
             statistics.headSamples = state.head.sampleCount
@@ -60,20 +60,18 @@ extension SignalStore {
             statistics.parts = state.parts.count
             statistics.logBytes = state.segmentBytes.values.reduce(0, +)
             statistics.signals = Signal.allCases.map { signal in part(of: signal, state) }
-            let refused = state.refusedByMetric
-            let offenders = refused.keys.filter { state.seriesByMetric[$0] == nil }
-            let metrics = state.seriesByMetric.map { ($0.key, $0.value) } + offenders.map { ($0, 0) }
-            statistics.largestMetrics = metrics.map {
-                Statistics.Subject(name: $0.0, series: $0.1, refused: refused[$0.0] ?? 0)
-            }.sorted { ($0.refused, $0.series, $1.name) > ($1.refused, $1.series, $0.name) }
-                .prefix(Self.namedMax).map { $0 }
-            statistics.largestSenders = state.head.index.counts(of: "job").map {
-                Statistics.Subject(name: $0.key, series: $0.value)
-            }.sorted { ($0.series, $1.name) > ($1.series, $0.name) }.prefix(Self.namedMax).map { $0 }
-            statistics.seriesPerMetricMax = settings.seriesPerMetricMax
-            statistics.retention = settings.retention
-            return statistics
+            return (statistics, state.seriesByMetric, state.refusedByMetric, state.head.index.counts(of: "job"))
         }
+        // Names are sorted without the lock, for which samples wait.
+        for name in refused.keys where byMetric[name] == nil { byMetric[name] = 0 }
+        let metrics = byMetric.map { Statistics.Subject(name: $0, series: $1, refused: refused[$0] ?? 0) }
+        statistics.largestMetrics = metrics.sorted {
+            ($0.refused, $0.series, $1.name) > ($1.refused, $1.series, $0.name)
+        }.prefix(Self.namedMax).map { $0 }
+        statistics.largestSenders = senders.map { Statistics.Subject(name: $0.key, series: $0.value) }
+            .sorted { ($0.series, $1.name) > ($1.series, $0.name) }.prefix(Self.namedMax).map { $0 }
+        (statistics.seriesPerMetricMax, statistics.retention) = (settings.seriesPerMetricMax, settings.retention)
+        return statistics
     }
 
     private func part(of signal: Signal, _ state: State) -> Statistics.SignalPart {
