@@ -2,7 +2,7 @@
 # make run    a sample shop with simulated shoppers on http://127.0.0.1:8080
 # make test   the whole suite
 # make bench  the shop beside its peers
-# make bench-observatory  the observatory beside Prometheus and VictoriaMetrics, and its spans and log records
+# make bench-observatory  the observatory beside Prometheus and VictoriaMetrics, its spans and log records, and its pages
 # make lint   formatting and style
 # make golden the OpenAPI document that the API is held to
 
@@ -35,6 +35,7 @@ bench-observatory: setup
 	@.build/venv-bench/bin/pip install --quiet --disable-pip-version-check 'cramjam==2.14.0'
 	@.build/venv-bench/bin/python Benchmarks/observatory.py $(ARGS)
 	@.build/venv-bench/bin/python Benchmarks/records.py
+	@.build/venv-bench/bin/python Benchmarks/pages.py --output .build/pages.json
 
 lint:
 	@swift format lint --strict --recursive Sources Tests Benchmarks Package.swift

@@ -25,11 +25,11 @@ package struct ConsolePages: Sendable {
     private typealias Make = @Sendable (Visit) async throws -> Page
 
     private static let pages: [(path: String, make: Make)] = [
-        ("overview", { try await Overview.page($0) }), ("services", { try await Services.page($0) }),
-        ("services/:subject", { try await Services.one($0) }), ("traces", { try await Traces.page($0) }),
+        ("overview", { Overview.page($0) }), ("services", { try await Services.page($0) }),
+        ("services/:subject", { Services.one($0) }), ("traces", { try await Traces.page($0) }),
         ("traces/:subject", { try await TracePage.page($0) }), ("logs", { try await Logs.page($0) }),
-        ("metrics", { try await Metrics.page($0) }), ("journeys", { try await Journeys.page($0) }),
-        ("storage", { try await Storage.page($0) }),
+        ("metrics", { Metrics.page($0) }), ("journeys", { Journeys.page($0) }),
+        ("storage", { Storage.page($0) }),
     ]
 
     /// Puts the pages under `/console`, and a way there at the door. What they show they ask of `answer`.
@@ -74,7 +74,9 @@ package struct ConsolePages: Sendable {
     private func show(_ request: Request, _ visit: Visit, _ make: @escaping Make) async throws -> Response {
         do {
             if visit["live"] != nil { return try await live(request, visit, make) }
-            return PageResponse.html(Frame.page(try await make(visit), visit, version: version), request)
+            // Once a page has begun, it is too late to send somebody to sign in.
+            try await check(visit)
+            return PageResponse.page(try await make(visit), visit, request, version: version)
         } catch ClientError.notAllowed {
             guard visit["live"] == nil else { return Response(status: .unauthorized) }
             let then = PercentEncoding.encode(visit.again([]))
@@ -83,15 +85,16 @@ package struct ConsolePages: Sendable {
         } catch {
             let page = Page(
                 title: "This page cannot be shown", tab: .overview,
-                sections: [Section(id: "fault", html: "<p class=\"notice\" role=\"alert\">\(error.words)</p>")],
-                isLive: false)
-            return PageResponse.html(Frame.page(page, visit, version: version), request, status: .serviceUnavailable)
+                sections: [Section("fault") { "<p class=\"notice\" role=\"alert\">\(error.words)</p>" }], isLive: false)
+            return PageResponse.page(page, visit, request, version: version, status: .serviceUnavailable)
         }
     }
 
+    /// - Throws: ``ClientError/notAllowed`` where the visitor may see nothing.
+    private func check(_ visit: Visit) async throws { _ = try await visit.client.get("/api/v1/status/buildinfo") }
+
     private func live(_ request: Request, _ visit: Visit, _ make: @escaping Make) async throws -> Response {
-        // So that whoever may not look is told so, and not by an empty stream.
-        _ = try await visit.client.get("/api/v1/status/buildinfo")
+        try await check(visit)
         guard let place = places.take() else { return Response(status: .serviceUnavailable) }
         // As often as there is something new to see.
         let interval = visit.path.hasSuffix("/logs") ? 2 : min(60, max(5, visit.window.step))
@@ -99,8 +102,7 @@ package struct ConsolePages: Sendable {
             // Each time about the time that it then is.
             let query = request.uri.query ?? ""
             return try await make(
-                Visit(path: visit.path, subject: visit.subject, query: query, now: now(), client: visit.client)
-            ).sections
+                Visit(path: visit.path, subject: visit.subject, query: query, now: now(), client: visit.client))
         }
         return Response(
             status: .ok, headers: [.contentType: "text/event-stream", .cacheControl: "no-store"],

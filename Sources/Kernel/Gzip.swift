@@ -9,54 +9,60 @@ package enum Gzip {
     // 15 bits of window; 16 more ask zlib for the gzip format.
     private static let windowBits: Int32 = 15 + 16
 
-    /// `level` is 1 (fast) to 9 (small). What is made once and sent once takes a middling one: most of the gain at a fraction
-    /// of the time.
+    /// `level` is 1 (fast) to 9 (small); the middling one has most of the gain at a fraction of the time.
     package static func compress(_ bytes: [UInt8], level: Int32 = 4) -> [UInt8]? {
-        var stream = z_stream()
-        guard
-            deflateInit2_(
-                &stream, level, Z_DEFLATED, windowBits, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
-                Int32(MemoryLayout<z_stream>.size)) == Z_OK
-        else { return nil }
-        defer { deflateEnd(&stream) }
-        var input = bytes
-        let capacity = Int(deflateBound(&stream, UInt(bytes.count)))
-        var isComplete = false
-        let output = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
-            input.withUnsafeMutableBufferPointer { source in
-                stream.next_in = source.baseAddress
-                stream.avail_in = UInt32(source.count)
-                stream.next_out = buffer.baseAddress
-                stream.avail_out = UInt32(capacity)
-                isComplete = deflate(&stream, Z_FINISH) == Z_STREAM_END
-            }
-            count = capacity - Int(stream.avail_out)
-        }
-        return isComplete ? output : nil
+        Stream(level: level)?.pack(bytes, isLast: true)
     }
 
-    /// - Throws: ``Failure/tooLarge`` as soon as more than `bytesMax` would come out, so that a small body cannot become
-    ///   a large one in memory.
+    /// A body that is made piece by piece; each can be read as soon as it is there.
+    package final class Stream {
+        private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+
+        package init?(level: Int32 = 4) {
+            stream.initialize(to: z_stream())
+            let (memory, size) = (Int32(8), Int32(MemoryLayout<z_stream>.size))
+            let isReady = deflateInit2_(
+                stream, level, Z_DEFLATED, windowBits, memory, Z_DEFAULT_STRATEGY, ZLIB_VERSION, size)
+            if isReady != Z_OK { return nil }
+        }
+
+        deinit {
+            deflateEnd(stream)
+            stream.deallocate()
+        }
+
+        package func pack(_ bytes: [UInt8], isLast: Bool) -> [UInt8] {
+            var (input, output) = (bytes, [UInt8]())
+            input.withUnsafeMutableBufferPointer { source in
+                (stream.pointee.next_in, stream.pointee.avail_in) = (source.baseAddress, UInt32(source.count))
+                repeat {
+                    let room = Int(deflateBound(stream, UInt(stream.pointee.avail_in))) + 16
+                    output += [UInt8](unsafeUninitializedCapacity: room) { buffer, count in
+                        (stream.pointee.next_out, stream.pointee.avail_out) = (buffer.baseAddress, UInt32(room))
+                        deflate(stream, isLast ? Z_FINISH : Z_SYNC_FLUSH)
+                        count = room - Int(stream.pointee.avail_out)
+                    }
+                } while stream.pointee.avail_out == 0
+            }
+            return output
+        }
+    }
+
+    /// - Throws: ``Failure/tooLarge`` as soon as more than `bytesMax` come out, so that no small body fills the memory.
     package static func decompress(_ bytes: [UInt8], bytesMax: Int) throws(Failure) -> [UInt8] {
         var stream = z_stream()
-        guard inflateInit2_(&stream, windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
-            throw .notGzip
-        }
+        let size = Int32(MemoryLayout<z_stream>.size)
+        if inflateInit2_(&stream, windowBits, ZLIB_VERSION, size) != Z_OK { throw .notGzip }
         defer { inflateEnd(&stream) }
-        var input = bytes
-        var output: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 * 1024)
-        var result = Z_OK
+        var (input, output, result) = (bytes, [UInt8](), Z_OK)
         input.withUnsafeMutableBufferPointer { source in
-            stream.next_in = source.baseAddress
-            stream.avail_in = UInt32(source.count)
+            (stream.next_in, stream.avail_in) = (source.baseAddress, UInt32(source.count))
             repeat {
-                chunk.withUnsafeMutableBufferPointer { buffer in
-                    stream.next_out = buffer.baseAddress
-                    stream.avail_out = UInt32(buffer.count)
+                output += [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, count in
+                    (stream.next_out, stream.avail_out) = (buffer.baseAddress, 65_536)
                     result = inflate(&stream, Z_NO_FLUSH)
+                    count = 65_536 - Int(stream.avail_out)
                 }
-                output.append(contentsOf: chunk[..<(chunk.count - Int(stream.avail_out))])
             } while result == Z_OK && output.count <= bytesMax
         }
         if output.count > bytesMax { throw .tooLarge }

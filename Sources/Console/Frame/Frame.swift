@@ -4,7 +4,8 @@ internal import Web
 
 /// What all pages have around them.
 enum Frame {
-    static func page(_ page: Page, _ visit: Visit, version: String) -> HTML {
+    /// What comes before the sections: at once, whatever they take.
+    static func beginning(_ page: Page, _ visit: Visit, version: String) -> HTML {
         """
         \(head(page.title, version))
         <body>
@@ -16,7 +17,14 @@ enum Frame {
         <main id="main"\(live(page, visit))>
         <div class="title"><h1>\(page.title)</h1>\(page.isLive ? windows(visit) : "")</div>
         \(page.controls)
-        \(page.sections.map { "<section id=\"\($0.id)\" data-live>\($0.html)</section>\n" as HTML })
+
+        """
+    }
+
+    static func section(_ id: String, _ html: HTML) -> HTML { "<section id=\"\(id)\" data-live>\(html)</section>\n" }
+
+    static func ending(_ visit: Visit) -> HTML {
+        """
         </main>
         <footer class="foot"><span>Times are UTC.</span> \
         <span id="pulse" role="status"></span>\(signOut(visit))</footer>

@@ -14,7 +14,7 @@ struct LiveStream: Sendable {
     private static let lifetime = Duration.seconds(600)
 
     let interval: Duration
-    let draw: @Sendable () async throws -> [Section]
+    let draw: @Sendable () async throws -> Page
 
     func body(on place: LivePlaces.Place) -> ResponseBody {
         ResponseBody { writer in
@@ -31,18 +31,19 @@ struct LiveStream: Sendable {
         while ContinuousClock.now < end {
             let isOver = await cancelWhenGracefulShutdown { (try? await Task.sleep(for: interval)) == nil }
             guard !isOver else { return }
-            let changed = try await draw().filter { shown[$0.id] != $0.html }
-            for section in changed {
-                shown[section.id] = section.html
-                try await writer.write(ByteBuffer(string: Self.event(section)))
+            // Whoever has gone is noticed by writing, also where nothing is new.
+            var events = [":\n\n"]
+            try await draw().eachSection { id, html in
+                guard shown[id] != html else { return }
+                shown[id] = html
+                events.append(Self.event(id, html))
             }
-            // Whoever has gone is noticed by writing.
-            if changed.isEmpty { try await writer.write(ByteBuffer(string: ":\n\n")) }
+            for event in events { try await writer.write(ByteBuffer(string: event)) }
         }
     }
 
-    private static func event(_ section: Section) -> String {
-        "data: \(JSON.object([.init("id", .string(section.id)), .init("html", .string(section.html.text))]).text)\n\n"
+    private static func event(_ id: String, _ html: HTML) -> String {
+        "data: \(JSON.object([.init("id", .string(id)), .init("html", .string(html.text))]).text)\n\n"
     }
 }
 

@@ -13,19 +13,46 @@ enum PageResponse {
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; "
         + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-    static func html(_ html: HTML, _ request: Request, status: HTTPResponse.Status = .ok) -> Response {
+    /// A page that is sent as it is drawn, so that what takes long keeps nobody from what does not.
+    static func page(
+        _ page: Page, _ visit: Visit, _ request: Request, version: String, status: HTTPResponse.Status = .ok
+    ) -> Response {
+        html(request, status) { send in
+            try await send(Frame.beginning(page, visit, version: version))
+            try await page.eachSection { try await send(Frame.section($0, $1)) }
+            try await send(Frame.ending(visit))
+        }
+    }
+
+    static func html(_ html: HTML, _ request: Request) -> Response { Self.html(request, .ok) { try await $0(html) } }
+
+    private typealias Send = (HTML) async throws -> Void
+
+    private static func html(
+        _ request: Request, _ status: HTTPResponse.Status, _ body: @escaping @Sendable (Send) async throws -> Void
+    ) -> Response {
         var headers: HTTPFields = [.contentType: "text/html; charset=utf-8", .cacheControl: "no-store"]
         headers[.contentSecurityPolicy] = policy
         headers[.xContentTypeOptions] = "nosniff"
         if let name = HTTPField.Name("Referrer-Policy") { headers[name] = "no-referrer" }
         headers[.vary] = "Cookie, Accept-Encoding"
-        var bytes = Array(html.text.utf8)
         // Charts and tables become a tenth.
-        if request.headers[.acceptEncoding]?.contains("gzip") == true, let small = Gzip.compress(bytes) {
-            bytes = small
-            headers[.contentEncoding] = "gzip"
-        }
-        return Response(status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: bytes)))
+        let isPacked = request.headers[.acceptEncoding]?.contains("gzip") == true
+        if isPacked { headers[.contentEncoding] = "gzip" }
+        return Response(
+            status: status, headers: headers,
+            body: .init { writer in
+                let packer = isPacked ? Gzip.Stream() : nil
+                guard !isPacked || packer != nil else {
+                    throw Failure(.unavailable, "There is no memory to pack a page.")
+                }
+                try await body { html in
+                    let bytes = Array(html.text.utf8)
+                    try await writer.write(ByteBuffer(bytes: packer?.pack(bytes, isLast: false) ?? bytes))
+                }
+                if let packer { try await writer.write(ByteBuffer(bytes: packer.pack([], isLast: true))) }
+                try await writer.finish(nil)
+            })
     }
 
     static func json(_ json: JSON) -> Response {

@@ -47,10 +47,21 @@ struct Visit: Sendable {
     }
 }
 
-/// A part of a page, which is drawn again by itself while the page is looked at.
+/// A part of a page, which is drawn beside the others and again by itself while the page is looked at.
 struct Section: Sendable {
     let id: String
-    let html: HTML
+    private let draw: @Sendable () async throws -> HTML
+
+    init(_ id: String, _ draw: @escaping @Sendable () async throws -> HTML) { (self.id, self.draw) = (id, draw) }
+
+    /// Itself, or in its place why it cannot be shown: one that fails does not take the others with it.
+    func drawn() async -> HTML {
+        do {
+            return try await draw()
+        } catch {
+            return "<p class=\"notice\" role=\"alert\">This cannot be shown. \(error.words)</p>"
+        }
+    }
 }
 
 struct Page: Sendable {
@@ -69,16 +80,19 @@ enum Tab: String, CaseIterable {
     var title: String { rawValue.prefix(1).uppercased() + rawValue.dropFirst() }
 }
 
-extension Visit {
-    /// A section, or in its place why it cannot be shown: one that fails does not take the others with it.
-    func section(_ id: String, _ make: @Sendable () async throws -> HTML) async throws -> Section {
-        do {
-            return Section(id: id, html: try await make())
-        } catch ClientError.notAllowed {
-            throw ClientError.notAllowed
-        } catch {
-            return Section(
-                id: id, html: "<p class=\"notice\" role=\"alert\">This cannot be shown. \(error.words)</p>")
+extension Page {
+    /// Its sections in their order, each as soon as it and those before it are drawn.
+    func eachSection(_ body: (_ id: String, HTML) async throws -> Void) async throws {
+        try await withThrowingTaskGroup(of: (Int, HTML).self) { group in
+            for (place, section) in sections.enumerated() { group.addTask { (place, await section.drawn()) } }
+            var (waiting, next): ([Int: HTML], Int) = ([:], 0)
+            for try await (place, html) in group {
+                waiting[place] = html
+                while let html = waiting.removeValue(forKey: next) {
+                    try await body(sections[next].id, html)
+                    next += 1
+                }
+            }
         }
     }
 }

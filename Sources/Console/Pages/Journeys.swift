@@ -44,9 +44,8 @@ enum Journeys {
             operation: "payment.authorize"),
     ]
 
-    static func page(_ visit: Visit) async throws -> Page {
-        let funnel = try await visit.section("funnel") { try await Self.funnel(visit) }
-        return Page(title: "Journeys", tab: .journeys, sections: [funnel])
+    static func page(_ visit: Visit) -> Page {
+        Page(title: "Journeys", tab: .journeys, sections: [Section("funnel") { try await funnel(visit) }])
     }
 
     private static func funnel(_ visit: Visit) async throws -> HTML {

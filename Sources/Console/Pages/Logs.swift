@@ -9,11 +9,9 @@ enum Logs {
     private static let limit = 200
 
     static func page(_ visit: Visit) async throws -> Page {
-        async let controls = controls(visit)
-        async let counts = visit.section("counts") { try await Self.counts(visit) }
-        async let lines = visit.section("lines") { try await Self.lines(visit) }
-        return Page(
-            title: "Logs", tab: .logs, controls: try await controls, sections: [try await counts, try await lines])
+        Page(
+            title: "Logs", tab: .logs, controls: try await controls(visit),
+            sections: [Section("counts") { try await counts(visit) }, Section("lines") { try await lines(visit) }])
     }
 
     private static func controls(_ visit: Visit) async throws -> HTML {

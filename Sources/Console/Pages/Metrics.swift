@@ -5,13 +5,7 @@ internal import Web
 
 /// Any metric, and what PromQL makes of it.
 enum Metrics {
-    static func page(_ visit: Visit) async throws -> Page {
-        async let answer = visit.section("answer") {
-            visit["query"] == nil ? "" : try await Self.answer(visit["query"] ?? "", visit)
-        }
-        async let list = visit.section("list") {
-            visit["query"] == nil ? try await Self.list(visit) : try await Self.labels(visit["query"] ?? "", visit)
-        }
+    static func page(_ visit: Visit) -> Page {
         let example = "sum by (http_route) (rate(http_server_request_duration_seconds_count[\(visit.window.rate)]))"
         let controls = Frame.form(
             visit,
@@ -19,8 +13,17 @@ enum Metrics {
             <label class="whole"><span>PromQL</span><textarea name="query" rows="2" spellcheck="false" autocomplete="off" \
             placeholder="\(example)" data-complete="/console/complete">\(visit["query"] ?? "")</textarea></label>
             """)
+        guard let query = visit["query"] else {
+            return Page(
+                title: "Metrics", tab: .metrics, controls: controls,
+                sections: [Section("list") { try await list(visit) }])
+        }
         return Page(
-            title: "Metrics", tab: .metrics, controls: controls, sections: [try await answer, try await list])
+            title: "Metrics", tab: .metrics, controls: controls,
+            sections: [
+                Section("answer") { try await answer(query, visit) },
+                Section("labels") { try await labels(query, visit) },
+            ])
     }
 
     private static func answer(_ query: String, _ visit: Visit) async throws -> HTML {

@@ -4,18 +4,14 @@ internal import Web
 
 /// How it goes now: the shop's business, its requests, what it depends on, and what is running out.
 enum Overview {
-    static func page(_ visit: Visit) async throws -> Page {
-        async let business = visit.section("business") { try await Self.business(visit) }
-        async let traffic = visit.section("traffic") { try await Self.traffic(visit) }
-        async let routes = visit.section("routes") { try await Self.routes(visit) }
-        async let dependencies = visit.section("dependencies") { try await Self.dependencies(visit) }
-        async let saturation = visit.section("saturation") { try await Self.saturation(visit) }
-        async let failures = visit.section("failures") { try await Self.failures(visit) }
-        return Page(
+    static func page(_ visit: Visit) -> Page {
+        Page(
             title: "Overview", tab: .overview,
             sections: [
-                try await business, try await traffic, try await failures, try await dependencies, try await routes,
-                try await saturation,
+                Section("business") { try await business(visit) }, Section("traffic") { try await traffic(visit) },
+                Section("failures") { try await failures(visit) },
+                Section("dependencies") { try await dependencies(visit) },
+                Section("routes") { try await routes(visit) }, Section("saturation") { try await saturation(visit) },
             ])
     }
 

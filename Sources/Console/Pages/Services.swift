@@ -6,9 +6,9 @@ internal import Web
 enum Services {
     static func page(_ visit: Visit) async throws -> Page {
         let found = try await incoming(visit)
-        async let map = visit.section("map") { try await Self.map(found, visit) }
-        async let list = visit.section("list") { Self.list(found, visit) }
-        return Page(title: "Services", tab: .services, sections: [try await list, try await map])
+        return Page(
+            title: "Services", tab: .services,
+            sections: [Section("list") { list(found, visit) }, Section("map") { try await map(found, visit) }])
     }
 
     typealias Found = [(labels: [String: String], red: RED)]
@@ -61,14 +61,15 @@ enum Services {
 
     // MARK: One of them
 
-    static func one(_ visit: Visit) async throws -> Page {
+    static func one(_ visit: Visit) -> Page {
         let service = visit.subject
-        async let charts = visit.section("charts") { try await Self.charts(service, visit) }
-        async let operations = visit.section("operations") { try await Self.operations(service, visit) }
-        async let failures = visit.section("failures") { try await Self.failures(service, visit) }
         return Page(
             title: service, tab: .services,
-            sections: [try await charts, try await operations, try await failures])
+            sections: [
+                Section("charts") { try await charts(service, visit) },
+                Section("operations") { try await operations(service, visit) },
+                Section("failures") { try await failures(service, visit) },
+            ])
     }
 
     private static func charts(_ service: String, _ visit: Visit) async throws -> HTML {

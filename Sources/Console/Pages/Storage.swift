@@ -5,9 +5,9 @@ internal import Web
 
 /// What telemetry takes, who sends it, and what was refused.
 enum Storage {
-    static func page(_ visit: Visit) async throws -> Page {
-        let section = try await visit.section("storage") { try await Self.storage(visit) }
-        return Page(title: "Storage", tab: .storage, sections: [section], isLive: false)
+    static func page(_ visit: Visit) -> Page {
+        Page(
+            title: "Storage", tab: .storage, sections: [Section("storage") { try await storage(visit) }], isLive: false)
     }
 
     private static func storage(_ visit: Visit) async throws -> HTML {

@@ -13,7 +13,7 @@ enum TracePage {
                 <p class="notice" role="alert">The trace \(visit.subject) is not here. It may not have come yet, or it was sampled away: \
                 an hour after they came only traces that failed, that were slow or rare, and a share of the others are kept.</p>
                 """
-            return Page(title: "Trace", tab: .traces, sections: [Section(id: "trace", html: words)], isLive: false)
+            return Page(title: "Trace", tab: .traces, sections: [Section("trace") { words }], isLive: false)
         }
         let logs = await logs(trace, visit)
         let path = CriticalPath(trace)
@@ -34,8 +34,8 @@ enum TracePage {
         return Page(
             title: trace.root.name, tab: .traces,
             sections: [
-                Section(id: "about", html: about(trace, path, visit)), Section(id: "spans", html: waterfall.html),
-                Section(id: "lines", html: below),
+                Section("about") { about(trace, path, visit) }, Section("spans") { waterfall.html },
+                Section("lines") { [below] in below },
             ], isLive: false)
     }
 

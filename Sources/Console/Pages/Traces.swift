@@ -6,12 +6,9 @@ internal import Web
 /// Traces that are looked for, and one of them.
 enum Traces {
     static func page(_ visit: Visit) async throws -> Page {
-        async let controls = controls(visit)
-        async let found = visit.section("found") { try await Self.found(visit) }
-        async let groups = visit.section("groups") { try await Self.groups(visit) }
-        return Page(
-            title: "Traces", tab: .traces, controls: try await controls,
-            sections: [try await groups, try await found])
+        Page(
+            title: "Traces", tab: .traces, controls: try await controls(visit),
+            sections: [Section("found") { try await found(visit) }, Section("groups") { try await groups(visit) }])
     }
 
     private static let limits = [20, 50, 100, 400]

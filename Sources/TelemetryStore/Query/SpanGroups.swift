@@ -12,6 +12,12 @@ package struct SpanGroups: Sendable {
         package fileprivate(set) var count = 0
         package fileprivate(set) var errors = 0
         package fileprivate(set) var durations = DurationSketch()
+
+        fileprivate mutating func add(_ duration: UInt64, isError: Bool) {
+            count += 1
+            if isError { errors += 1 }
+            durations.add(duration)
+        }
     }
 
     /// The largest first.
@@ -24,13 +30,15 @@ package struct SpanGroups: Sendable {
 
 /// How durations are spread, in buckets whose bounds are a sixteenth of their size apart: what is read from it is at most 3.2 % off.
 package struct DurationSketch: Sendable {
-    private var counts: [Int: Int] = [:]
+    private var counts: [UInt32] = []
     private var total = 0
     /// Nanoseconds.
     package private(set) var longest: UInt64 = 0
 
     mutating func add(_ duration: UInt64) {
-        counts[Self.bucket(duration), default: 0] += 1
+        let bucket = Self.bucket(duration)
+        if bucket >= counts.count { counts += repeatElement(0, count: bucket + 1 - counts.count) }
+        counts[bucket] += 1
         total += 1
         longest = max(longest, duration)
     }
@@ -51,8 +59,8 @@ package struct DurationSketch: Sendable {
     package func quantile(_ share: Double) -> Double {
         let wanted = max(1, Int((share * Double(total)).rounded(.up)))
         var seen = 0
-        for (bucket, count) in counts.sorted(by: { $0.key < $1.key }) {
-            seen += count
+        for (bucket, count) in counts.enumerated() {
+            seen += Int(count)
             if seen >= wanted { return min(Self.middle(of: bucket), Double(longest)) }
         }
         return 0
@@ -72,50 +80,58 @@ extension SignalStore {
     package func spanGroups(
         _ query: SpanQuery, by attribute: String, isCancelled: () -> Bool = { false }
     ) throws -> SpanGroups {
-        var (found, groups): (SpanGroups, [[UInt8]?: SpanGroups.Group]) = (SpanGroups(), [:])
+        var (found, groups): (SpanGroups, [SpanGroups.Group]) = (SpanGroups(), [])
+        var numbers: [[UInt8]?: Int] = [:]
+        func place(of text: ArraySlice<UInt8>?) -> Int? {
+            let key = text.map { Array($0) }
+            if let known = numbers[key] { return known }
+            guard groups.count < Self.valuesMax else { return nil }
+            numbers[key] = groups.count
+            groups.append(SpanGroups.Group(value: key.map { String(decoding: $0, as: UTF8.self) }))
+            return groups.count - 1
+        }
         try eachFitting(SpanTest(query), isCancelled) { outline, rows, sections in
             let values = try SpanValues(attribute, outline, sections, rows)
+            // Which group each value of the block belongs to, as far as it is known yet; none where there are too many.
+            var places = [Int??](repeating: nil, count: values.texts.count)
             for row in rows {
-                let value = values[row]
-                guard groups[value] != nil || groups.count < Self.valuesMax else {
+                let number = values.numbers[row]
+                if places[number] == nil { places[number] = .some(place(of: values.texts[number])) }
+                guard let known = places[number], let place = known else {
                     found.isComplete = false
                     continue
                 }
                 let (start, end) = (outline.starts[row], outline.ends[row])
-                var group =
-                    groups[value] ?? SpanGroups.Group(value: value.map { String(decoding: $0, as: UTF8.self) })
-                // In place, not a copy of all buckets.
-                groups[value] = nil
-                group.count += 1
-                if outline.statuses[row] == 2 { group.errors += 1 }
-                group.durations.add(end > start ? end - start : 0)
-                groups[value] = group
+                groups[place].add(end > start ? end - start : 0, isError: outline.statuses[row] == 2)
                 found.spans += 1
             }
             if found.spans >= Self.countedMax { found.isComplete = false }
             return found.spans < Self.countedMax
         }
-        found.groups = groups.values.sorted { ($0.count, $1.value ?? "") > ($1.count, $0.value ?? "") }
+        found.groups = groups.sorted { ($0.count, $1.value ?? "") > ($1.count, $0.value ?? "") }
         return found
     }
 }
 
 /// What the spans of a block say for one attribute.
 private struct SpanValues {
-    private var values: [[UInt8]?]
+    /// Each text that occurs; the first is for those that say nothing.
+    private(set) var texts: [ArraySlice<UInt8>?] = [nil]
+    /// Of each row its place in ``texts``.
+    private(set) var numbers: [Int]
 
     init(_ attribute: String, _ outline: SpanOutline, _ sections: some RecordSections, _ rows: [Int]) throws {
-        values = Array(repeating: nil, count: outline.rows)
+        numbers = Array(repeating: 0, count: outline.rows)
         switch attribute {
         case "name":
-            let names = outline.names.texts.map { Array(outline.bytes[$0]) }
-            for row in rows { values[row] = names[Int(outline.names.numbers[row])] }
+            texts += outline.names.texts.map { outline.bytes[$0] }
+            for row in rows { numbers[row] = 1 + Int(outline.names.numbers[row]) }
         case "kind":
-            let kinds = ["unspecified", "internal", "server", "client", "producer", "consumer"].map { Array($0.utf8) }
-            for row in rows { values[row] = kinds[min(5, Int(outline.kinds[row]))] }
+            texts += ["unspecified", "internal", "server", "client", "producer", "consumer"].map { Array($0.utf8)[...] }
+            for row in rows { numbers[row] = 1 + min(5, Int(outline.kinds[row])) }
         case "status":
-            let statuses = ["unset", "ok", "error"].map { Array($0.utf8) }
-            for row in rows { values[row] = statuses[min(2, Int(outline.statuses[row]))] }
+            texts += ["unset", "ok", "error"].map { Array($0.utf8)[...] }
+            for row in rows { numbers[row] = 1 + min(2, Int(outline.statuses[row])) }
         default:
             let table = try BlockAttributes(sections, shapes: outline.shapes)
             let name = Array(attribute.utf8)
@@ -123,11 +139,17 @@ private struct SpanValues {
             guard rows.allSatisfy({ Int(outline.origins[$0]) < senders.count }) else {
                 throw Failure(.corrupt, "a span has no known sender")
             }
-            for row in rows { values[row] = senders[Int(outline.origins[row])] }
+            let first = texts.count
+            texts += senders.map { $0.map { $0[...] } }
+            for row in rows { numbers[row] = first + Int(outline.origins[row]) }
             // What a span says itself is nearer.
-            try table.eachValue(of: name, .firstOfName) { row, text in values[row] = Array(text) }
+            var known: [ArraySlice<UInt8>: Int] = [:]
+            try table.eachValue(of: name, .firstOfName) { row, text in
+                if let number = known[text] { return numbers[row] = number }
+                known[text] = texts.count
+                numbers[row] = texts.count
+                texts.append(text)
+            }
         }
     }
-
-    subscript(row: Int) -> [UInt8]? { values[row] }
 }
