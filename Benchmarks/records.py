@@ -13,6 +13,7 @@ import shutil
 import signal
 import statistics
 import tempfile
+import threading
 import time
 
 import cramjam
