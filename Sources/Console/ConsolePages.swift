@@ -75,7 +75,7 @@ package struct ConsolePages: Sendable {
         do {
             if visit["live"] != nil { return try await live(request, visit, make) }
             // Once a page has begun, it is too late to send somebody to sign in.
-            try await check(visit)
+            try await visit.client.check()
             return PageResponse.page(try await make(visit), visit, request, version: version)
         } catch ClientError.notAllowed {
             guard visit["live"] == nil else { return Response(status: .unauthorized) }
@@ -90,16 +90,14 @@ package struct ConsolePages: Sendable {
         }
     }
 
-    /// - Throws: ``ClientError/notAllowed`` where the visitor may see nothing.
-    private func check(_ visit: Visit) async throws { _ = try await visit.client.get("/api/v1/status/buildinfo") }
-
     private func live(_ request: Request, _ visit: Visit, _ make: @escaping Make) async throws -> Response {
-        try await check(visit)
+        try await visit.client.check()
         guard let place = places.take() else { return Response(status: .serviceUnavailable) }
         // As often as there is something new to see.
         let interval = visit.path.hasSuffix("/logs") ? 2 : min(60, max(5, visit.window.step))
         let stream = LiveStream(interval: .seconds(interval)) {
-            // Each time about the time that it then is.
+            // Each time about the time that it then is, and only as long as the token is good.
+            try await visit.client.check()
             let query = request.uri.query ?? ""
             return try await make(
                 Visit(path: visit.path, subject: visit.subject, query: query, now: now(), client: visit.client))
@@ -125,7 +123,7 @@ package struct ConsolePages: Sendable {
                 client: client(request, context, answer, token: nil))
             let then = SignIn.destination(form["then"])
             let client = client(request, context, answer, token: form["token"] ?? "-")
-            guard (try? await client.get("/api/v1/status/buildinfo")) != nil else {
+            guard (try? await client.check()) != nil else {
                 return PageResponse.redirect(to: "/console/login?wrong=1&then=\(PercentEncoding.encode(then))")
             }
             return PageResponse.redirect(

@@ -12,7 +12,8 @@ import Testing
 /// The pages over a real observatory.
 struct PageTests {
     private static let paths = [
-        "overview", "services", "services/evil", "traces", "traces?by=note", "traces?service=evil&sort=duration",
+        "overview", "services", "services/evil", "traces", "traces?by=note",
+        "traces?tags=note%3Da%20note%3Db&by=status", "traces?service=evil&sort=duration",
         "logs",
         "logs?text=%3Cb%3E", "metrics", "metrics?query=up", "journeys", "storage",
         "traces/4bf92f3577b34da6a3ce929d0e0e4736",

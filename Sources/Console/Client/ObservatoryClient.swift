@@ -17,6 +17,12 @@ struct ObservatoryClient: Sendable {
     /// What he has signed in with.
     var token: String?
 
+    /// What everybody may ask who may ask anything.
+    private static let access = "/api/v1/status/buildinfo"
+
+    /// - Throws: ``ClientError/notAllowed`` where the visitor may see nothing.
+    func check() async throws { _ = try await get(Self.access) }
+
     /// - Throws: ``ClientError``.
     func get(_ path: String, _ parameters: [(String, String)] = []) async throws -> JSON {
         let query = parameters.map { "\($0.0)=\(PercentEncoding.encode($0.1))" }.joined(separator: "&")
@@ -24,7 +30,10 @@ struct ObservatoryClient: Sendable {
             method: .get, scheme: "http", authority: authority, path: query.isEmpty ? path : "\(path)?\(query)")
         head.headerFields[.authorization] = authorization ?? token.map { "Bearer \($0)" }
         let request = Request(head: head, body: .init(buffer: ByteBuffer()))
-        let response = try await gate.through { try await answer(request) }
+        // What is no query waits for none.
+        let response =
+            path == Self.access
+            ? try await answer(request) : try await gate.through { try await answer(request) }
         let body = Body()
         try await response.body.write(BodyWriter(body: body))
         let bytes = body.buffer.withLock { Array($0.readableBytesView) }

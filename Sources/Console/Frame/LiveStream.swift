@@ -13,6 +13,9 @@ struct LiveStream: Sendable {
     /// Then the browser asks again, by itself: so that none lasts for ever.
     private static let lifetime = Duration.seconds(600)
 
+    /// How often something is sent at least.
+    private static let pulse = Duration.seconds(5)
+
     let interval: Duration
     let draw: @Sendable () async throws -> Page
 
@@ -28,11 +31,16 @@ struct LiveStream: Sendable {
         let (end, interval) = (ContinuousClock.now + Self.lifetime, interval)
         var shown: [String: HTML] = [:]
         try await writer.write(ByteBuffer(string: "retry: 3000\n\n"))
+        var next = ContinuousClock.now + interval
         while ContinuousClock.now < end {
-            let isOver = await cancelWhenGracefulShutdown { (try? await Task.sleep(for: interval)) == nil }
+            let pause = min(interval, Self.pulse)
+            let isOver = await cancelWhenGracefulShutdown { (try? await Task.sleep(for: pause)) == nil }
             guard !isOver else { return }
             // Whoever has gone is noticed by writing, also where nothing is new.
-            var events = [":\n\n"]
+            try await writer.write(ByteBuffer(string: ":\n\n"))
+            guard ContinuousClock.now >= next else { continue }
+            next = ContinuousClock.now + interval
+            var events: [String] = []
             try await draw().eachSection { id, html in
                 guard shown[id] != html else { return }
                 shown[id] = html

@@ -54,8 +54,10 @@ enum Traces {
             visit[field].map { parameters.append((name, isDuration ? $0.filter { $0 != " " } : $0)) }
         }
         visit["errors"].map { parameters.append(("tag", $0 == "1" ? "error:true" : "error:false")) }
-        let tags = try Tags.parse(visit["tags"] ?? "").map { JSON.Member($0.name, .string($0.value)) }
-        if !tags.isEmpty { parameters.append(("tags", JSON.object(tags).text)) }
+        // Each by itself, because one may be asked for twice.
+        for (name, value) in try Tags.parse(visit["tags"] ?? "") {
+            parameters.append(("tags", JSON.object([.init(name, .string(value))]).text))
+        }
         return parameters
     }
 
@@ -68,7 +70,9 @@ enum Traces {
         // Asked for were spans that did not fail; others of the same trace may have.
         if visit["errors"] == "0" { traces.removeAll { $0.errorCount > 0 } }
         guard !traces.isEmpty else {
-            return "<p class=\"empty\">No trace fits, \(visit.window.words). Ask for a longer time, or for less.</p>"
+            return visit["errors"] == "0"
+                ? "<p class=\"empty\">Of the latest \(limit) traces that fit, \(visit.window.words), each has a span that failed.</p>"
+                : "<p class=\"empty\">No trace fits, \(visit.window.words). Ask for a longer time, or for less.</p>"
         }
         let sorted = traces.sorted { left, right in
             switch visit["sort"] {
@@ -107,15 +111,15 @@ enum Traces {
             ], rows)
     }
 
-    /// What is asked for to see only the spans of a group.
-    private static func narrowing(_ name: String, _ value: String, _ visit: Visit) -> [(String, String?)] {
+    /// What is asked for to see only the spans of a group; `nil` where that cannot be asked.
+    private static func narrowing(_ name: String, _ value: String, _ visit: Visit) -> [(String, String?)]? {
         func tag(_ name: String) -> [(String, String?)] {
             [("tags", [visit["tags"], "\(name)=\(value.quoted)"].compactMap { $0 }.joined(separator: " "))]
         }
         switch name {
         case "name": return [("operation", value)]
-        case "status": return [("errors", value == "error" ? "1" : "0")]
-        case "kind": return tag("span.kind")
+        case "status": return value == "error" ? [("errors", "1")] : nil
+        case "kind": return value == "unspecified" ? nil : tag("span.kind")
         case "service.name": return [("service", value), ("operation", nil)]
         default: return tag(name)
         }
@@ -134,7 +138,9 @@ enum Traces {
             let (count, errors) = (group["count"]?.number ?? 0, group["errors"]?.number ?? 0)
             let title: HTML =
                 value.map { value in
-                    "<a href=\"\(visit.again(narrowing(name, value, visit) + [("by", nil)]))\">\(value)</a>"
+                    narrowing(name, value, visit).map { changes in
+                        "<a href=\"\(visit.again(changes + [("by", nil)]))\">\(value)</a>"
+                    } ?? "\(value)"
                 } ?? "<i>none</i>"
             return """
                 <tr><th scope="row">\(title)</th>\(Frame.number(Quantity.count.text(count)))\
@@ -144,7 +150,7 @@ enum Traces {
         }
         let cut: HTML =
             answer["data"]?["isComplete"]?.bool == false
-            ? "<p class=\"notice\">Only the latest \(answer["data"]?["spans"]?.plain ?? "") spans were counted: ask for a shorter time to have all.</p>"
+            ? "<p class=\"notice\">Counted were \(answer["data"]?["spans"]?.plain ?? "") spans, not all: there are too many, or too many values. Ask for a shorter time, or for less.</p>"
             : ""
         return cut
             + Frame.table(

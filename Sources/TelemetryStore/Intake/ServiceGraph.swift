@@ -64,7 +64,7 @@ package final class ServiceGraph: Sendable {
 
     /// Milliseconds that an end waits at least; twice as many at most.
     private static let patience: Int64 = 15_000
-    /// Ends that wait, of each generation.
+    /// Calls of which an end waits, of each generation. When they are so many, further ones are not counted.
     fileprivate static let waitingMax = 60_000
     /// Calls that are told apart.
     fileprivate static let edgesMax = 500
@@ -97,8 +97,10 @@ package final class ServiceGraph: Sendable {
             return (state.edges, state.names, state.dropped)
         }
         var batch = SampleBatch()
-        batch.begin(LabelSet([MetricLabel(LabelSet.name, "traces_service_graph_dropped_spans_total")]))
-        batch.add(time, dropped)
+        if dropped > 0 {
+            batch.begin(LabelSet([MetricLabel(LabelSet.name, "traces_service_graph_dropped_spans_total")]))
+            batch.add(time, dropped)
+        }
         for (edge, calls) in edges {
             let labels = [
                 MetricLabel("client", String(decoding: names[edge.client], as: UTF8.self)),
@@ -195,14 +197,19 @@ extension ServiceGraph.State {
 
     private mutating func called(_ caller: ServiceGraph.End, _ key: ServiceGraph.Key, isMessage: Bool) {
         var caller = caller
-        for callee in callees[key] ?? [] {
+        let waiting = callees[key] ?? []
+        for callee in isMessage ? waiting[...] : waiting.prefix(1) {
             caller.isMet = true
             add(caller, callee, isMessage ? .messaging : .direct)
         }
         if caller.isMet { callees.remove(key) }
         // A message may have more who take it.
         guard !caller.isMet || isMessage else { return }
-        if callers.young.count < ServiceGraph.waitingMax { callers.put(caller, key) } else { dropped += caller.weight }
+        if callers.young.count < ServiceGraph.waitingMax {
+            callers.put(caller, key)
+        } else if !caller.isMet {
+            dropped += caller.weight
+        }
     }
 
     private mutating func answered(_ callee: ServiceGraph.End, _ key: ServiceGraph.Key, isMessage: Bool) {

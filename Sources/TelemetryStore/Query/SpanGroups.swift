@@ -81,7 +81,7 @@ extension SignalStore {
         _ query: SpanQuery, by attribute: String, isCancelled: () -> Bool = { false }
     ) throws -> SpanGroups {
         var (found, groups): (SpanGroups, [SpanGroups.Group]) = (SpanGroups(), [])
-        var numbers: [[UInt8]?: Int] = [:]
+        var (numbers, seen): ([[UInt8]?: Int], Int) = ([:], 0)
         func place(of text: ArraySlice<UInt8>?) -> Int? {
             let key = text.map { Array($0) }
             if let known = numbers[key] { return known }
@@ -105,8 +105,9 @@ extension SignalStore {
                 groups[place].add(end > start ? end - start : 0, isError: outline.statuses[row] == 2)
                 found.spans += 1
             }
-            if found.spans >= Self.countedMax { found.isComplete = false }
-            return found.spans < Self.countedMax
+            seen += rows.count
+            if seen >= Self.countedMax { found.isComplete = false }
+            return seen < Self.countedMax
         }
         found.groups = groups.sorted { ($0.count, $1.value ?? "") > ($1.count, $0.value ?? "") }
         return found
