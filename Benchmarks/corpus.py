@@ -6,12 +6,11 @@ import pathlib
 import signal
 import struct
 import subprocess
-import threading
 import time
 import urllib.parse
 import urllib.request
 
-from servers import field, free_port, varint
+from servers import field, free_port, in_parallel, varint
 
 root = pathlib.Path(__file__).resolve().parent.parent
 CONNECTIONS, SPANS_PER_TRACE, TRACES_PER_REQUEST, LINES_PER_REQUEST = 4, 8, 64, 1_000
@@ -143,11 +142,7 @@ class Observatory:
                 if said or answer.status != 200:
                     failures.append(answer.status)
 
-        threads = [threading.Thread(target=work, args=[first]) for first in range(CONNECTIONS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_parallel(CONNECTIONS, work)
         if failures:
             raise SystemExit("refused: %s" % failures[:3])
 

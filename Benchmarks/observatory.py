@@ -17,14 +17,13 @@ import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.parse
 import urllib.request
 
 import cramjam
 
-from servers import cpu, field, free_port, peak, varint
+from servers import cpu, field, free_port, in_parallel, peak, varint
 
 root = pathlib.Path(__file__).resolve().parent.parent
 options = argparse.ArgumentParser()
@@ -131,11 +130,7 @@ class Server:
                     failures.append((answer.status, text[:200]))
                     return
 
-        threads = [threading.Thread(target=work, args=[first]) for first in range(CONNECTIONS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        in_parallel(CONNECTIONS, work)
         if failures:
             raise SystemExit("%s refuses: %s" % (self.name, failures[0]))
 

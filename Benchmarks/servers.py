@@ -3,6 +3,7 @@
 import os
 import pathlib
 import socket
+import threading
 
 
 def varint(value):
@@ -16,6 +17,15 @@ def varint(value):
 
 def field(number, body):
     return varint(number << 3 | 2) + varint(len(body)) + body
+
+
+def in_parallel(count, work):
+    """Calls work(0) to work(count - 1) at once, and returns when all have."""
+    threads = [threading.Thread(target=work, args=[number]) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def free_port():

@@ -96,7 +96,7 @@ struct DrawingTests {
         (.seconds, 600, "10 min"), (.bytes, 1_536, "1.5 KiB"), (.bytes, 12, "12 B"), (.share, 0.000_01, "<0.01 %"),
         (.share, 0.5, "50 %"), (.share, 0, "0 %"), (.count, 12_345, "12.3 k"), (.count, 950, "950"),
         (.perSecond, 0.5, "0.5/s"), (.money("EUR"), 1_234_567.5, "1,234,567.50 EUR"), (.count, .nan, "–"),
-        (.seconds, 0, "0"), (.plain, -3, "-3"),
+        (.seconds, 0, "0"), (.count, -3, "-3"),
     ])
     func `numbers are read as people read them`(quantity: Quantity, value: Double, text: String) {
         #expect(quantity.text(value) == text)

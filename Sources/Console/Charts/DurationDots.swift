@@ -31,7 +31,7 @@ struct DurationDots {
             <div class="plot" role="img" aria-label="\(traces.count) traces between \(text(low)) and \(text(high)); the list below has them all.">\
             <div class="y" aria-hidden="true"><span>\(text(high))</span><span>\(text((low + high) / 2))</span><span>\(text(low))</span></div>\
             <svg viewBox="0 0 1000 200" preserveAspectRatio="none"><path class="grid" d="M0 1H1000M0 100H1000M0 199H1000"/>\(dots)</svg>\
-            <div class="x" aria-hidden="true">\([0, 0.25, 0.5, 0.75, 1].map { "<span>\(Clock.axis(window.start + $0 * window.length, in: window))</span>" as HTML })</div>\
+            <div class="x" aria-hidden="true">\(window.axis)</div>\
             </div></figure>
             """
     }

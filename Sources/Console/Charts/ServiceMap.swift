@@ -52,8 +52,8 @@ struct ServiceMap {
             places[node.name] = (10 + column * Self.columnWidth, 10 + rows[column, default: 0] * Self.rowHeight)
             rows[column, default: 0] += 1
         }
-        let width = ((columns.values.max() ?? 0) + 1) * Self.columnWidth - Self.columnWidth + Self.boxWidth + 20
-        let height = (rows.values.max() ?? 1) * Self.rowHeight - Self.rowHeight + Self.boxHeight + 20
+        let width = (columns.values.max() ?? 0) * Self.columnWidth + Self.boxWidth + 20
+        let height = ((rows.values.max() ?? 1) - 1) * Self.rowHeight + Self.boxHeight + 20
         let lines = edges.compactMap { edge in
             places[edge.caller].flatMap { from in places[edge.callee].map { line(edge, from, $0) } }
         }
@@ -67,7 +67,7 @@ struct ServiceMap {
     private func line(_ edge: Edge, _ from: (x: Int, y: Int), _ to: (x: Int, y: Int)) -> HTML {
         let (startX, startY) = (from.x + Self.boxWidth, from.y + Self.boxHeight / 2)
         let (endX, endY) = (to.x - 6, to.y + Self.boxHeight / 2)
-        let half = max(40, (endX - startX).magnitude.signed / 2)
+        let half = max(40, abs(endX - startX) / 2)
         let weight = edge.rate >= 100 ? 4 : edge.rate >= 10 ? 3 : edge.rate >= 1 ? 2 : 1
         let words =
             "\(edge.caller) to \(edge.callee): \(Quantity.perSecond.text(edge.rate)), \(Quantity.share.text(edge.errors)) failed"
@@ -99,8 +99,4 @@ struct ServiceMap {
     private var words: String {
         "Map of services. " + edges.map { "\($0.caller) calls \($0.callee)" }.joined(separator: ", ")
     }
-}
-
-extension UInt {
-    fileprivate var signed: Int { Int(self) }
 }

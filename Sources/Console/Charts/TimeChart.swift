@@ -31,8 +31,6 @@ struct TimeChart {
     var links: [(title: String, address: String)] = []
     /// Whether values are added up on each other, as counts are.
     var isStacked = false
-    /// Where the scale ends at least.
-    var least = 0.0
 
     fileprivate static let (width, height) = (1_000.0, 200.0)
 
@@ -49,7 +47,7 @@ struct TimeChart {
             <span>\(quantity.text((scale.top + scale.bottom) / 2))</span><span>\(quantity.text(scale.bottom))</span></div>
             <svg viewBox="0 0 \(Int(Self.width)) \(Int(Self.height))" preserveAspectRatio="none" aria-hidden="true">
             <path class="grid" d="M0 1H1000M0 100H1000M0 199H1000"/>\(HTML(pieces: isStacked ? columns(scale) : curves(scale) + dots(scale)))</svg>
-            <div class="x" aria-hidden="true">\(axis)</div></div>
+            <div class="x" aria-hidden="true">\(window.axis)</div></div>
             \(legend)\(behind)
             </figure>
             """
@@ -73,7 +71,7 @@ struct TimeChart {
         let values = (tops.flatMap { $0.map(\.value) } + marks.map(\.value)).filter(\.isFinite)
         let lowest = min(values.min() ?? 0, 0)
         return Scale(
-            top: Self.round(max(values.max() ?? 0, least), none: lowest < 0 ? 0 : 1),
+            top: Self.round(values.max() ?? 0, none: lowest < 0 ? 0 : 1),
             bottom: -Self.round(-lowest, none: 0), tops: tops)
     }
 
@@ -141,13 +139,6 @@ struct TimeChart {
 
     // MARK: Words
 
-    private var axis: HTML {
-        HTML(
-            pieces: [0, 0.25, 0.5, 0.75, 1].map {
-                "<span>\(Clock.axis(window.start + $0 * window.length, in: window))</span>"
-            })
-    }
-
     private var latest: String {
         lines.count == 1 ? quantity.text(window.current(lines[0].points)) : ""
     }
@@ -168,8 +159,7 @@ struct TimeChart {
         let items = lines.prefix(24).map { line -> HTML in
             let value = quantity.text(window.current(line.points))
             let name: HTML = line.address.map { "<a href=\"\($0)\">\(line.name)</a>" } ?? "\(line.name)"
-            return
-                "<li><svg class=\"dot\" viewBox=\"0 0 8 8\" aria-hidden=\"true\"><circle class=\"f\(line.hue)\" cx=\"4\" cy=\"4\" r=\"4\"/></svg>\(name) <b>\(value)</b></li>"
+            return "<li>\(Frame.dot(hue: line.hue))\(name) <b>\(value)</b></li>"
         }
         let more: HTML = lines.count > 24 ? "<li>and \(lines.count - 24) more</li>" : ""
         return "<ul class=\"legend\">\(items)\(more)</ul>"

@@ -9,9 +9,6 @@ struct Series: Sendable {
     let points: [(time: Double, value: Double)]
 
     var last: Double? { points.last?.value }
-    var highest: (time: Double, value: Double)? {
-        points.filter { $0.value.isFinite }.max { $0.value < $1.value }
-    }
 
     /// All labels but the name, as they are written in PromQL.
     var title: String {

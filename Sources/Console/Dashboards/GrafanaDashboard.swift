@@ -165,7 +165,7 @@ package struct GrafanaDashboard: Sendable {
         case .bytes: "bytes"
         case .share: "percentunit"
         case .perSecond: "reqps"
-        case .count, .money, .plain: "short"
+        case .count, .money: "short"
         }
     }
 }

@@ -21,7 +21,7 @@ enum Frame {
         """
     }
 
-    static func section(_ id: String, _ html: HTML) -> HTML { "<section id=\"\(id)\" data-live>\(html)</section>\n" }
+    static func section(_ id: String, _ html: HTML) -> HTML { "<section id=\"\(id)\">\(html)</section>\n" }
 
     static func ending(_ visit: Visit) -> HTML {
         """
@@ -123,8 +123,19 @@ enum Frame {
         "<a class=\"service\" href=\"\(visit.link("services/\(name.pathEncoded)"))\">\(dot(name))\(name)</a>"
     }
 
-    static func dot(_ name: String) -> HTML {
-        "<svg class=\"dot\" viewBox=\"0 0 8 8\" aria-hidden=\"true\"><circle class=\"f\(Hue.of(name))\" cx=\"4\" cy=\"4\" r=\"4\"/></svg>"
+    static func dot(_ name: String) -> HTML { dot(hue: "\(Hue.of(name))") }
+
+    static func dot(hue: String) -> HTML {
+        "<svg class=\"dot\" viewBox=\"0 0 8 8\" aria-hidden=\"true\"><circle class=\"f\(hue)\" cx=\"4\" cy=\"4\" r=\"4\"/></svg>"
+    }
+
+    /// A bar in a cell, as long as a share of it.
+    static func bar(_ share: Double, hue: String = "0") -> HTML {
+        let width = share.isFinite ? (min(1, max(0, share)) * 1_000).rounded() / 10 : 0
+        return """
+            <svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">\
+            <rect class="f\(hue)" width="\(String(width))" height="8"/></svg>
+            """
     }
 }
 

@@ -12,7 +12,6 @@ enum Quantity: Sendable {
     case bytes
     /// In major units, of this currency.
     case money(String)
-    case plain
 
     func text(_ value: Double?) -> String {
         guard let value, value.isFinite else { return "–" }
@@ -23,7 +22,6 @@ enum Quantity: Sendable {
         case .seconds: return Self.duration(value)
         case .bytes: return Self.bytes(value)
         case .money(let currency): return Self.grouped(value) + " " + currency
-        case .plain: return Self.short(value)
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
+internal import Web
 
 /// The time that a page is about. Times are in seconds since 1970.
 struct TimeWindow: Sendable {
@@ -64,9 +65,15 @@ struct TimeWindow: Sendable {
         points.last.flatMap { $0.time >= end - max(60, step * 1.5) ? $0.value : nil }
     }
 
-    func nanoseconds(_ time: Double) -> String { "\(Int64(time * 1e9))" }
+    /// Five moments below a chart.
+    var axis: HTML {
+        HTML(pieces: [0, 0.25, 0.5, 0.75, 1].map { "<span>\(Clock.axis(start + $0 * length, in: self))</span>" })
+    }
 
-    func microseconds(_ time: Double) -> String { "\(Int64(time * 1e6))" }
+    /// As a search for traces says it.
+    var searched: [(String, String)] { [("start", "\(Int64(start * 1e6))"), ("end", "\(Int64(moment * 1e6))")] }
+
+    func nanoseconds(_ time: Double) -> String { "\(Int64(time * 1e9))" }
 }
 
 /// Times of day in UTC, which are the same for all who are on call.

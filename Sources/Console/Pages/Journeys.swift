@@ -115,12 +115,9 @@ enum Journeys {
 
     /// Somebody who met a failure; or else was told no, for want of money or of stock.
     private static func example(_ step: Step, _ visit: Visit) async throws -> TraceSummary? {
-        let window = visit.window
         for tag in ["error:true", "http.response.status_code:402", "http.response.status_code:409"] {
-            let found = try await visit.client.traces([
-                ("operation", step.operation), ("start", window.microseconds(window.start)),
-                ("end", window.microseconds(window.moment)), ("limit", "1"), ("tag", tag),
-            ])
+            let found = try await visit.client.traces(
+                visit.window.searched + [("operation", step.operation), ("limit", "1"), ("tag", tag)])
             if let trace = found.first { return trace }
         }
         return nil
@@ -128,7 +125,6 @@ enum Journeys {
 
     private static func row(_ step: Step, _ taken: Taken, before: Double?, _ most: Double, _ visit: Visit) -> HTML {
         let (all, seconds) = (max(taken.requests, 1), Quantity.seconds)
-        let width = String((taken.count / most * 1_000).rounded() / 10)
         let share = before.map { $0 > 0 ? taken.count / $0 : .nan }
         let example: HTML =
             taken.example.map { trace in
@@ -136,7 +132,7 @@ enum Journeys {
             } ?? "–"
         return """
             <tr><th scope="row"><a href="\(visit.link("traces", [("operation", step.operation)]))">\(step.title)</a> <small>\(step.operation)</small></th>\
-            <td class="funnel"><b>\(Quantity.count.text(taken.count.rounded()))</b><svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect class="f0" width="\(width)" height="8"/></svg></td>\
+            <td class="funnel"><b>\(Quantity.count.text(taken.count.rounded()))</b>\(Frame.bar(taken.count / most))</td>\
             \(Frame.number(Quantity.share.text(share)))\(Frame.number(Quantity.share.text(taken.failed / all), isBad: taken.failed > 0.01 * all))\
             \(Frame.number(Quantity.share.text(taken.refused / all)))\(Frame.number(seconds.text(taken.median)))\(Frame.number(seconds.text(taken.p99)))\
             <td>\(example)</td></tr>

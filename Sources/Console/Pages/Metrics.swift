@@ -67,7 +67,7 @@ enum Metrics {
         let counts = query.contains("_count") || query.contains("_bucket") && !query.contains("quantile")
         if query.contains("_bytes") { return .bytes }
         if query.contains("_seconds"), !counts, !query.contains("_seconds_total") { return .seconds }
-        return query.contains("rate(") ? .plain : .count
+        return .count
     }
 
     // MARK: Names

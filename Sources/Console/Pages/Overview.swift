@@ -9,7 +9,7 @@ enum Overview {
             title: "Overview", tab: .overview,
             sections: [
                 Section("business") { try await business(visit) }, Section("traffic") { try await traffic(visit) },
-                Section("failures") { try await failures(visit) },
+                Section("failures") { try await Traces.failures(6, visit) },
                 Section("dependencies") { try await dependencies(visit) },
                 Section("routes") { try await routes(visit) }, Section("saturation") { try await saturation(visit) },
             ])
@@ -136,21 +136,6 @@ enum Overview {
         guard !rows.isEmpty else { return "" }
         return """
             <h2>Routes</h2>\(Frame.table("Means over the \(visit.window.words), without ready answers", [Frame.head("Route")] + RED.heads, Array(rows)))
-            """
-    }
-
-    private static func failures(_ visit: Visit) async throws -> HTML {
-        let window = visit.window
-        let traces = try await visit.client.traces([
-            ("tag", "error:true"), ("start", window.microseconds(window.start)),
-            ("end", window.microseconds(window.moment)), ("limit", "6"),
-        ])
-        guard !traces.isEmpty else {
-            return "<h2>Failures</h2><p class=\"empty\">No trace with an error, \(window.words).</p>"
-        }
-        return """
-            <h2>Failures</h2>\(Traces.list(traces, visit, caption: "The latest traces with an error"))
-            <p class="behind"><a href="\(visit.link("traces", [("errors", "1")]))">all</a></p>
             """
     }
 

@@ -68,7 +68,7 @@ enum Services {
             sections: [
                 Section("charts") { try await charts(service, visit) },
                 Section("operations") { try await operations(service, visit) },
-                Section("failures") { try await failures(service, visit) },
+                Section("failures") { try await Traces.failures(10, of: service, visit) },
             ])
     }
 
@@ -115,17 +115,5 @@ enum Services {
                 "All spans of \(service), \(visit.window.words)",
                 [Frame.head("Operation"), Frame.head("Kind")] + RED.heads,
                 Array(rows))
-    }
-
-    private static func failures(_ service: String, _ visit: Visit) async throws -> HTML {
-        let window = visit.window
-        let traces = try await visit.client.traces([
-            ("service", service), ("tag", "error:true"), ("start", window.microseconds(window.start)),
-            ("end", window.microseconds(window.moment)), ("limit", "10"),
-        ])
-        return "<h2>Failures</h2>"
-            + (traces.isEmpty
-                ? "<p class=\"empty\">No trace with an error, \(window.words).</p>"
-                : Traces.list(traces, visit, caption: "The latest traces with an error"))
     }
 }

@@ -16,11 +16,9 @@ enum Storage {
             let (bytes, packed) = (signal["bytes"]?.number ?? 0, signal["packed"]?.number ?? 0)
             let each = packed > 0 ? String(Double(Int(bytes / packed * 100)) / 100) + " B" : "–"
             let budget = signal["budget_bytes"]?.number ?? 0
-            let width = String((min(1, bytes / max(1, budget)) * 1_000).rounded() / 10)
             return """
                 <tr><th scope="row">\(signal["signal"]?.string ?? "")</th>\(Frame.number(Quantity.bytes.text(bytes)))\
-                <td class="funnel">\(Quantity.share.text(bytes / max(1, budget))) of \(Quantity.bytes.text(budget))\
-                <svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect class="f0" width="\(width)" height="8"/></svg></td>\
+                <td class="funnel">\(Quantity.share.text(bytes / max(1, budget))) of \(Quantity.bytes.text(budget))\(Frame.bar(bytes / max(1, budget)))</td>\
                 \(Frame.number(Quantity.count.text(signal["records"]?.number)))\(Frame.number(each))\(Frame.number(Quantity.count.text(signal["parts"]?.number)))\
                 <td>\(signal["oldest"]?.string.map { "since \($0.prefix(16).replacing("T", with: " "))" } ?? "–")</td></tr>
                 """
@@ -43,12 +41,10 @@ enum Storage {
         let most = max(items.compactMap { $0["series"]?.number }.max() ?? 1, 1)
         let rows = items.map { item -> HTML in
             let series = item["series"]?.number ?? 0
-            let width = String((series / (budget ?? most) * 1_000).rounded() / 10)
             let refused = item["refused"]?.number ?? 0
             let more: HTML = refused > 0 ? " <b class=\"bad\">\(Quantity.count.text(refused)) samples refused</b>" : ""
             return """
-                <tr><th scope="row"><code>\(item["name"]?.string ?? "")</code>\(more)</th><td class="n funnel">\(Quantity.count.text(series))\
-                <svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect class="f0" width="\(width)" height="8"/></svg></td></tr>
+                <tr><th scope="row"><code>\(item["name"]?.string ?? "")</code>\(more)</th><td class="n funnel">\(Quantity.count.text(series))\(Frame.bar(series / (budget ?? most)))</td></tr>
                 """
         }
         let caption = budget.map { "The largest; a metric may have \(Quantity.count.text($0))" } ?? "The largest"

@@ -42,10 +42,7 @@ enum Traces {
 
     /// What is filled in, as the APIs ask it.
     static func parameters(_ visit: Visit) throws -> [(String, String)] {
-        let window = visit.window
-        var parameters = [
-            ("start", window.microseconds(window.start)), ("end", window.microseconds(window.moment)),
-        ]
+        var parameters = visit.window.searched
         let names = [
             ("service", "service"), ("operation", "operation"), ("min", "minDuration"), ("max", "maxDuration"),
         ]
@@ -86,10 +83,24 @@ enum Traces {
             "\(DurationDots(traces: traces, window: visit.window, visit: visit).html)\(list(sorted, visit, caption: caption))"
     }
 
+    /// The latest ones with an error, of one service or of all.
+    static func failures(_ limit: Int, of service: String? = nil, _ visit: Visit) async throws -> HTML {
+        let asked = [("tag", "error:true"), ("limit", "\(limit)")] + (service.map { [("service", $0)] } ?? [])
+        let traces = try await visit.client.traces(visit.window.searched + asked)
+        guard !traces.isEmpty else {
+            return "<h2>Failures</h2><p class=\"empty\">No trace with an error, \(visit.window.words).</p>"
+        }
+        return """
+            <h2>Failures</h2>\(list(traces, visit, caption: "The latest traces with an error"))
+            <p class="behind"><a href="\(visit.link("traces", [("service", service), ("errors", "1")]))">all</a></p>
+            """
+    }
+
     static func list(_ traces: [TraceSummary], _ visit: Visit, caption: String) -> HTML {
         let longest = Double(max(1, traces.map(\.duration).max() ?? 1))
         let rows = traces.map { trace -> HTML in
-            let width = String((Double(trace.duration) / longest * 1_000).rounded() / 10)
+            let bar = Frame.bar(
+                Double(trace.duration) / longest, hue: trace.errorCount > 0 ? "bad" : "\(Hue.of(trace.service))")
             let others = trace.services.filter { $0 != trace.service }
             let state: HTML =
                 trace.errorCount > 0
@@ -98,8 +109,7 @@ enum Traces {
                 <tr><th scope="row"><a href="\(visit.link("traces/\(trace.id)"))">\(trace.name)</a>\
                 <small>\(Frame.dot(trace.service))\(trace.service)\(others.isEmpty ? "" : " + \(others.joined(separator: ", "))")</small></th>\
                 <td>\(state)</td>\
-                <td class="n">\(Quantity.seconds.text(Double(trace.duration) / 1e6))<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">\
-                <rect class="f\(trace.errorCount > 0 ? "bad" : String(Hue.of(trace.service)))" width="\(width)" height="4"/></svg></td>\
+                <td class="n">\(Quantity.seconds.text(Double(trace.duration) / 1e6))\(bar)</td>\
                 <td class="n">\(trace.spanCount)</td><td class="n"><time>\(Clock.precise(microseconds: trace.start))</time></td></tr>
                 """
         }

@@ -98,7 +98,7 @@ struct JaegerAPI: Sendable {
             }
             for tag in tags { query.require(tag.name, tag.value.plainText) }
         }
-        return (query, min(limit == 0 ? Self.limitDefault : limit, Self.limitMax))
+        return (query, limit)
     }
 
     /// Whole traces, the latest first.

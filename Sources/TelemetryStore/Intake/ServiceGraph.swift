@@ -265,7 +265,9 @@ extension ServiceGraph {
         var isDatabase = false
         for place in batch.attributes(of: row) where batch.attributes.kinds[place] == .string {
             let name = batch.bytes[batch.attributes.names[place].range]
-            guard let rank = peers.firstIndex(where: { name.elementsEqual($0) }) else { continue }
+            guard let rank = peers.firstIndex(where: { $0.count == name.count && name.elementsEqual($0) }) else {
+                continue
+            }
             isDatabase = isDatabase || rank == 1 || rank == 2
             guard rank < best?.rank ?? .max else { continue }
             best = (rank, Array(batch.bytes[TextRange(bits: batch.attributes.values[place]).range]))

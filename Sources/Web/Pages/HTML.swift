@@ -11,9 +11,6 @@ package struct HTML: Sendable, Equatable, ExpressibleByStringInterpolation {
 
     package init(stringInterpolation: StringInterpolation) { text = stringInterpolation.text }
 
-    /// Text that is none of ours.
-    package init(escaping value: String) { text = Self.escaped(value) }
-
     package struct StringInterpolation: StringInterpolationProtocol {
         fileprivate var text = ""
 
