@@ -33,6 +33,7 @@ let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
 let coreMetrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
@@ -89,7 +90,9 @@ let ground: [Target] = [
 ]
 
 let shop: [Target] = [
-    room("Identity", ["Jobs", "Kernel", "Persistence", "Web", crypto, logging]),
+    room(
+        "Identity", ["Jobs", "Kernel", "Persistence", "RateLimiting", "Web", crypto, cryptoExtras, logging],
+        resources: [.embedInCode("Assets/pages.css")]),
     room("Catalog", ["Jobs", "Kernel", "Persistence", "Web"]),
     room("Inventory", ["Jobs", "Kernel", "Persistence", "Web", metrics]),
     room("Customers", ["Jobs", "Kernel", "Persistence", "Web"]),

@@ -6,36 +6,84 @@ internal import Logging
 package import Persistence
 package import Web
 
-/// The front door: API keys, authentication and the audit log.
+/// The front door: who asks, by key or by token; the authorization server; users, apps and the audit log.
 package struct IdentityModule: Sendable {
     package let keys: ManageKeys
-    let authenticator: KeyAuthenticator
+    package let users: ManageUsers
+    let keyAuthenticator: KeyAuthenticator
+    let tokenAuthenticator: TokenAuthenticator
     let database: Database
     let limits: ManageLimits
+    let settings: IdentitySettings
+    let directory: AppDirectory
+    let tokens: AccessTokens
+    let apps: ManageApps
+    let clients: AuthenticateClient
+    let issue: IssueTokens
+    let revokeToken: RevokeToken
+    let introspectToken: IntrospectToken
+    let authorize: Authorize
+    let devices: AuthorizeDevices
+    let signIn: SignIn
+    let keeper: SecretKeeper
 
-    package init(database: Database, jobs: JobsModule, clock: WallClock, limits: RequestLimits) {
+    package init(
+        database: Database, jobs: JobsModule, clock: WallClock, limits: RequestLimits, settings: IdentitySettings
+    ) async throws {
         self.database = database
+        self.settings = settings
+        let outbox = jobs.outbox
         self.limits = ManageLimits(
-            database: database, outbox: jobs.outbox, limits: limits, logger: Logger(label: "vitrine.limits"))
-        let authenticator = KeyAuthenticator(database: database, clock: clock)
-        self.authenticator = authenticator
-        keys = ManageKeys(outbox: jobs.outbox, clock: clock, forget: { authenticator.forgetAll() })
+            database: database, outbox: outbox, limits: limits, logger: Logger(label: "vitrine.limits"))
+        let keyAuthenticator = KeyAuthenticator(database: database, clock: clock)
+        self.keyAuthenticator = keyAuthenticator
+        keys = ManageKeys(outbox: outbox, clock: clock, forget: { keyAuthenticator.forgetAll() })
+        keeper = SecretKeeper(key: try await Secrets.load("identity", from: database))
+        directory = AppDirectory(database: database)
+        tokens = AccessTokens(database: database, clock: clock, settings: settings)
+        let seen = SeenTokens()
+        let proofs = KeyProofs(keeper: keeper, seen: seen, clock: clock, issuer: settings.issuer)
+        tokenAuthenticator = TokenAuthenticator(tokens: tokens, directory: directory, proofs: proofs)
+        apps = ManageApps(outbox: outbox, clock: clock, keeper: keeper, tokens: tokens)
+        clients = AuthenticateClient(
+            directory: directory, keeper: keeper, seen: seen, clock: clock, issuer: settings.issuer)
+        issue = IssueTokens(database: database, outbox: outbox, clock: clock, keeper: keeper, tokens: tokens)
+        revokeToken = RevokeToken(database: database, keeper: keeper, tokens: tokens, clock: clock)
+        introspectToken = IntrospectToken(database: database, keeper: keeper, tokens: tokens, clock: clock)
+        authorize = Authorize(
+            database: database, outbox: outbox, clock: clock, keeper: keeper, directory: directory,
+            issuer: settings.issuer)
+        devices = AuthorizeDevices(
+            database: database, clock: clock, keeper: keeper, directory: directory, authorize: authorize)
+        let passwords = PasswordKeeper(cost: settings.passwordCost)
+        users = ManageUsers(outbox: outbox, clock: clock, passwords: passwords, tokens: tokens)
+        signIn = SignIn(
+            database: database, outbox: outbox, clock: clock, keeper: keeper, passwords: passwords, settings: settings)
     }
 
     package static let migrations = IdentityMigrations.all
     /// The tables that say who may ask.
-    package static let accessTables = ["api_keys"]
+    package static let accessTables = ["api_keys", "apps", TokenStore.revocations]
 
-    /// Tells who holds a token; `nil` for unknown, revoked and expired keys.
+    /// Tells who holds a key or a token; `nil` for unknown, revoked and expired ones.
     package var authenticate: Authenticate {
-        let authenticator = authenticator
-        return { try await authenticator.principal(holding: $0) }
+        let (keys, tokens) = (keyAuthenticator, tokenAuthenticator)
+        return { credential in
+            if APISecret.isOne(credential.token) {
+                return credential.kind == .bearer ? try await keys.principal(holding: credential.token) : nil
+            }
+            return try await tokens.principal(holding: credential)
+        }
     }
 
     /// The chores of this room.
     package var schedules: [Schedule] {
-        let limits = limits
-        return [Schedule("limits.refresh", every: .seconds(5)) { try await limits.refresh() }]
+        let (limits, tokens, purge) = (limits, tokens, PurgeIdentity(database: database, clock: issue.clock))
+        return [
+            Schedule("limits.refresh", every: .seconds(5)) { try await limits.refresh() },
+            Schedule("signing_keys.rotate", every: .seconds(3_600)) { try await tokens.keys.rotate() },
+            Schedule("identity.purge", every: .seconds(300)) { try await purge.run() },
+        ]
     }
 
     /// Makes an administrator's key where the shop has no key at all.

@@ -86,7 +86,8 @@ struct House {
         "lifecycle": "ServiceLifecycle",
         "signals": "UnixSignals", "coreMetrics": "CoreMetrics", "metrics": "Metrics", "tracing": "Tracing",
         "instrumentation": "Instrumentation", "serviceContext": "ServiceContextModule",
-        "asyncHTTPClient": "AsyncHTTPClient", "crypto": "Crypto", "arguments": "ArgumentParser", "yams": "Yams",
+        "asyncHTTPClient": "AsyncHTTPClient", "crypto": "Crypto", "cryptoExtras": "CryptoExtras",
+        "arguments": "ArgumentParser", "yams": "Yams",
     ]
 }
 

@@ -28,7 +28,7 @@ extension IdentityModule {
                 .delete, "/v1/limits/{name}", "resetLimit", "Make a limit what the configuration says again",
                 status: 204, use: resetLimit
             ).scope(.writeKeys).mayAnswer(.insufficientScope),
-        ]
+        ] + appEndpoints + userEndpoints
     }
 
     private func caller(_ call: Call, _: NoBody) async throws -> Answer<CallerBody> {
@@ -75,7 +75,7 @@ extension IdentityModule {
     }
 
     /// A key may not give, or take over, more than its holder has; nor a limit of its own, which only the shop's own systems set.
-    private func require(_ scopes: [Scope], _ tier: Tier, _ unitsPerMinute: Int?, of call: Call) throws {
+    func require(_ scopes: [Scope], _ tier: Tier, _ unitsPerMinute: Int?, of call: Call) throws {
         let excess = Set(scopes).subtracting(call.principal?.scopes ?? [])
         guard excess.isEmpty else {
             throw IdentityError.scopesExceedCaller(excess.sorted { $0.rawValue < $1.rawValue })

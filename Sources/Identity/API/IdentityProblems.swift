@@ -15,6 +15,22 @@ extension IdentityError: ProblemConvertible {
         case .limitExceedsCaller(let units):
             Problem(.insufficientScope, "A key cannot give \(units) units a minute; a key of the tier trusted can.")
         case .expiryInPast: Problem(.invalidBody, "expires_at lies in the past.")
+        case .appNotFound: Problem(.notFound, "There is no such app.")
+        case .redirectURI(let uri, let fault): Problem(.invalidBody, "\(uri.prefix(100)): \(fault)")
+        case .publicAppActsForNobody:
+            Problem(.invalidBody, "Whoever can read a public app can be it, so that it can have no own_scopes.")
+        case .publicAppHasNoSecret: Problem(.conflict, "A public app cannot keep a secret, and has none.")
+        case .tooManySecrets: Problem(.conflict, "The app has five secrets that are good. Wait until one has ended.")
+        case .unusableKeys:
+            Problem(
+                .invalidBody,
+                "jwks takes the public halves of keys of P-256 (ES256) or of RSA with 2,048 bits and more.")
+        case .userNotFound: Problem(.notFound, "There is no such user.")
+        case .emailTaken: Problem(.conflict, "Another user has this mail address.")
+        case .roleUnknown(let name): Problem(.invalidBody, "There is no role \(name.prefix(60)).")
+        case .roleIsBuiltIn(let name): Problem(.conflict, "The role \(name) is the shop's own and stays as it is.")
+        case .passwordTooShort: Problem(.invalidBody, "A password has 12 to 200 characters.")
+        case .lastOwner: Problem(.conflict, "This is the only owner; make another one first.")
         case .keyIsInvalid: Problem(.conflict, "The key has ended already; make a new one instead.")
         }
     }

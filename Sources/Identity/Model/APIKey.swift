@@ -55,6 +55,8 @@ enum APISecret {
         prefix + Base64URL.encode((0..<32).map { _ in UInt8.random(in: .min ... .max) })
     }
 
+    static func isOne(_ token: String) -> Bool { token.hasPrefix(prefix) }
+
     static func hint(_ secret: String) -> String { String(secret.prefix(prefix.count + 6)) }
 
     static func hash(_ secret: String) -> [UInt8] { Array(SHA256.hash(data: Array(secret.utf8))) }

@@ -11,4 +11,18 @@ package enum IdentityError: Error, Equatable {
     case limitExceedsCaller(Int)
     case expiryInPast
     case keyIsInvalid
+    case appNotFound
+    case redirectURI(String, String)
+    /// Whoever can read an app can be it, so that it cannot act for itself.
+    case publicAppActsForNobody
+    case publicAppHasNoSecret
+    case tooManySecrets
+    case unusableKeys
+    case userNotFound
+    case emailTaken
+    case roleUnknown(String)
+    case roleIsBuiltIn(String)
+    case passwordTooShort
+    /// Somebody must be able to let others in.
+    case lastOwner
 }

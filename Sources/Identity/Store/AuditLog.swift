@@ -22,7 +22,10 @@ enum AuditLog {
         "key.created", "key.changed", "key.rotated", "key.revoked", "limit.changed", "limit.reset", "customer.erased",
         "customer.exported", "order.refunded",
         "order.cancelled", "order.imported", "stock.adjusted", "stock.counted", "ledger.adjusted", "price.changed",
-        "return.received", "faults.begun", "faults.ended",
+        "return.received", "faults.begun", "faults.ended", "app.registered", "app.changed", "app.removed",
+        "app.secret_rotated", "app.authorized", "app.authorization_withdrawn", "app.token_reuse_detected", "user.added",
+        "user.changed", "user.password_changed", "user.signed_in", "user.signed_out", "user.sign_in_failed",
+        "role.saved",
     ]
 
     static func append(_ event: Event, in transaction: Transaction) throws {

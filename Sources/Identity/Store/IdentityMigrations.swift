@@ -48,5 +48,6 @@ enum IdentityMigrations {
                 enabled INTEGER NOT NULL
             ) STRICT;
             """),
+        oauth,
     ]
 }

@@ -7,7 +7,7 @@ internal import Glibc
 /// An IPv6 address that stands for one of IPv4 *is* that one, or else all clients of IPv4 behind a translator would share a
 /// prefix: mapped (RFC 4291 section 2.5.5.2), compatible (2.5.5.1), translated (RFC 2765), NAT64 (RFC 6052 and 8215), 6to4
 /// (RFC 3056) and Teredo (RFC 4380).
-public struct ClientAddress: Hashable, Sendable {
+public struct ClientAddress: Hashable, Sendable, CustomStringConvertible {
     /// The address as IPv6, with IPv4 mapped into it, and with what stands for one of IPv4 as that.
     let high: UInt64
     let low: UInt64
@@ -22,6 +22,21 @@ public struct ClientAddress: Hashable, Sendable {
     init(high: UInt64, low: UInt64) {
         received = Received(high: high, low: low)
         (self.high, self.low) = Self.embedded(high, low).map { (0, 0xFFFF_0000_0000 | UInt64($0)) } ?? (high, low)
+    }
+
+    /// As people write it (RFC 5952 for IPv6).
+    public var description: String {
+        if isIPv4 { return (0..<4).map { String(low >> (24 - 8 * UInt64($0)) & 255) }.joined(separator: ".") }
+        var address = in6_addr()
+        withUnsafeMutableBytes(of: &address) { bytes in
+            bytes.storeBytes(of: high.bigEndian, as: UInt64.self)
+            bytes.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
+        }
+        let text = [CChar](unsafeUninitializedCapacity: Int(INET6_ADDRSTRLEN)) { buffer, count in
+            let isWritten = inet_ntop(AF_INET6, &address, buffer.baseAddress, socklen_t(INET6_ADDRSTRLEN)) != nil
+            count = isWritten ? buffer.firstIndex(of: 0) ?? 0 : 0
+        }
+        return String(decoding: text.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     public static func == (left: Self, right: Self) -> Bool { (left.high, left.low) == (right.high, right.low) }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+package import Identity
 internal import Kernel
 package import Logging
 package import Ordering
@@ -60,6 +61,8 @@ package struct Configuration: Sendable {
     package var faults: FaultInjector?
     /// Carts and reservations; see `OrderingModule.Settings` for units and names.
     package var ordering = OrderingModule.Settings()
+    /// Tokens, sessions and passwords; see `IdentitySettings` for units and names. Its issuer is ``baseURL``.
+    package var identity = IdentitySettings()
 
     static let help = """
         VITRINE_DATA             directory of the database (vitrine-data)
@@ -75,6 +78,8 @@ package struct Configuration: Sendable {
         VITRINE_REQUESTS_MAX     requests that are worked on at once at most (8192)
         VITRINE_RESERVATION_TTL  seconds that an unpaid order holds its stock (900)
         VITRINE_CART_TTL         seconds that an untouched cart lives (2592000)
+        VITRINE_SHOP_NAME        what the shop is called on its pages (Vitrine)
+        VITRINE_ACCESS_TOKEN_LIFETIME  seconds that an access token is good (900)
         VITRINE_STRIPE_KEY             secret key of a Stripe account that takes the payments (none: a sandbox)
         VITRINE_STRIPE_SIGNING_SECRET  of the endpoint that Stripe notifies
         VITRINE_STRIPE_RETURN_URL      where customers come back to from their bank's page
@@ -115,6 +120,8 @@ package struct Configuration: Sendable {
         requestsMax = try number("VITRINE_REQUESTS_MAX", 1...1_000_000, requestsMax)
         ordering.reservationTimeToLive = .seconds(try number("VITRINE_RESERVATION_TTL", 1...86_400, 900))
         ordering.cartTimeToLive = .seconds(try number("VITRINE_CART_TTL", 60...31_536_000, 2_592_000))
+        identity.shopName = text("VITRINE_SHOP_NAME") ?? identity.shopName
+        identity.accessTokenLifetime = .seconds(try number("VITRINE_ACCESS_TOKEN_LIFETIME", 60...86_400, 900))
         if let text = text("VITRINE_LIMITS") { try limits.apply(text) }
         limits.redisURL = text("VITRINE_REDIS")
         if let text = text("VITRINE_TRUSTED_PROXIES") {
@@ -163,6 +170,13 @@ package struct Configuration: Sendable {
     }
 
     package var databasePath: String { dataDirectory + "/shop.sqlite" }
+
+    /// With the address by which the shop is known.
+    var identitySettings: IdentitySettings {
+        var settings = identity
+        settings.issuer = baseURL
+        return settings
+    }
 
     package var baseURL: String { publicURL ?? "http://\(host):\(port)" }
 }

@@ -78,7 +78,7 @@ struct Observatory: Sendable {
         let jobs = try jobs(settings)
         let identity = shop.identity
         let access = ObservatoryAccess(operatorToken: settings.token) { token in
-            (try? await identity.authenticate(token))?.scopes.contains(.readTelemetry) == true
+            (try? await identity.authenticate(Credential(token: token)))?.scopes.contains(.readTelemetry) == true
         }
         do {
             return try Observatory(

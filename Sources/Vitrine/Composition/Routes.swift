@@ -37,7 +37,9 @@ extension Shop {
         router.add(middleware: ProblemMiddleware(baseURL: configuration.baseURL))
         let authenticate = identity.authenticate
         let table = RouteTable(services: calls)
-        table.mount(serviceEndpoints.endpoints(describing: sliceEndpoints) + others, on: router) { endpoint in
+        // What speaks OAuth, and what people see of it, is described by its own documents.
+        let signIn = identity.protocolEndpoints + identity.pageEndpoints
+        table.mount(serviceEndpoints.endpoints(describing: sliceEndpoints) + signIn + others, on: router) { endpoint in
             let limited: [any MiddlewareProtocol<Request, Response, APIContext>] = [
                 AuthenticationMiddleware(access: endpoint.access, limits: calls.limits, authenticate: authenticate),
                 LimitMiddleware(calls.limits, endpoint: endpoint, clock: clock),

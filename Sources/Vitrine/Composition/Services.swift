@@ -74,7 +74,8 @@ package struct Shop: Sendable {
         let limits = try RequestLimits(configuration.limits)
         self.limits = limits
         await limits.settled()
-        identity = IdentityModule(database: database, jobs: jobs, clock: clock, limits: limits)
+        identity = try await IdentityModule(
+            database: database, jobs: jobs, clock: clock, limits: limits, settings: configuration.identitySettings)
         let inventory = InventoryModule(database: database, jobs: jobs, clock: clock)
         self.inventory = inventory
         catalog = CatalogModule(database: database, jobs: jobs, clock: clock, language: configuration.language) {

@@ -16,9 +16,42 @@ package enum Scope: String, CaseIterable, Sendable {
     case importOrders = "import:orders"
     case readKeys = "read:keys"
     case writeKeys = "write:keys"
+    /// Apps of other developers, and who of the shop's people may do what.
+    case readApps = "read:apps"
+    case writeApps = "write:apps"
+    case readUsers = "read:users"
+    case writeUsers = "write:users"
+    /// Whether tokens of others are good (RFC 7662).
+    case introspectTokens = "introspect:tokens"
     case readAudit = "read:audit"
     /// Metrics, and the state of what the shop depends on.
     case readTelemetry = "read:telemetry"
+
+    /// What it lets an app do, in words for whoever is asked.
+    package var meaning: String {
+        switch self {
+        case .readProducts: "See products and categories"
+        case .writeProducts: "Change products, categories and prices"
+        case .readInventory: "See what is in stock, and where"
+        case .writeInventory: "Change what is in stock"
+        case .readCustomers: "See customers and their addresses"
+        case .writeCustomers: "Change and erase customers"
+        case .readCarts: "See carts"
+        case .writeCarts: "Fill and change carts"
+        case .readOrders: "See orders and payments"
+        case .writeOrders: "Place, cancel and refund orders"
+        case .importOrders: "Record orders of another system, with their own prices and dates"
+        case .readKeys: "See API keys and limits"
+        case .writeKeys: "Make and revoke API keys, and change limits"
+        case .readApps: "See which apps there are"
+        case .writeApps: "Register, change and remove apps"
+        case .readUsers: "See who works in this shop"
+        case .writeUsers: "Add people to this shop, and say what they may do"
+        case .introspectTokens: "Check tokens of other apps"
+        case .readAudit: "See who did what"
+        case .readTelemetry: "See metrics, traces and logs"
+        }
+    }
 }
 
 /// Who may call an endpoint.
@@ -31,26 +64,63 @@ package enum Access: Hashable, Sendable {
     case scope(Scope)
 }
 
-/// Who calls, once the key was checked.
+/// Who calls, once the key or the token was checked.
 package struct Principal: Hashable, Sendable {
-    /// The key's identifier; names the caller in logs, the audit trail and the scope of idempotency keys.
+    /// The key's identifier, or the app's with the user's behind it; names the caller in logs, the audit trail and the scope
+    /// of idempotency keys.
     package let id: String
     package let name: String
     package let scopes: Set<Scope>
     package let tier: Tier
     /// The key's own limit in place of its tier's.
     package let unitsPerMinute: Int?
+    /// In whose name an app asks; `nil` where it asks for itself, and for keys.
+    package let user: String?
+    /// What it may learn of that person (OpenID Connect Core 1.0 section 5.4).
+    package let claims: Set<String>
+    /// Whether each request has to prove that its sender has the token's key (RFC 9449).
+    package let isBound: Bool
 
     package init(
-        id: String, name: String, scopes: Set<Scope>, tier: Tier = .standard, unitsPerMinute: Int? = nil
+        id: String, name: String, scopes: Set<Scope>, tier: Tier = .standard, unitsPerMinute: Int? = nil,
+        user: String? = nil, claims: Set<String> = [], isBound: Bool = false
     ) {
         self.id = id
         self.name = name
         self.scopes = scopes
         self.tier = tier
         self.unitsPerMinute = unitsPerMinute
+        self.user = user
+        self.claims = claims
+        self.isBound = isBound
     }
 }
 
-/// Tells who holds a bearer token; `nil` where nobody does.
-package typealias Authenticate = @Sendable (_ token: String) async throws -> Principal?
+/// What a request shows of who sends it.
+package struct Credential: Sendable {
+    package enum Kind: String, Sendable {
+        case bearer
+        /// With a proof of the key that the token is bound to (RFC 9449 section 7.1).
+        case dpop
+    }
+
+    package let token: String
+    package let kind: Kind
+    /// The fields `DPoP` of the request, of which there may be one.
+    package let proofs: [String]
+    package let method: String
+    /// Of the request, without a query.
+    package let path: String
+
+    package init(token: String, kind: Kind = .bearer, proofs: [String] = [], method: String = "GET", path: String = "/")
+    {
+        self.token = token
+        self.kind = kind
+        self.proofs = proofs
+        self.method = method
+        self.path = path
+    }
+}
+
+/// Tells who holds a token; `nil` where nobody does. Throws what the client must do first, where that is something else.
+package typealias Authenticate = @Sendable (_ credential: Credential) async throws -> Principal?

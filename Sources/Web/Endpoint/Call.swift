@@ -2,6 +2,7 @@
 
 package import Kernel
 package import Persistence
+package import RateLimiting
 package import Resilience
 
 /// What all calls of a process share.
@@ -68,6 +69,34 @@ package struct Call: Sendable {
             throw Problem(.insufficientScope, "This request needs the scope \(scope.rawValue).")
                 .with("scope", .string(scope.rawValue))
         }
+    }
+}
+
+// For protocols in which the handler finds out who asks.
+extension Call {
+    /// Has `body` run under the limits of whom the handler has recognised.
+    ///
+    /// - Throws: ``Problem`` 429, or what `body` throws.
+    package func counted<Result>(as principal: Principal, _ body: () async throws -> Result) async throws -> Result {
+        let limits = services.limits
+        let ruling = await limits.decide(principal, nil, EndpointUse(cost: 1, kind: .read))
+        defer { if let ruling { limits.release(ruling) } }
+        if let ruling, !ruling.decision.isAllowed { throw limits.problem(ruling.decision) }
+        return try await body()
+    }
+
+    /// Commits `body`, for protocols that have no idempotency key.
+    package func write<Result: Sendable>(
+        _ body: @escaping @Sendable (Transaction) throws -> Result
+    ) async throws -> Result {
+        try await database.write(body)
+    }
+
+    /// Counts a secret that was wrong.
+    ///
+    /// - Throws: ``Problem`` 429 where too many came from this address.
+    package func noteFailedSignIn(from address: ClientAddress?) async throws {
+        try await services.limits.noteFailedSignIn(from: address)
     }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import HTTPTypes
 internal import Kernel
+internal import RateLimiting
 internal import Resilience
 
 package enum Method: String, CaseIterable, Sendable {
@@ -65,6 +67,9 @@ package struct Endpoint: Sendable {
     package var tables: [String] = []
     package var bodyBytesMax = 1 << 20
     package var contentTypes = ["application/json"]
+    /// Whether a standard of others says how it is asked and how it answers, so that nothing of ours is read from requests or
+    /// added to answers.
+    var isExchange = false
     /// How long a call may take once its body has arrived. Beyond it the caller is answered 503.
     package var timeMax = Duration.seconds(30)
 
@@ -87,12 +92,17 @@ struct RequestInput: Sendable {
     /// Which of the parameters stand in the path.
     let pathNames: [String]
     let body: [UInt8]
-    /// What the endpoint's ``Endpoint/signatureHeader`` says.
-    let signature: String?
+    let method: Method
+    let headers: HTTPFields
+    /// Where it came from; nothing on a socket of this machine.
+    let address: ClientAddress?
     /// Path and query without the cursor, to which cursors are bound.
     let listAddress: String
     let query: [(name: String, value: String)]
     let path: String
+
+    /// The first field of that name.
+    func header(_ name: String) -> String? { HTTPField.Name(name).flatMap { headers[$0] } }
 }
 
 // How endpoints are declared.
@@ -191,7 +201,7 @@ extension Endpoint {
             method: .post, path: path, operationID: operationID, summary: summary, parameters: Parameters.schema.form,
             body: .anyObject, answer: nil, status: 204
         ) { call, input in
-            try await handler(call, decodeParameters(input), input.body, input.signature)
+            try await handler(call, decodeParameters(input), input.body, input.header(header))
             return WireResponse(status: 204)
         }
         endpoint.cache = .none
@@ -219,6 +229,25 @@ extension Endpoint {
         }
         endpoint.answerContentType = contentType
         endpoint.cache = .seconds(300)
+        return endpoint
+    }
+
+    /// Speaks a protocol that others have written down: forms in, and answers of its own shape, pages and redirections among
+    /// them. The handler sees the request as it came and says every field of the answer. It is no operation of the API's
+    /// document; the protocol has its own.
+    package static func exchange(
+        _ method: Method, _ path: String, _ operationID: String, _ summary: String,
+        use handler: @escaping @Sendable (Call, Exchange) async throws -> WireResponse
+    ) -> Endpoint {
+        var endpoint = Endpoint(
+            method: method, path: path, operationID: operationID, summary: summary, parameters: NoBody.schema.form,
+            body: method.changes ? .anyObject : nil, answer: nil, status: 200
+        ) { call, input in
+            try await handler(call, Exchange(input))
+        }
+        endpoint.isExchange = true
+        endpoint.cache = .none
+        endpoint.bodyBytesMax = 64 << 10
         return endpoint
     }
 

@@ -76,8 +76,15 @@ package struct Problem: Error, Sendable {
             headers: [
                 HeaderField("Content-Type", "application/problem+json"), HeaderField("Content-Language", "en"),
                 HeaderField("Cache-Control", "no-store"),
-            ] + headers,
+            ] + headers.map { Self.telling($0, baseURL) },
             body: json.bytes)
+    }
+
+    /// A challenge names the page that says whose tokens are taken here (RFC 9728 section 5.1).
+    private static func telling(_ field: HeaderField, _ baseURL: String) -> HeaderField {
+        guard field.name == "WWW-Authenticate" else { return field }
+        return HeaderField(
+            field.name, "\(field.value), resource_metadata=\"\(baseURL)/.well-known/oauth-protected-resource\"")
     }
 
     private static func write(_ error: FieldError, to json: inout JSONWriter) {

@@ -147,6 +147,23 @@ extension Schema where Value == Bool {
         encode: { value, writer, _ in writer.bool(value) })
 }
 
+extension Schema where Value == String {
+    /// One of these words, where they are no enumeration of ours.
+    package static func oneOf(_ words: [String]) -> Schema {
+        Schema(
+            form: .string(StringForm(values: words)),
+            decode: { json, decoding in
+                guard let text = text(json, &decoding) else { return nil }
+                guard words.contains(text) else {
+                    decoding.fail("unknown_value", "Expected one of \(words.joined(separator: ", ")).")
+                    return nil
+                }
+                return text
+            },
+            encode: { value, writer, _ in writer.string(value) })
+    }
+}
+
 extension Schema where Value: RawRepresentable & CaseIterable & Sendable, Value.RawValue == String {
     /// One of the words of an enumeration.
     package static var word: Schema {

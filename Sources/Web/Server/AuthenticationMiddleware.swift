@@ -23,24 +23,30 @@ package struct AuthenticationMiddleware: RouterMiddleware {
         next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
         if case .open = access { return try await next(request, context) }
-        guard let token = Self.bearerToken(request.headers[.authorization]) else {
-            return try await next(request, context)
-        }
-        guard let principal = try await authenticate(token) else {
+        guard let credential = Credential(of: request) else { return try await next(request, context) }
+        guard let principal = try await authenticate(credential) else {
             try await limits.noteFailedSignIn(from: limits.address(of: request, context))
-            throw Problem.challenge("This API key is unknown, revoked or expired.", error: "invalid_token")
+            throw Problem.challenge("This key or token is unknown, revoked or expired.", error: "invalid_token")
         }
         var context = context
         context.principal = principal
         return try await next(request, context)
     }
+}
 
-    private static func bearerToken(_ header: String?) -> String? {
-        guard let header, let space = header.firstIndex(of: " "), header[..<space].lowercased() == "bearer" else {
-            return nil
-        }
+extension Credential {
+    private static let proofName = HTTPField.Name("DPoP")
+
+    /// - Returns: `nil` where a request shows none. What stands in the query is none (RFC 9700 section 4.3.2).
+    fileprivate init?(of request: Request) {
+        guard let header = request.headers[.authorization], let space = header.firstIndex(of: " "),
+            let kind = Kind(rawValue: header[..<space].lowercased())
+        else { return nil }
         let token = header[space...].trimmingSpace
-        return (1...512).contains(token.utf8.count) ? token : nil
+        guard (1...4_096).contains(token.utf8.count) else { return nil }
+        self.init(
+            token: token, kind: kind, proofs: Self.proofName.map { request.headers[values: $0] } ?? [],
+            method: request.method.rawValue, path: request.uri.path)
     }
 }
 
@@ -67,7 +73,7 @@ extension Access {
     func require(of principal: Principal?) throws {
         if case .open = self { return }
         guard let principal else {
-            throw Problem.challenge("This operation needs an API key. Send Authorization: Bearer <key>.")
+            throw Problem.challenge("This operation needs an API key or a token. Send Authorization: Bearer <it>.")
         }
         if case .scope(let scope) = self, !principal.scopes.contains(scope) {
             throw Problem(.insufficientScope, "This operation needs the scope \(scope.rawValue).")
@@ -81,9 +87,9 @@ extension Access {
 
 extension Problem {
     /// The challenge of RFC 6750 section 3.
-    fileprivate static func challenge(_ detail: String, error: String? = nil) -> Problem {
+    package static func challenge(_ detail: String, scheme: String = "Bearer", error: String? = nil) -> Problem {
         let parameter = error.map { ", error=\"\($0)\"" } ?? ""
         return Problem(.unauthenticated, detail)
-            .with(header: "WWW-Authenticate", "Bearer realm=\"vitrine\"\(parameter)")
+            .with(header: "WWW-Authenticate", "\(scheme) realm=\"vitrine\"\(parameter)")
     }
 }

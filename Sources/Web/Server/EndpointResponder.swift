@@ -38,12 +38,13 @@ struct EndpointResponder: HTTPResponder {
         let facts = context.signals.facts
         if let principal = context.principal { facts.note("vitrine.client.id", principal.id) }
         for (name, value) in subjects(context) { facts.note(name, value) }
-        try negotiate(request.headers)
+        if !endpoint.isExchange { try negotiate(request.headers) }
         let reader = try RequestReader(
             endpoint: endpoint, path: request.uri.path, query: request.uri.query, headers: request.headers,
             pathParameters: try pathParameters(context))
         let body = try await body(of: request)
-        let input = try reader.input(body: body)
+        let input = try reader.input(
+            body: body, method: endpoint.method, address: services.limits.address(of: request, context))
         let call = try reader.call(
             principal: context.principal, requestID: context.requestID, services: services, body: body,
             method: endpoint.method)
@@ -141,7 +142,7 @@ struct EndpointResponder: HTTPResponder {
         }
         let bytes = try await collected(request)
         guard endpoint.body != nil else { return [] }
-        try requireContentType(request.headers)
+        if !endpoint.isExchange { try requireContentType(request.headers) }
         return try decoded(bytes, encoding: request.headers[.contentEncoding])
     }
 
@@ -204,7 +205,7 @@ struct EndpointResponder: HTTPResponder {
     /// Adds what every answer has, and compresses what is worth it.
     private func conclude(_ response: inout WireResponse, for request: Request) {
         response.headers += signals.deprecation
-        guard response.status < 400 else { return }
+        guard response.status < 400, !endpoint.isExchange else { return }
         response.headers.append(HeaderField("Cache-Control", endpoint.cache.header))
         response.headers.append(HeaderField("Vary", "Accept-Encoding, Accept-Language, Authorization"))
         guard response.body.count >= Self.compressedBytesMin, acceptsGzip(request.headers),

@@ -3,6 +3,7 @@
 internal import Crypto
 internal import HTTPTypes
 internal import Kernel
+internal import RateLimiting
 
 /// Reads what is the same in every request: parameters, paging, selection, language, conditions and the idempotency key.
 struct RequestReader {
@@ -38,11 +39,11 @@ struct RequestReader {
             services: services)
     }
 
-    func input(body: [UInt8]) throws -> RequestInput {
+    func input(body: [UInt8], method: Method, address: ClientAddress?) throws -> RequestInput {
         RequestInput(
-            parameters: try parameters(), pathNames: pathParameters.map(\.name), body: body,
-            signature: endpoint.signatureHeader.flatMap { HTTPField.Name($0) }.flatMap { headers[$0] },
-            listAddress: listAddress, query: query, path: path)
+            parameters: endpoint.isExchange ? .object([]) : try parameters(), pathNames: pathParameters.map(\.name),
+            body: body, method: method, headers: headers, address: address, listAddress: listAddress, query: query,
+            path: path)
     }
 
     // MARK: Parameters
@@ -186,7 +187,7 @@ struct RequestReader {
     }
 
     private func precondition() throws -> Precondition {
-        guard let header = headers[.ifMatch] else {
+        guard !endpoint.isExchange, let header = headers[.ifMatch] else {
             if endpoint.requiresPrecondition {
                 throw Problem(.preconditionRequired, "Send If-Match with the ETag that you read, or If-Match: *.")
             }
@@ -203,7 +204,9 @@ struct RequestReader {
 
     /// Reads the key as a structured string with quotes, as the draft wants it, or bare, as most clients send it.
     private func ticket(principal: Principal?, body: [UInt8], method: Method) throws -> IdempotencyTicket? {
-        guard method.changes, let name = Self.idempotencyKey, let header = headers[name] else { return nil }
+        guard method.changes, !endpoint.isExchange, let name = Self.idempotencyKey, let header = headers[name] else {
+            return nil
+        }
         var key = header.trimmingSpace
         if key.hasPrefix("\""), case .string(let text)? = (try? StructuredField.item(key))?.value { key = text }
         guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {

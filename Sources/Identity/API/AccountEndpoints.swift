@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Web
+
+// The page on which people see what they have allowed, and take it back.
+extension IdentityModule {
+    var accountEndpoints: [Endpoint] {
+        [
+            .exchange(.get, "/account", "accountPage", "Your account", use: showAccount),
+            .exchange(.post, "/account/apps/remove", "removeApp", "Remove an app", use: removeApp),
+            .exchange(.post, "/account/sessions/end", "endSession", "Sign out elsewhere", use: endSession),
+            .exchange(.post, "/account/password", "changePassword", "Change your password", use: changePassword),
+        ]
+    }
+
+    private func showAccount(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        guard let visitor = browser.visitor else { return WebPage.redirect(to: "/sign-in?then=/account") }
+        let notice: (text: String, isWrong: Bool)? =
+            switch exchange.query["done"] {
+            case "removed": ("The app may do nothing in your name any more.", false)
+            case "ended": ("That browser is signed out.", false)
+            case "password": ("Your password is changed.", false)
+            default: nil
+            }
+        return try await accountPage(browser, visitor, notice: notice)
+    }
+
+    private func accountPage(
+        _ browser: Browser, _ visitor: SignIn.Visitor, notice: (text: String, isWrong: Bool)?, status: Int = 200
+    ) async throws -> WireResponse {
+        let sessions = try await signIn.sessions(of: visitor.user.id)
+        let apps = try await authorize.consents(of: visitor.user.id)
+        let page = AccountPage(
+            visitor: visitor, sessions: sessions, apps: apps, notice: notice, formToken: browser.formToken("account"))
+        return page.page.response(status, shopName: settings.shopName)
+    }
+
+    private func removeApp(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        try await changing(exchange) { form, visitor in
+            guard let app = form["app"].flatMap({ AppID($0) }) else { return nil }
+            try await authorize.withdraw(app, by: visitor.user.id, tokens)
+            return "removed"
+        }
+    }
+
+    private func endSession(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        try await changing(exchange) { form, visitor in
+            guard let session = form["session"] else { return nil }
+            try await signIn.end(session, of: visitor.user.id)
+            return "ended"
+        }
+    }
+
+    private func changePassword(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        guard let form = browser.form("account"), let visitor = browser.visitor else { return staleForm }
+        do {
+            let isRight = try await signIn.isRight(form["password"] ?? "", of: visitor.user)
+            guard isRight else {
+                try await call.noteFailedSignIn(from: exchange.address)
+                return try await accountPage(
+                    browser, visitor, notice: ("The present password is wrong.", true), status: 403)
+            }
+            let (users, hash) = (users, try await users.hash(form["new_password"] ?? ""))
+            try await call.write {
+                try users.setPassword(
+                    hash, of: visitor.user.id, keeping: visitor.session.id, by: visitor.user.id.rawValue, in: $0)
+            }
+            return WebPage.redirect(to: "/account?done=password")
+        } catch IdentityError.passwordTooShort {
+            return try await accountPage(
+                browser, visitor, notice: ("A password has 12 to 200 characters.", true), status: 422)
+        }
+    }
+
+    private func changing(
+        _ exchange: Exchange, _ body: (Form, SignIn.Visitor) async throws -> String?
+    ) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        guard let form = browser.form("account"), let visitor = browser.visitor,
+            let done = try await body(form, visitor)
+        else { return staleForm }
+        return WebPage.redirect(to: "/account?done=" + done)
+    }
+}

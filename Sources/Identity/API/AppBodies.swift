@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Web
+
+struct AppPath: WireBody {
+    let id: AppID
+    static let schema = Schema.object("AppPath", AppPath.init, .required("id", \.id, .id()))
+}
+
+struct AppInput: WireBody {
+    let name: String
+    let type: App.Confidentiality
+    let redirectURIs: [String]
+    let scopes: [String]
+    let ownScopes: [Scope]
+    let tier: Tier
+    let jwks: JSON?
+    let requiresBinding: Bool
+    let homepage: String?
+
+    static let schema = Schema.object(
+        "AppInput", AppInput.init,
+        .required("name", \.name, .string(1...100), "What people are asked about."),
+        .standard(
+            "type", \.type, .word, .confidential, "confidential on a server; public where its users can read it."),
+        .standard(
+            "redirect_uris", \.redirectURIs, .array(of: .string(1...500), countMax: 20), [],
+            "Where people are sent back to, compared letter by letter."),
+        .standard("scopes", \.scopes, .array(of: .scopeName, countMax: 50), [], "What it may ask people for."),
+        .standard(
+            "own_scopes", \.ownScopes, .array(of: .word, countMax: 50), [],
+            "What it may do for itself, by client_credentials."),
+        .standard("tier", \.tier, .word, .standard, "How much it may use."),
+        .optional(
+            "jwks", \.jwks, .metadata, "Public keys by which it proves who it is in place of a secret (RFC 7523)."),
+        .standard(
+            "dpop_bound", \.requiresBinding, .boolean, false, "Whether its tokens are bound to a key (RFC 9449)."),
+        .optional("homepage", \.homepage, .homepage, "Where people read about it."))
+
+    func draft() throws -> AppDraft {
+        AppDraft(
+            name: name, confidentiality: type, redirectURIs: redirectURIs,
+            scopes: ScopeSet(stored: scopes.joined(separator: " ")), ownScopes: ScopeSet(ownScopes), tier: tier,
+            keys: try Self.keys(jwks), requiresBinding: requiresBinding, homepage: homepage)
+    }
+
+    static func keys(_ json: JSON?) throws -> [JWK] {
+        do {
+            return try IdentityModule.keys(json)
+        } catch {
+            throw IdentityError.unusableKeys
+        }
+    }
+}
+
+struct AppPatch: WireBody {
+    let name: Patch<String>
+    let redirectURIs: Patch<[String]>
+    let scopes: Patch<[String]>
+    let ownScopes: Patch<[Scope]>
+    let tier: Patch<Tier>
+    let requiresBinding: Patch<Bool>
+    let homepage: Patch<String>
+
+    static let schema = Schema.object(
+        "AppPatch", AppPatch.init,
+        .patch("name", \.name, .string(1...100)),
+        .patch("redirect_uris", \.redirectURIs, .array(of: .string(1...500), countMax: 20)),
+        .patch("scopes", \.scopes, .array(of: .scopeName, countMax: 50)),
+        .patch("own_scopes", \.ownScopes, .array(of: .word, countMax: 50)), .patch("tier", \.tier, .word),
+        .patch("dpop_bound", \.requiresBinding, .boolean),
+        .patch("homepage", \.homepage, .homepage, removable: true))
+
+    func apply(to app: inout App) {
+        app.name = name.applied(to: app.name)
+        app.redirectURIs = redirectURIs.applied(to: app.redirectURIs)
+        app.scopes = ScopeSet(stored: scopes.applied(to: app.scopes.names).joined(separator: " "))
+        app.ownScopes = ScopeSet(ownScopes.applied(to: Array(app.ownScopes.scopes)))
+        app.tier = tier.applied(to: app.tier)
+        app.requiresBinding = requiresBinding.applied(to: app.requiresBinding)
+        app.homepage = homepage.applied(to: app.homepage)
+    }
+}
+
+struct AppBody: WireBody {
+    let id: AppID
+    let name: String
+    let type: App.Confidentiality
+    let redirectURIs: [String]
+    let scopes: [String]
+    let ownScopes: [String]
+    let tier: Tier
+    let keys: [String]
+    let requiresBinding: Bool
+    let homepage: String?
+    let createdAt: Timestamp
+    let secret: String?
+
+    static let schema = Schema.object(
+        "App", AppBody.init,
+        .required("id", \.id, .id(), "Its `client_id`."), .required("name", \.name, .string()),
+        .required("type", \.type, .word), .required("redirect_uris", \.redirectURIs, .array(of: .string())),
+        .required("scopes", \.scopes, .array(of: .string())),
+        .required("own_scopes", \.ownScopes, .array(of: .string())),
+        .required("tier", \.tier, .word),
+        .required("key_thumbprints", \.keys, .array(of: .string()), "Of its public keys (RFC 7638)."),
+        .required("dpop_bound", \.requiresBinding, .boolean), .optional("homepage", \.homepage, .string()),
+        .required("created_at", \.createdAt, .timestamp),
+        .optional(
+            "client_secret", \.secret, .string(), "Only in the answer that makes the app; it cannot be had again."))
+
+    init(_ app: App, secret: String? = nil) {
+        id = app.id
+        name = app.name
+        type = app.confidentiality
+        redirectURIs = app.redirectURIs
+        scopes = app.scopes.names
+        ownScopes = app.ownScopes.names
+        tier = app.tier
+        keys = app.keys.map(\.thumbprint)
+        requiresBinding = app.requiresBinding
+        homepage = app.homepage
+        createdAt = app.createdAt
+        self.secret = secret
+    }
+
+    private init(
+        id: AppID, name: String, type: App.Confidentiality, redirectURIs: [String], scopes: [String],
+        ownScopes: [String], tier: Tier, keys: [String], requiresBinding: Bool, homepage: String?, createdAt: Timestamp,
+        secret: String?
+    ) {
+        self.id = id
+        self.name = name
+        self.type = type
+        self.redirectURIs = redirectURIs
+        self.scopes = scopes
+        self.ownScopes = ownScopes
+        self.tier = tier
+        self.keys = keys
+        self.requiresBinding = requiresBinding
+        self.homepage = homepage
+        self.createdAt = createdAt
+        self.secret = secret
+    }
+}
+
+struct AppSecretBody: WireBody {
+    let id: AppSecretID
+    let hint: String
+    let createdAt: Timestamp
+    let expiresAt: Timestamp?
+    let secret: String?
+
+    static let schema = Schema.object(
+        "AppSecret", AppSecretBody.init,
+        .required("id", \.id, .id()), .required("hint", \.hint, .string(), "The beginning of the secret."),
+        .required("created_at", \.createdAt, .timestamp), .optional("expires_at", \.expiresAt, .timestamp),
+        .optional("client_secret", \.secret, .string(), "Only in the answer that makes it."))
+}
+
+struct AppSecretsBody: WireBody {
+    let secrets: [AppSecretBody]
+    static let schema = Schema.object(
+        "AppSecrets", AppSecretsBody.init, .required("secrets", \.secrets, .array(of: AppSecretBody.schema)))
+}
+
+extension Schema where Value == String {
+    /// A scope of the API or of OpenID Connect.
+    static let scopeName = oneOf(ScopeSet.known)
+
+    /// A page on the web; only https, because people follow it from the page on which they decide.
+    static let homepage = string(
+        pattern: #"^https://[A-Za-z0-9.-]+(:[0-9]+)?(/[!-~]*)?$"#, example: "https://example.com", lengths: 9...300
+    ) { text in
+        guard text.hasPrefix("https://"), text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else { return false }
+        let authority = text.dropFirst(8).prefix { $0 != "/" }
+        let parts = authority.split(separator: ":", omittingEmptySubsequences: false)
+        guard let host = parts.first, !host.isEmpty, parts.count <= 2 else { return false }
+        let isHost = host.utf8.allSatisfy {
+            (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || $0 == 45 || $0 == 46
+        }
+        let isPort = parts.count == 1 || (!parts[1].isEmpty && parts[1].utf8.allSatisfy { (48...57).contains($0) })
+        return isHost && isPort
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Web
+
+/// The browser that a page is for: who is signed in there, and proof that its forms are ours.
+struct Browser: Sendable {
+    let visitor: SignIn.Visitor?
+    private let exchange: Exchange
+    private let keeper: SecretKeeper
+    private let issuer: String
+    /// The secret in its cookie to which its forms are bound, before and after signing in.
+    private let secret: String
+    /// Whether it has that cookie already.
+    private let isKnown: Bool
+
+    init(_ exchange: Exchange, signIn: SignIn, keeper: SecretKeeper, issuer: String) async throws {
+        self.exchange = exchange
+        self.keeper = keeper
+        self.issuer = issuer
+        let names = CookieNames(issuer: issuer)
+        let session = exchange.cookie(names.session)
+        var found: SignIn.Visitor?
+        if let session { found = try await signIn.visitor(with: session) }
+        visitor = found
+        let known = found != nil ? session : exchange.cookie(names.visit)
+        isKnown = known != nil
+        secret = known ?? RandomText.make()
+    }
+
+    // MARK: Forms
+
+    /// What a form for `purpose` carries, so that no other site can have sent it (RFC 9700 section 4.7).
+    func formToken(_ purpose: String) -> String { RandomText.text(keeper.tag("form " + purpose, secret)) }
+
+    /// The form that was sent; `nil` where it is not one of ours, for this purpose, from this browser.
+    func form(_ purpose: String) -> Form? {
+        guard isKnown, let form = exchange.form, let token = form["form_token"],
+            Array(token.utf8).isSame(as: Array(formToken(purpose).utf8))
+        else { return nil }
+        if let origin = exchange.header("Origin"), origin != issuer { return nil }
+        if let site = exchange.header("Sec-Fetch-Site"), site != "same-origin" { return nil }
+        return form
+    }
+
+    // MARK: Cookies
+
+    private struct CookieNames {
+        let session: String
+        let visit: String
+        let attributes: String
+
+        /// Over https the names say that no other host and no page without encryption can have set them (RFC 6265bis
+        /// section 4.1.3.2).
+        init(issuer: String) {
+            let isSecure = issuer.hasPrefix("https:")
+            session = isSecure ? "__Host-vitrine_session" : "vitrine_session"
+            visit = isSecure ? "__Host-vitrine_visit" : "vitrine_visit"
+            // Lax, because people come here from the pages of apps.
+            attributes = "; Path=/; HttpOnly; SameSite=Lax" + (isSecure ? "; Secure" : "")
+        }
+    }
+
+    /// To be set with a page that has a form.
+    var cookies: [String] {
+        let names = CookieNames(issuer: issuer)
+        return isKnown ? [] : ["\(names.visit)=\(secret)\(names.attributes)"]
+    }
+
+    func cookies(signingIn session: String, _ lifetime: Duration) -> [String] {
+        let names = CookieNames(issuer: issuer)
+        return [
+            "\(names.session)=\(session)\(names.attributes); Max-Age=\(Int(lifetime / .seconds(1)))",
+            "\(names.visit)=\(names.attributes); Max-Age=0",
+        ]
+    }
+
+    var cookiesSigningOut: [String] {
+        let names = CookieNames(issuer: issuer)
+        return ["\(names.session)=\(names.attributes); Max-Age=0"]
+    }
+}

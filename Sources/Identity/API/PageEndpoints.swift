@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import RateLimiting
+package import Web
+
+// What people see: signing in, saying what an app may do, and taking it back. Usable without any script.
+extension IdentityModule {
+    package var pageEndpoints: [Endpoint] {
+        [
+            .exchange(.get, "/sign-in", "signInPage", "Sign in", use: showSignIn),
+            .exchange(.post, "/sign-in", "signIn", "Sign in", use: doSignIn),
+            .exchange(.post, "/sign-out", "signOut", "Sign out", use: signOut),
+            .exchange(.get, "/oauth/authorize", "authorizePage", "What an app asks for", use: showAuthorize),
+            .exchange(.post, "/oauth/authorize", "authorize", "Allow or refuse it", use: doAuthorize),
+            .exchange(.get, "/device", "devicePage", "Connect a device", use: showDevice),
+            .exchange(.post, "/device", "device", "Allow or refuse a device", use: doDevice),
+            .exchange(.get, PageStyle.path, "pageStyle", "How pages look") { _, _ in PageStyle.response },
+        ] + accountEndpoints
+    }
+
+    // MARK: Signing in
+
+    private func showSignIn(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        let then = Destination.safe(exchange.query["then"])
+        if browser.visitor != nil, exchange.query["again"] == nil { return WebPage.redirect(to: then) }
+        return try await signInPage(browser, then: then, email: "", trouble: nil)
+    }
+
+    private func signInPage(
+        _ browser: Browser, then: String, email: String, trouble: SignInPages.Trouble?, status: Int = 200
+    ) async throws -> WireResponse {
+        let waiting = try? await authorizationRequest(then)
+        let page = SignInPages.signIn(
+            shop: settings.shopName, app: waiting?.app.name, then: then, email: email, trouble,
+            formToken: browser.formToken("sign-in"),
+            formTargets: waiting.map { [FormTargets.origin(of: $0.redirectURI)] } ?? [])
+        return page.response(status, shopName: settings.shopName, cookies: browser.cookies)
+    }
+
+    /// The request that waits behind the sign-in, where one does.
+    private func authorizationRequest(_ then: String) async throws -> AuthorizationRequest? {
+        guard then.hasPrefix("/oauth/authorize?"), let form = Form(encoded: String(then.dropFirst(17))) else {
+            return nil
+        }
+        return try await authorize.request(form)
+    }
+
+    private func doSignIn(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        guard let form = browser.form("sign-in") else { return staleForm }
+        let (email, then) = (form["email"] ?? "", Destination.safe(form["then"]))
+        let outcome = try await signIn(
+            email: email, password: form["password"] ?? "", agent: exchange.header("User-Agent") ?? "",
+            address: exchange.address?.description ?? "")
+        switch outcome {
+        case .signedIn(let secret):
+            if let before = browser.visitor { try await signIn.end(before.session.id, of: before.user.id) }
+            return WebPage.redirect(to: then, cookies: browser.cookies(signingIn: secret, settings.sessionLifetime))
+        case .wrong:
+            try await call.noteFailedSignIn(from: exchange.address)
+            return try await signInPage(browser, then: then, email: email, trouble: .wrong, status: 401)
+        case .wait(let seconds):
+            return try await signInPage(
+                browser, then: then, email: email, trouble: .wait(seconds: seconds), status: 429)
+        }
+    }
+
+    private func signOut(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        guard browser.form("account") != nil else { return staleForm }
+        if let visitor = browser.visitor { try await signIn.end(visitor.session.id, of: visitor.user.id) }
+        return WebPage.redirect(to: "/sign-in", cookies: browser.cookiesSigningOut)
+    }
+
+    // MARK: Apps
+
+    private func showAuthorize(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        try await explaining {
+            let request = try await authorize.request(exchange.query)
+            let browser = try await browser(exchange)
+            let consented = try await consented(browser.visitor, request.app)
+            switch try step(request, browser.visitor, consented) {
+            case .signIn:
+                let again = browser.visitor == nil ? "" : "again=1&"
+                let query = request.form.encoded
+                return WebPage.redirect(
+                    to: "/sign-in?\(again)then=" + PercentEncoding.encode("/oauth/authorize?" + query))
+            case .proceed:
+                guard let visitor = browser.visitor else { return staleForm }
+                return try await answer(request, visitor, consents: false)
+            case .consent:
+                guard let visitor = browser.visitor else { return staleForm }
+                // What was pushed may be over when somebody has read the page; so the page holds it.
+                let query = request.form.encoded
+                let page = SignInPages.consent(
+                    request, visitor, shop: settings.shopName, consented: consented, query: query,
+                    formToken: browser.formToken("consent " + query),
+                    formTargets: [FormTargets.origin(of: request.redirectURI)])
+                return page.response(shopName: settings.shopName, cookies: browser.cookies)
+            }
+        }
+    }
+
+    private func doAuthorize(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        try await explaining {
+            let browser = try await browser(exchange)
+            let query = exchange.form?["request"] ?? ""
+            // The token is for this very request, so that what is allowed is what was shown.
+            guard let form = browser.form("consent " + query), let visitor = browser.visitor,
+                let asked = Form(encoded: query)
+            else { return staleForm }
+            let request = try await authorize.request(asked)
+            guard form["decision"] == "allow" else {
+                throw AuthorizationRequest.Fault.toApp(
+                    OAuthError(.accessDenied, "The user has refused."), redirectURI: request.redirectURI,
+                    state: request.state)
+            }
+            return try await answer(request, visitor, consents: true)
+        }
+    }
+
+    private func consented(_ visitor: SignIn.Visitor?, _ app: App) async throws -> ScopeSet {
+        guard let visitor else { return .empty }
+        return try await authorize.consented(by: visitor.user.id, to: app.id)
+    }
+
+    private func step(
+        _ request: AuthorizationRequest, _ visitor: SignIn.Visitor?, _ consented: ScopeSet
+    ) throws -> AuthorizationRequest.Step {
+        do throws(OAuthError) {
+            return try request.step(
+                authenticatedAt: visitor?.session.authenticatedAt, consented: consented, at: issue.clock.now())
+        } catch {
+            throw AuthorizationRequest.Fault.toApp(error, redirectURI: request.redirectURI, state: request.state)
+        }
+    }
+
+    private func answer(
+        _ request: AuthorizationRequest, _ visitor: SignIn.Visitor, consents: Bool
+    ) async throws -> WireResponse {
+        let code = try await authorize.code(
+            for: request, visitor.user, authenticatedAt: visitor.session.authenticatedAt, consents: consents)
+        return WebPage.redirect(
+            to: AuthorizationRequest.address(
+                request.redirectURI, state: request.state, issuer: settings.issuer, [("code", code)]))
+    }
+
+    /// Puts what is wrong with a request before the app or before the person, as it says.
+    private func explaining(_ body: () async throws -> WireResponse) async throws -> WireResponse {
+        do {
+            return try await body()
+        } catch AuthorizationRequest.Fault.toPerson(let text) {
+            let page = SignInPages.message("This app cannot be let in", text, isWrong: true)
+            return page.response(400, shopName: settings.shopName)
+        } catch AuthorizationRequest.Fault.toApp(let error, let uri, let state) {
+            let answer = [("error", error.code.rawValue), ("error_description", error.detail)]
+            return WebPage.redirect(
+                to: AuthorizationRequest.address(uri, state: state, issuer: settings.issuer, answer))
+        }
+    }
+
+    // MARK: Devices
+
+    private func showDevice(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        let code = String((exchange.query["user_code"] ?? "").prefix(20))
+        guard browser.visitor != nil else {
+            let then = code.isEmpty ? "/device" : "/device?user_code=" + PercentEncoding.encode(code)
+            return WebPage.redirect(to: "/sign-in?then=" + PercentEncoding.encode(then))
+        }
+        // Even a code in the address is confirmed by hand (RFC 8628 section 3.3.1).
+        let page = SignInPages.deviceCode(code, isUnknown: false, formToken: browser.formToken("device"))
+        return page.response(shopName: settings.shopName, cookies: browser.cookies)
+    }
+
+    private func doDevice(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        guard let form = browser.form("device"), let visitor = browser.visitor else { return staleForm }
+        let code = form["user_code"] ?? ""
+        guard let (request, app) = try await devices.request(userCode: code) else {
+            try await call.noteFailedSignIn(from: exchange.address)
+            let page = SignInPages.deviceCode(
+                String(code.prefix(20)), isUnknown: true, formToken: browser.formToken("device"))
+            return page.response(404, shopName: settings.shopName)
+        }
+        guard let decision = form["decision"] else {
+            let page = SignInPages.deviceConsent(
+                app, request, visitor, shop: settings.shopName, formToken: browser.formToken("device"))
+            return page.response(shopName: settings.shopName)
+        }
+        let approves = decision == "allow"
+        guard try await devices.decide(request, app, visitor, approves: approves) else { return staleForm }
+        let text = approves ? "You can go back to the device." : "The device has got nothing."
+        return SignInPages.message(approves ? "The device is connected" : "Refused", text)
+            .response(shopName: settings.shopName)
+    }
+
+    // MARK: Every page
+
+    func browser(_ exchange: Exchange) async throws -> Browser {
+        try await Browser(exchange, signIn: signIn, keeper: keeper, issuer: settings.issuer)
+    }
+
+    var staleForm: WireResponse {
+        SignInPages.message(
+            "This page is out of date",
+            "It was open for too long, or belongs to another browser. Go back and try again.",
+            isWrong: true
+        ).response(403, shopName: settings.shopName)
+    }
+}
+
+/// Where somebody wanted to go before they had to sign in: a page of ours, whatever the address says (RFC 9700 section 4.11).
+enum Destination {
+    private static let pages = ["/oauth/authorize?", "/device", "/account"]
+
+    static func safe(_ text: String?) -> String {
+        guard let text, text.utf8.count <= 4_000, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
+            !text.contains("\\"), pages.contains(where: { text.hasPrefix($0) })
+        else { return "/account" }
+        return text
+    }
+}

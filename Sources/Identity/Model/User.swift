@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Kernel
+package import Web
+
+package enum UserKind: EntityKind { package static let prefix = "usr" }
+package typealias UserID = Identifier<UserKind>
+
+/// Somebody who works in this shop, or builds something for it.
+package struct User: Sendable {
+    package let id: UserID
+    /// In lower case.
+    package let email: String
+    package var name: String
+    package var role: String
+    /// What the role lets them do, and so what they can let an app do.
+    let scopes: Set<Scope>
+    package let createdAt: Timestamp
+    package var disabledAt: Timestamp?
+    package var version: Int64
+}
+
+/// What somebody may do, under one word.
+package struct Role: Sendable {
+    package let name: String
+    package let scopes: [Scope]
+
+    /// The shop's own; others are put together from scopes.
+    package static let builtIn: [Role] = [
+        Role(name: "owner", scopes: Scope.allCases),
+        Role(
+            name: "developer",
+            scopes: [
+                .readProducts, .readInventory, .readOrders, .readCarts, .writeCarts, .readKeys, .readApps, .writeApps,
+                .introspectTokens, .readTelemetry,
+            ]),
+        Role(
+            name: "support",
+            scopes: [
+                .readProducts, .readInventory, .readCustomers, .writeCustomers, .readCarts, .writeCarts, .readOrders,
+                .writeOrders,
+            ]),
+        Role(
+            name: "viewer",
+            scopes: [.readProducts, .readInventory, .readCustomers, .readCarts, .readOrders, .readTelemetry]),
+    ]
+}
+
+/// A mail address as accounts are known by it.
+enum MailAddress {
+    static func normal(_ text: String) -> String { text.trimmingSpaces.lowercased() }
+}
+
+extension String {
+    fileprivate var trimmingSpaces: String {
+        String(drop { $0.isWhitespace }.reversed().drop { $0.isWhitespace }.reversed())
+    }
+}

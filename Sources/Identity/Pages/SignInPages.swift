@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Web
+
+/// Pages on the way in. Each form carries a token that only its own browser could have been given.
+enum SignInPages {
+    enum Trouble {
+        case wrong
+        case wait(seconds: Int64)
+    }
+
+    static func signIn(
+        shop: String, app: String?, then: String, email: String, _ trouble: Trouble?, formToken: String,
+        formTargets: [String]
+    ) -> WebPage {
+        let purpose: HTML = app.map { "<p>to go on to <strong>\($0)</strong></p>" } ?? ""
+        return WebPage(
+            title: "Sign in",
+            body: """
+                <section class="card"><h1>Sign in to \(shop)</h1>\(purpose)\(notice(trouble))
+                <form method="post" action="/sign-in">
+                <input type="hidden" name="form_token" value="\(formToken)"><input type="hidden" name="then" value="\(then)">
+                <label><span>Mail address</span><input name="email" type="email" autocomplete="username" required\
+                \(email.isEmpty ? " autofocus" as HTML : "") value="\(email)" maxlength="254"></label>
+                <label><span>Password</span><input name="password" type="password" autocomplete="current-password" required\
+                \(email.isEmpty ? "" : " autofocus" as HTML)></label>
+                <button class="whole">Sign in</button></form></section>
+                <p class="quiet">Accounts are made by an owner of this shop.</p>
+                """, formTargets: formTargets)
+    }
+
+    private static func notice(_ trouble: Trouble?) -> HTML {
+        switch trouble {
+        case nil: ""
+        case .wrong: "<p class=\"notice wrong\" role=\"alert\">The mail address or the password is wrong.</p>"
+        case .wait(let seconds):
+            "<p class=\"notice wrong\" role=\"alert\">Too many attempts. Try again in \(Int(seconds)) s.</p>"
+        }
+    }
+
+    static func consent(
+        _ request: AuthorizationRequest, _ visitor: SignIn.Visitor, shop: String, consented: ScopeSet, query: String,
+        formToken: String, formTargets: [String]
+    ) -> WebPage {
+        let app = request.app
+        let granted = request.scopes.intersection(Authorize.allowed(visitor.user))
+        let withheld = request.scopes.subtracting(granted)
+        let known = consented.intersection(granted)
+        return WebPage(
+            title: "Allow \(app.name)",
+            body: """
+                <section class="card"><h1>\(app.name) wants to use \(shop) in your name</h1>
+                <p>You are <strong>\(visitor.user.name)</strong>, \(visitor.user.email).
+                \(homepage(app))</p>
+                <h2>It will be able to</h2>\(list(granted))\(withheld.isEmpty ? "" : not(withheld))
+                \(known.isEmpty ? "" : "<p class=\"quiet\">You have allowed some of this before.</p>" as HTML)
+                \(origin(request))
+                <form method="post" action="/oauth/authorize">
+                <input type="hidden" name="form_token" value="\(formToken)">
+                <input type="hidden" name="request" value="\(query)">
+                <div class="choice"><button name="decision" value="allow">Allow</button>
+                <button class="plain" name="decision" value="refuse">Refuse</button></div></form></section>
+                <p class="quiet">What you allow can be taken back at any time in <a href="/account">your account</a>.</p>
+                """, formTargets: formTargets)
+    }
+
+    private static func homepage(_ app: App) -> HTML {
+        guard let homepage = app.homepage else { return "" }
+        return "<a href=\"\(homepage)\" rel=\"noreferrer noopener\" target=\"_blank\">About \(app.name)</a>"
+    }
+
+    static func list(_ scopes: ScopeSet, _ class: HTML = "scopes") -> HTML {
+        "<ul class=\"\(`class`)\">\(scopes.meanings.map { "<li>\($0)</li>" as HTML })</ul>"
+    }
+
+    private static func not(_ scopes: ScopeSet) -> HTML {
+        "<h2>It asks for more than you may allow</h2>\(list(scopes, "scopes not"))"
+    }
+
+    /// Where the answer goes; a program on one's own machine could be anybody's.
+    private static func origin(_ request: AuthorizationRequest) -> HTML {
+        let host = FormTargets.origin(of: request.redirectURI)
+        guard RedirectURI.isNative(request.redirectURI) else {
+            return "<p class=\"quiet\">You will be sent back to <strong>\(host)</strong>.</p>"
+        }
+        return """
+            <p class="quiet">It runs on your device (<strong>\(host)</strong>). Go on only if you have just started it yourself.</p>
+            """
+    }
+
+    // MARK: Devices
+
+    static func deviceCode(_ code: String, isUnknown: Bool, formToken: String) -> WebPage {
+        let notice: HTML =
+            isUnknown
+            ? "<p class=\"notice wrong\" role=\"alert\">No device waits with this code. Look at it again; codes last ten minutes.</p>"
+            : ""
+        return WebPage(
+            title: "Connect a device",
+            body: """
+                <section class="card"><h1>Connect a device</h1>\(notice)
+                <form method="post" action="/device"><input type="hidden" name="form_token" value="\(formToken)">
+                <label><span>The code that it shows</span><input class="code" name="user_code" required autofocus
+                autocomplete="off" autocapitalize="characters" spellcheck="false" maxlength="20" value="\(code)"></label>
+                <button class="whole">Go on</button></form></section>
+                """)
+    }
+
+    static func deviceConsent(
+        _ app: App, _ request: DeviceRequest, _ visitor: SignIn.Visitor, shop: String, formToken: String
+    ) -> WebPage {
+        let granted = request.scopes.intersection(Authorize.allowed(visitor.user))
+        let withheld = request.scopes.subtracting(granted)
+        let shown = "\(request.userCode.prefix(4))-\(request.userCode.suffix(4))"
+        return WebPage(
+            title: "Allow \(app.name)",
+            body: """
+                <section class="card"><h1>\(app.name) on a device wants to use \(shop) in your name</h1>
+                <p>You are <strong>\(visitor.user.name)</strong>, \(visitor.user.email). The device shows
+                <strong>\(shown)</strong>.</p>
+                <h2>It will be able to</h2>\(list(granted))\(withheld.isEmpty ? "" : not(withheld))
+                <p class="quiet">Go on only if the device is before you. Somebody who sent you this code would get what you allow.</p>
+                <form method="post" action="/device"><input type="hidden" name="form_token" value="\(formToken)">
+                <input type="hidden" name="user_code" value="\(request.userCode)">
+                <div class="choice"><button name="decision" value="allow">Allow</button>
+                <button class="plain" name="decision" value="refuse">Refuse</button></div></form></section>
+                """)
+    }
+
+    static func message(_ title: String, _ text: String, isWrong: Bool = false) -> WebPage {
+        WebPage(
+            title: title,
+            body: """
+                <section class="card"><h1>\(title)</h1><p class="notice\(isWrong ? " wrong" : "" as HTML)"\
+                \(isWrong ? " role=\"alert\"" : "" as HTML)>\(text)</p>
+                <p class="quiet"><a href="/account">Your account</a></p></section>
+                """)
+    }
+}
+
+/// Where a browser may be sent from a form, as its policy names it.
+enum FormTargets {
+    /// Scheme, host and port; of a scheme of an app's own, the scheme.
+    static func origin(of uri: String) -> String {
+        let scheme = uri.prefix { $0 != ":" }
+        guard scheme == "https" || scheme == "http" else { return scheme + ":" }
+        let authority = uri.dropFirst(scheme.count + 3).prefix { $0 != "/" && $0 != "?" }
+        return "\(scheme)://\(authority)"
+    }
+}

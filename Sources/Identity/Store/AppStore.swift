@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Persistence
+internal import Web
+
+enum AppStore {
+    /// What ``RegisteredApp`` is read from.
+    static let tables = ["apps", "app_secrets"]
+
+    private static let columns: SQL =
+        """
+        id, name, confidentiality, redirect_uris, scopes, own_scopes, tier, keys, requires_binding, homepage, installation,
+        created_at, created_by, removed_at, version
+        """
+
+    static func find(_ id: AppID, in connection: Connection) throws -> App? {
+        try connection.first("SELECT \(columns) FROM apps WHERE id = \(id)\(connection.forUpdate)", app)
+    }
+
+    static func registered(_ id: AppID, in connection: Connection) throws -> RegisteredApp? {
+        guard let app = try find(id, in: connection), app.removedAt == nil else { return nil }
+        return RegisteredApp(app: app, secrets: try secrets(of: id, in: connection))
+    }
+
+    static func page(_ request: PageRequest, in connection: Connection) throws -> Page<App> {
+        let keyset = Keyset((expression: "id", order: .descending))
+        let rows = try connection.all(
+            "SELECT \(columns) FROM apps WHERE removed_at IS NULL \(keyset.clause(request))", app)
+        return Page(rows: rows, for: request) { [.text($0.id.rawValue)] }
+    }
+
+    static func insert(_ app: App, in transaction: Transaction) throws {
+        try transaction.execute(
+            """
+            INSERT INTO apps (\(columns))
+            VALUES (\(app.id), \(app.name), \(app.confidentiality.rawValue), \(list(app.redirectURIs)), \(app.scopes.text),
+                \(app.ownScopes.text), \(app.tier.rawValue), \(JSON.array(app.keys.map(\.json))), \(app.requiresBinding),
+                \(app.homepage), \(app.installation), \(app.createdAt), \(app.createdBy), \(app.removedAt), \(app.version))
+            """)
+    }
+
+    static func update(_ app: App, in transaction: Transaction) throws {
+        try transaction.execute(
+            """
+            UPDATE apps SET name = \(app.name), redirect_uris = \(list(app.redirectURIs)), scopes = \(app.scopes.text),
+                own_scopes = \(app.ownScopes.text), tier = \(app.tier.rawValue),
+                keys = \(JSON.array(app.keys.map(\.json))), requires_binding = \(app.requiresBinding),
+                homepage = \(app.homepage), installation = \(app.installation), removed_at = \(app.removedAt), version = version + 1
+            WHERE id = \(app.id)
+            """)
+    }
+
+    // MARK: Secrets
+
+    static func secrets(of app: AppID, in connection: Connection) throws -> [AppSecret] {
+        try connection.all(
+            "SELECT id, hint, hash, created_at, expires_at FROM app_secrets WHERE app = \(app) ORDER BY id DESC"
+        ) { row in
+            try AppSecret(
+                id: row.next(), hint: row.next(), hash: row.next(), createdAt: row.next(), expiresAt: row.next())
+        }
+    }
+
+    static func insert(_ secret: AppSecret, of app: AppID, in transaction: Transaction) throws {
+        try transaction.execute(
+            """
+            INSERT INTO app_secrets (id, app, hint, hash, created_at, expires_at)
+            VALUES (\(secret.id), \(app), \(secret.hint), \(secret.hash), \(secret.createdAt), \(secret.expiresAt))
+            """)
+    }
+
+    /// Has every secret of the app but one end at `time` at the latest.
+    static func end(secretsOf app: AppID, but kept: AppSecretID?, at time: Timestamp, in transaction: Transaction)
+        throws
+    {
+        try transaction.execute(
+            """
+            UPDATE app_secrets SET expires_at = \(time)
+            WHERE app = \(app) AND id <> \(kept?.rawValue ?? "") AND (expires_at IS NULL OR expires_at > \(time))
+            """)
+    }
+
+    private static func list(_ texts: [String]) -> JSON { .array(texts.map { .string($0) }) }
+
+    private static func app(_ row: inout Row) throws -> App {
+        try App(
+            id: row.next(), name: row.next(),
+            confidentiality: App.Confidentiality(rawValue: row.next()) ?? .public,
+            redirectURIs: (row.next(JSON.self).array ?? []).compactMap(\.string),
+            scopes: ScopeSet(stored: row.next()), ownScopes: ScopeSet(stored: row.next()),
+            tier: Tier(rawValue: row.next()) ?? .standard,
+            keys: (row.next(JSON.self).array ?? []).compactMap(JWK.init), requiresBinding: row.next(),
+            homepage: row.next(), installation: row.next(), createdAt: row.next(), createdBy: row.next(),
+            removedAt: row.next(), version: row.next())
+    }
+}

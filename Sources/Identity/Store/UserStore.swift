@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Persistence
+internal import Web
+
+enum UserStore {
+    static func find(_ id: UserID, in connection: Connection) throws -> User? {
+        try connection.first("\(select) WHERE users.id = \(id)", user)
+    }
+
+    /// The user and the hash of their password.
+    static func find(email: String, in connection: Connection) throws -> (user: User, password: String)? {
+        guard let user = try connection.first("\(select) WHERE users.email = \(email)", user) else { return nil }
+        let password = try connection.first("SELECT password FROM users WHERE id = \(user.id)") {
+            try $0.next(String.self)
+        }
+        return password.map { (user, $0) }
+    }
+
+    static func page(_ request: PageRequest, in connection: Connection) throws -> Page<User> {
+        let keyset = Keyset((expression: "users.id", order: .descending))
+        let rows = try connection.all("\(select) WHERE 1 = 1 \(keyset.clause(request))", user)
+        return Page(rows: rows, for: request) { [.text($0.id.rawValue)] }
+    }
+
+    static func all(withRole role: String, in connection: Connection) throws -> [UserID] {
+        try connection.all("SELECT id FROM users WHERE role = \(role)") { try $0.next() }
+    }
+
+    /// Whether somebody can let others in, or nobody ever could.
+    static func hasOwner(in connection: Connection) throws -> Bool {
+        try connection.exists("SELECT 1 FROM users WHERE role = 'owner' AND disabled_at IS NULL")
+            || !connection.exists("SELECT 1 FROM users WHERE role = 'owner'")
+    }
+
+    static func isEmpty(in connection: Connection) throws -> Bool { try !connection.exists("SELECT 1 FROM users") }
+
+    static func insert(_ user: User, password: String, in transaction: Transaction) throws {
+        try transaction.execute(
+            """
+            INSERT INTO users (id, email, name, password, role, created_at, version)
+            VALUES (\(user.id), \(user.email), \(user.name), \(password), \(user.role), \(user.createdAt), \(user.version))
+            """)
+    }
+
+    static func update(_ user: User, in transaction: Transaction) throws {
+        try transaction.execute(
+            """
+            UPDATE users SET name = \(user.name), role = \(user.role), disabled_at = \(user.disabledAt),
+                version = version + 1
+            WHERE id = \(user.id)
+            """)
+    }
+
+    static func setPassword(_ password: String, of id: UserID, in transaction: Transaction) throws {
+        try transaction.execute("UPDATE users SET password = \(password), version = version + 1 WHERE id = \(id)")
+    }
+
+    // MARK: Roles
+
+    /// The shop's own roles and those that were put together.
+    static func roles(in connection: Connection) throws -> [Role] {
+        Role.builtIn
+            + (try connection.all("SELECT name, scopes FROM roles ORDER BY name") { row in
+                try Role(name: row.next(), scopes: scopes(row.next()))
+            })
+    }
+
+    static func role(_ name: String, in connection: Connection) throws -> Role? {
+        try roles(in: connection).first { $0.name == name }
+    }
+
+    static func save(_ role: Role, in transaction: Transaction) throws {
+        let scopes = ScopeSet(role.scopes).text
+        try transaction.execute(
+            """
+            INSERT INTO roles (name, scopes) VALUES (\(role.name), \(scopes))
+            ON CONFLICT (name) DO UPDATE SET scopes = excluded.scopes
+            """)
+    }
+
+    // MARK: Rows
+
+    private static let select: SQL =
+        """
+        SELECT users.id, email, users.name, role, scopes, created_at, disabled_at, version
+        FROM users LEFT JOIN roles ON roles.name = users.role
+        """
+
+    private static func scopes(_ text: String) -> [Scope] { Array(ScopeSet(stored: text).scopes) }
+
+    private static func user(_ row: inout Row) throws -> User {
+        let (id, email, name, role) = try (
+            row.next(UserID.self), row.next(String.self), row.next(String.self), row.next(String.self)
+        )
+        let own = try row.next(String?.self).map(scopes)
+        return try User(
+            id: id, email: email, name: name, role: role,
+            scopes: Set(own ?? Role.builtIn.first { $0.name == role }?.scopes ?? []), createdAt: row.next(),
+            disabledAt: row.next(), version: row.next())
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Persistence
+internal import Synchronization
+
+/// Makes access tokens, and tells which are good.
+///
+/// A token is not stored: its signature says that it is ours. What is stored is what ended before its time, which is little
+/// and lives no longer than tokens do. A token that was seen before costs two look-ups and neither a query nor a signature.
+final class AccessTokens: Sendable {
+    private let database: Database
+    private let clock: WallClock
+    let settings: IdentitySettings
+    let keys: SigningKeys
+    private let revoked: Remembered<Int, Set<String>>
+    /// Whose signature is known to be right, in two halves, so that the ones that nobody shows any more go.
+    private let verified = Mutex((recent: [String: AccessToken](), older: [String: AccessToken]()))
+
+    private static let verifiedMax = 20_000
+
+    init(database: Database, clock: WallClock, settings: IdentitySettings) {
+        self.database = database
+        self.clock = clock
+        self.settings = settings
+        keys = SigningKeys(database: database, clock: clock, settings: settings)
+        revoked = Remembered(from: [TokenStore.revocations], of: database)
+    }
+
+    /// What signs now.
+    func signer() async throws -> TokenSigner {
+        TokenSigner(key: try await keys.current(), settings: settings, clock: clock)
+    }
+
+    /// - Returns: `nil` for what is no token of ours, has expired, or ended before.
+    func find(_ text: String) async throws -> AccessToken? {
+        guard let token = try await signed(text), clock.now() < token.expiresAt else { return nil }
+        let revoked = try await revokedIDs()
+        guard !revoked.contains(token.id.rawValue), !revoked.contains(token.root) else { return nil }
+        return token
+    }
+
+    private func revokedIDs() async throws -> Set<String> {
+        let clock = clock
+        return try await revoked.value(of: 0) { try TokenStore.revoked(at: clock.now(), in: $0) }
+    }
+
+    /// When nothing that was made until now is good by itself any more.
+    func endOfAll(at now: Timestamp) -> Timestamp { now.advanced(by: settings.accessTokenLifetime + .seconds(60)) }
+
+    private func signed(_ text: String) async throws -> AccessToken? {
+        if let known = known(text) { return known }
+        guard let parsed = JWS(text), let id = parsed.header["kid"]?.string,
+            let key = try await keys.key(id), parsed.isSigned(by: JWK(key)),
+            let token = AccessToken(parsed, issuer: settings.issuer)
+        else { return nil }
+        remember(text, token)
+        return token
+    }
+
+    private func known(_ text: String) -> AccessToken? {
+        let (token, isOlder) = verified.withLock { verified in
+            if let token = verified.recent[text] { return (AccessToken?.some(token), false) }
+            return (verified.older[text], true)
+        }
+        if let token, isOlder { remember(text, token) }
+        return token
+    }
+
+    private func remember(_ text: String, _ token: AccessToken) {
+        verified.withLock { verified in
+            if verified.recent.count >= Self.verifiedMax / 2 {
+                verified.older = verified.recent
+                verified.recent = [:]
+            }
+            verified.recent[text] = token
+        }
+    }
+}
+
+/// Makes tokens with one key; waits for nothing, so that a transaction can hold the token beside what it stands for.
+struct TokenSigner: Sendable {
+    let key: SigningKey
+    let settings: IdentitySettings
+    let clock: WallClock
+
+    func make(
+        for app: App, user: UserID?, root: String, scopes: ScopeSet, authenticatedAt: Timestamp? = nil, boundTo: String?
+    ) throws -> (text: String, token: AccessToken) {
+        let now = Timestamp(seconds: clock.now().seconds)
+        let token = AccessToken(
+            id: .make(at: clock.now()), app: app.id, user: user, root: root, scopes: scopes, issuedAt: now,
+            expiresAt: now.advanced(by: settings.accessTokenLifetime), authenticatedAt: authenticatedAt,
+            boundTo: boundTo)
+        return (try JWS.sign(token.claims(issuer: settings.issuer), type: AccessToken.type, with: key), token)
+    }
+
+    func sign(_ identity: IdentityToken) throws -> String {
+        let now = Timestamp(seconds: clock.now().seconds)
+        let claims = identity.claims(issuer: settings.issuer, at: now, lifetime: settings.accessTokenLifetime)
+        return try JWS.sign(claims, type: "JWT", with: key)
+    }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Crypto
+internal import Foundation
+internal import Kernel
+internal import Web
+
+/// What a shop derives from its secret: the hashes by which it knows secrets again, and the tags by which it knows what it
+/// has given out.
+///
+/// Secrets of programs are random, so that a keyed hash keeps them as safe as a slow one keeps a password, and costs a
+/// microsecond.
+struct SecretKeeper: Sendable {
+    private let key: SymmetricKey
+
+    init(key: [UInt8]) { self.key = SymmetricKey(data: key) }
+
+    /// A tag over `text` that only this shop can make; `purpose` keeps one use from standing for another.
+    func tag(_ purpose: String, _ text: String) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: Array("\(purpose)\n\(text)".utf8), using: key))
+    }
+
+    func hash(_ secret: String) -> [UInt8] { tag("secret", secret) }
+
+    /// A key for what is kept closed under a secret that only its holder has.
+    func sealingKey(_ purpose: String, _ secret: String) -> SymmetricKey {
+        SymmetricKey(data: tag("seal " + purpose, secret))
+    }
+}
+
+enum RandomText {
+    static func text(_ bytes: some Sequence<UInt8>) -> String { Base64URL.encode(Array(bytes)) }
+
+    static func bytes(_ text: String) -> [UInt8]? { Base64URL.decode(text) }
+
+    /// `count` random bytes in the letters of addresses.
+    static func make(bytes count: Int = 32) -> String {
+        Base64URL.encode((0..<count).map { _ in UInt8.random(in: .min ... .max) })
+    }
+}
+
+extension [UInt8] {
+    /// Whether both are the same, found out in a time that says nothing about where they differ.
+    func isSame(as other: [UInt8]) -> Bool {
+        guard count == other.count else { return false }
+        return zip(self, other).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+}

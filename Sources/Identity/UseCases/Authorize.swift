@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Jobs
+internal import Kernel
+internal import Persistence
+internal import Web
+
+/// Lets people say what an app may do in their name.
+struct Authorize: Sendable {
+    let database: Database
+    let outbox: Outbox
+    let clock: WallClock
+    let keeper: SecretKeeper
+    let directory: AppDirectory
+    let issuer: String
+
+    private static let pushedPrefix = "urn:ietf:params:oauth:request_uri:"
+
+    /// Reads a request, or one that the app has pushed before (RFC 9126 section 4).
+    ///
+    /// - Throws: ``AuthorizationRequest/Fault``.
+    func request(_ form: Form) async throws -> AuthorizationRequest {
+        guard let id = form["client_id"].flatMap({ AppID($0) }), let known = try await directory.find(id) else {
+            throw AuthorizationRequest.Fault.toPerson("No app of this shop has the name that was given (client_id).")
+        }
+        guard let uri = form["request_uri"] else {
+            return try AuthorizationRequest(form, app: known.app, issuer: issuer)
+        }
+        let (hash, now) = (keeper.hash(uri), clock.now())
+        let pushed = try await database.read { try PushedRequestStore.find(hash: hash, of: id, at: now, in: $0) }
+        guard let pushed, let parameters = Form(encoded: pushed) else {
+            throw AuthorizationRequest.Fault.toPerson("The request that the app has pushed is over. Begin again there.")
+        }
+        let named = Form(
+            fields: parameters.fields.filter { $0.name != "client_id" } + [.init(name: "client_id", value: id.rawValue)]
+        )
+        return try AuthorizationRequest(named, app: known.app, issuer: issuer)
+    }
+
+    /// Keeps a request until a browser comes with its name (RFC 9126).
+    ///
+    /// - Throws: ``AuthorizationRequest/Fault``.
+    func push(_ form: Form, by app: App) async throws -> String {
+        let secrets: Set = ["client_secret", "client_assertion", "client_assertion_type"]
+        let kept = Form(fields: form.fields.filter { !secrets.contains($0.name) })
+        guard kept["request_uri"] == nil else {
+            throw AuthorizationRequest.Fault.toPerson("A pushed request names no other one.")
+        }
+        _ = try AuthorizationRequest(kept, app: app, issuer: issuer)
+        let uri = Self.pushedPrefix + RandomText.make()
+        let (hash, end) = (keeper.hash(uri), clock.now().advanced(by: IdentitySettings.pushedRequestLifetime))
+        try await database.write {
+            try PushedRequestStore.insert(kept.encoded, hash: hash, of: app.id, until: end, in: $0)
+        }
+        return uri
+    }
+
+    func consented(by user: UserID, to app: AppID) async throws -> ScopeSet {
+        try await database.read { try AuthorizationStore.consent(of: user, to: app, in: $0) }
+    }
+
+    func consents(
+        of user: UserID
+    ) async throws -> [(app: AppID, name: String, scopes: ScopeSet, givenAt: Timestamp)] {
+        try await database.read { try AuthorizationStore.consents(of: user, in: $0) }
+    }
+
+    /// Ends what a user lets an app do, with every token of it.
+    func withdraw(_ app: AppID, by user: UserID, _ tokens: AccessTokens) async throws {
+        let now = clock.now()
+        try await database.write { transaction in
+            try AuthorizationStore.removeConsents(to: app, of: user, in: transaction)
+            try AuthorizationStore.revoke(
+                .all(app: app, user: user), at: now, tokensUntil: tokens.endOfAll(at: now), in: transaction)
+            try outbox.publish(
+                "app.authorization_withdrawn", subject: app.rawValue, actor: user.rawValue, [:], in: transaction)
+        }
+    }
+
+    /// Makes a code. What the user has `consented` to now is remembered with what they consented to before.
+    func code(
+        for request: AuthorizationRequest, _ user: User, authenticatedAt: Timestamp, consents: Bool
+    ) async throws -> String {
+        let (code, now) = (RandomText.make(), clock.now())
+        let kept = AuthorizationCode(
+            app: request.app.id, user: user.id, redirectURI: request.redirectURI, challenge: request.challenge,
+            scopes: request.scopes.intersection(Self.allowed(user)), nonce: request.nonce, boundTo: request.boundTo,
+            authenticatedAt: authenticatedAt, expiresAt: now.advanced(by: IdentitySettings.codeLifetime))
+        let hash = keeper.hash(code)
+        try await database.write { transaction in
+            if consents { try note(request.scopes, user, request.app, at: now, in: transaction) }
+            try AuthorizationStore.insert(kept, hash: hash, in: transaction)
+        }
+        return code
+    }
+
+    func note(_ scopes: ScopeSet, _ user: User, _ app: App, at now: Timestamp, in transaction: Transaction) throws {
+        let before = try AuthorizationStore.consent(of: user.id, to: app.id, in: transaction)
+        let all = before.union(scopes.intersection(Self.allowed(user)))
+        try AuthorizationStore.saveConsent(of: user.id, to: app.id, all, at: now, in: transaction)
+        try outbox.publish(
+            "app.authorized", subject: app.id.rawValue, actor: user.id.rawValue, ["scope": .string(all.text)],
+            in: transaction)
+    }
+
+    /// What somebody can let an app do: what they may do themselves.
+    static func allowed(_ user: User) -> ScopeSet {
+        ScopeSet(user.scopes).union(ScopeSet(stored: ScopeSet.claims.joined(separator: " ")))
+    }
+}

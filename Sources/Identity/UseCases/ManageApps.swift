@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Jobs
+internal import Kernel
+internal import Persistence
+internal import Web
+
+/// What a new app is to be.
+struct AppDraft: Sendable {
+    var name: String
+    var confidentiality: App.Confidentiality
+    var redirectURIs: [String]
+    var scopes: ScopeSet
+    var ownScopes: ScopeSet = .empty
+    var tier = Tier.standard
+    var keys: [JWK] = []
+    var requiresBinding = false
+    var homepage: String?
+}
+
+/// Registers apps, changes them and takes them out again.
+struct ManageApps: Sendable {
+    let outbox: Outbox
+    let clock: WallClock
+    let keeper: SecretKeeper
+    let tokens: AccessTokens
+
+    /// An app with its secret, which cannot be had again; a public app, and one with keys, has none.
+    struct Registered: Sendable {
+        let app: App
+        let secret: String?
+    }
+
+    private static let secretsMax = 5
+
+    func register(_ draft: AppDraft, by actor: String, in transaction: Transaction) throws -> Registered {
+        let now = clock.now()
+        let app = App(
+            id: .make(at: now), name: draft.name, confidentiality: draft.confidentiality,
+            redirectURIs: draft.redirectURIs, scopes: draft.scopes, ownScopes: draft.ownScopes, tier: draft.tier,
+            keys: draft.keys, requiresBinding: draft.requiresBinding, homepage: draft.homepage,
+            installation: .make(at: now), createdAt: now, createdBy: actor, removedAt: nil, version: 1)
+        try check(app)
+        try AppStore.insert(app, in: transaction)
+        let hasSecret = app.confidentiality == .confidential && app.keys.isEmpty
+        let secret = hasSecret ? try addSecret(to: app.id, at: now, in: transaction).text : nil
+        try outbox.publish(
+            "app.registered", subject: app.id.rawValue, actor: actor,
+            ["name": .string(app.name), "scope": .string(app.scopes.text), "own_scope": .string(app.ownScopes.text)],
+            in: transaction)
+        return Registered(app: app, secret: secret)
+    }
+
+    func change(
+        _ id: AppID, if precondition: Precondition, by actor: String, in transaction: Transaction,
+        _ change: (inout App) throws -> Void
+    ) throws -> App {
+        var app = try find(id, in: transaction)
+        try precondition.check(app.version)
+        let before = app
+        try change(&app)
+        try check(app)
+        // Tokens say what they are good for; those that say more than the app may still do must not go on.
+        if !before.ownScopes.isSubset(of: app.ownScopes) || !before.scopes.isSubset(of: app.scopes) {
+            try endTokens(of: before, in: transaction)
+            app.installation = .make(at: clock.now())
+        }
+        try AppStore.update(app, in: transaction)
+        try outbox.publish(
+            "app.changed", subject: id.rawValue, actor: actor,
+            [
+                "name": .string(app.name), "scope": .string(app.scopes.text),
+                "own_scope": .string(app.ownScopes.text),
+            ], in: transaction)
+        app.version += 1
+        return app
+    }
+
+    /// Ends an app and everything it was let do, in this process at once and within a second in others.
+    func remove(
+        _ id: AppID, if precondition: Precondition, by actor: String, in transaction: Transaction
+    ) throws {
+        var app = try find(id, in: transaction)
+        try precondition.check(app.version)
+        app.removedAt = clock.now()
+        try AppStore.update(app, in: transaction)
+        try AuthorizationStore.removeConsents(to: id, of: nil, in: transaction)
+        try endTokens(of: app, in: transaction)
+        try outbox.publish(
+            "app.removed", subject: id.rawValue, actor: actor, ["name": .string(app.name)], in: transaction)
+    }
+
+    /// Makes a new secret; the others end after `overlap`, so that nothing breaks meanwhile.
+    func rotateSecret(
+        of id: AppID, overlap: Duration, by actor: String, in transaction: Transaction
+    ) throws -> (app: App, secret: AppSecret, text: String) {
+        let (app, now) = (try find(id, in: transaction), clock.now())
+        guard app.confidentiality == .confidential else { throw IdentityError.publicAppHasNoSecret }
+        let isFull =
+            try AppStore.secrets(of: id, in: transaction).filter { $0.isValid(at: now) }.count >= Self.secretsMax
+        if isFull { throw IdentityError.tooManySecrets }
+        let made = try addSecret(to: id, at: now, in: transaction)
+        try AppStore.end(secretsOf: id, but: made.secret.id, at: now.advanced(by: overlap), in: transaction)
+        try outbox.publish(
+            "app.secret_rotated", subject: id.rawValue, actor: actor, ["secret": .string(made.secret.id.rawValue)],
+            in: transaction)
+        return (app, made.secret, made.text)
+    }
+
+    private func addSecret(
+        to app: AppID, at now: Timestamp, in transaction: Transaction
+    ) throws -> (secret: AppSecret, text: String) {
+        let text = AppSecret.make()
+        let secret = AppSecret(
+            id: .make(at: now), hint: AppSecret.hint(text), hash: keeper.hash(text), createdAt: now, expiresAt: nil)
+        try AppStore.insert(secret, of: app, in: transaction)
+        return (secret, text)
+    }
+
+    private func endTokens(of app: App, in transaction: Transaction) throws {
+        let now = clock.now()
+        let end = tokens.endOfAll(at: now)
+        try AuthorizationStore.revoke(.all(app: app.id, user: nil), at: now, tokensUntil: end, in: transaction)
+        // What it got for itself names its installation.
+        try TokenStore.revoke(app.installation.rawValue, until: end, in: transaction)
+    }
+
+    private func find(_ id: AppID, in transaction: Transaction) throws -> App {
+        guard let app = try AppStore.find(id, in: transaction), app.removedAt == nil else {
+            throw IdentityError.appNotFound
+        }
+        return app
+    }
+
+    private func check(_ app: App) throws {
+        for uri in app.redirectURIs {
+            if let fault = RedirectURI.fault(in: uri) { throw IdentityError.redirectURI(uri, fault) }
+        }
+        if app.confidentiality == .public, !app.ownScopes.isEmpty { throw IdentityError.publicAppActsForNobody }
+    }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Persistence
+
+/// Removes what has ended by itself, in steps short enough that nobody waits behind them.
+struct PurgeIdentity: Sendable {
+    let database: Database
+    let clock: WallClock
+
+    private static let step = 500
+
+    func run() async throws {
+        let clock = clock
+        while try await database.write({ try TokenStore.purge(at: clock.now(), limit: Self.step, in: $0) }) >= Self.step
+        {
+            try Task.checkCancellation()
+        }
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Jobs
+internal import Kernel
+internal import Persistence
+internal import Web
+
+/// Signs people in to a browser, and out again.
+struct SignIn: Sendable {
+    let database: Database
+    let outbox: Outbox
+    let clock: WallClock
+    let keeper: SecretKeeper
+    let passwords: PasswordKeeper
+    let settings: IdentitySettings
+
+    /// Somebody in front of a browser.
+    struct Visitor: Sendable {
+        let user: User
+        let session: BrowserSession
+    }
+
+    enum Outcome {
+        /// The session's secret, for the browser alone.
+        case signedIn(String)
+        /// One word for all that can be wrong, so that nobody learns who has an account.
+        case wrong
+        /// Too many attempts; whether somebody has that address is not said, either.
+        case wait(seconds: Int64)
+    }
+
+    /// So many may be wrong before each further one has to wait, twice as long each time.
+    private static let freeFailures = 5
+    private static let waitMax: Int64 = 900
+    /// When a failure counts no more.
+    private static let failureMemory = Duration.seconds(3_600)
+    /// Being seen is written down at most so often.
+    private static let seenResolution = Duration.seconds(300)
+
+    func callAsFunction(
+        email: String, password: String, agent: String, address: String
+    ) async throws -> Outcome {
+        let email = MailAddress.normal(email)
+        let subject = keeper.tag("sign-in", email)
+        if let seconds = try await wait(for: subject) { return .wait(seconds: seconds) }
+        let known = try await database.read { try UserStore.find(email: email, in: $0) }
+        let isRight = try await passwords.isRight(password, known?.password)
+        guard isRight, let user = known?.user, user.disabledAt == nil else {
+            try await noteFailure(of: subject, known?.user)
+            return .wrong
+        }
+        let secret = RandomText.make()
+        let (hash, now) = (keeper.hash(secret), clock.now())
+        let session = BrowserSession(
+            id: "ses_" + RandomText.make(bytes: 12), user: user.id, agent: String(agent.prefix(300)), address: address,
+            authenticatedAt: now, seenAt: now, expiresAt: now.advanced(by: settings.sessionLifetime))
+        try await database.write { transaction in
+            try SessionStore.clearFailures(of: subject, in: transaction)
+            try SessionStore.insert(session, hash: hash, in: transaction)
+            try outbox.publish(
+                "user.signed_in", subject: user.id.rawValue, actor: user.id.rawValue, ["address": .string(address)],
+                in: transaction)
+        }
+        return .signedIn(secret)
+    }
+
+    /// Whether this is the user's password; wrong ones count as when signing in.
+    func isRight(_ password: String, of user: User) async throws -> Bool {
+        let subject = keeper.tag("sign-in", user.email)
+        guard try await wait(for: subject) == nil else { return false }
+        let known = try await database.read { try UserStore.find(email: user.email, in: $0) }
+        let isRight = try await passwords.isRight(password, known?.password)
+        if !isRight { try await noteFailure(of: subject, user) }
+        return isRight
+    }
+
+    /// Who is in front of a browser that shows this secret; nobody where it is unknown or over.
+    func visitor(with secret: String) async throws -> Visitor? {
+        let (hash, now) = (keeper.hash(secret), clock.now())
+        let found = try await database.read { connection -> Visitor? in
+            guard let session = try SessionStore.find(hash: hash, in: connection), now < session.expiresAt,
+                let user = try UserStore.find(session.user, in: connection), user.disabledAt == nil
+            else { return nil }
+            return Visitor(user: user, session: session)
+        }
+        guard let found else { return nil }
+        if found.session.seenAt.duration(to: now) > Self.seenResolution {
+            try await database.write { try SessionStore.setSeen(found.session.id, at: now, in: $0) }
+        }
+        return found
+    }
+
+    func sessions(of user: UserID) async throws -> [BrowserSession] {
+        let now = clock.now()
+        return try await database.read { try SessionStore.all(of: user, at: now, in: $0) }
+    }
+
+    func end(_ session: String, of user: UserID) async throws {
+        try await database.write { transaction in
+            try SessionStore.end(session, of: user, in: transaction)
+            try outbox.publish(
+                "user.signed_out", subject: user.rawValue, actor: user.rawValue, [:], in: transaction)
+        }
+    }
+
+    // MARK: Trying out
+
+    private func wait(for subject: [UInt8]) async throws -> Int64? {
+        let now = clock.now()
+        guard let failures = try await database.read({ try SessionStore.failures(of: subject, in: $0) }) else {
+            return nil
+        }
+        let excess = failures.count - Self.freeFailures
+        guard excess >= 0 else { return nil }
+        let pause = Duration.seconds(min(Self.waitMax, 1 << min(Int64(excess), 10)))
+        let left = pause - failures.lastAt.duration(to: now)
+        return left > .zero ? max(1, Int64((left / .seconds(1)).rounded(.up))) : nil
+    }
+
+    private func noteFailure(of subject: [UInt8], _ user: User?) async throws {
+        let now = clock.now()
+        try await database.write { transaction in
+            let before = try SessionStore.failures(of: subject, in: transaction)
+            let isRecent = before.map { $0.lastAt.duration(to: now) < Self.failureMemory } ?? false
+            try SessionStore.setFailures((isRecent ? before?.count ?? 0 : 0) + 1, of: subject, at: now, in: transaction)
+            guard let user else { return }
+            try outbox.publish(
+                "user.sign_in_failed", subject: user.id.rawValue, actor: "anonymous", [:], in: transaction)
+        }
+    }
+}
