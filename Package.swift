@@ -209,7 +209,7 @@ let suites: [Target] = [
     tests(
         "WebTests", ["Kernel", "Persistence", "RateLimiting", "TestSupport", "Vitrine", "Web", httpTypes],
         resources: [.copy("Golden")]),
-    tests("IdentityTests", ["Identity", "Kernel", "Persistence", "TestSupport"]),
+    tests("IdentityTests", ["Identity", "Kernel", "Persistence", "TestSupport", "Web", crypto, httpTypes]),
     tests("CatalogTests", ["Catalog", "Kernel", "TestSupport"]),
     tests("InventoryTests", ["Inventory", "Kernel", "Persistence", "TestSupport"]),
     tests("CustomersTests", ["Customers", "Kernel", "Persistence", "TestSupport"]),

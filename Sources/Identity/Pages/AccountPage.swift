@@ -63,7 +63,7 @@ struct AccountPage {
         <label><span>Present password</span><input name="password" type="password" autocomplete="current-password" required></label>
         <label><span>New password, 12 characters or more</span><input name="new_password" type="password"
         autocomplete="new-password" required minlength="12" maxlength="200"></label>
-        <button>Change it</button> <span class="quiet">Other browsers are signed out.</span></form></section>
+        <p class="quiet">Other browsers are signed out.</p><button>Change it</button></form></section>
         """
     }
 

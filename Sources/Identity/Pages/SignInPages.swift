@@ -51,6 +51,7 @@ enum SignInPages {
             body: """
                 <section class="card"><h1>\(app.name) wants to use \(shop) in your name</h1>
                 <p>You are <strong>\(visitor.user.name)</strong>, \(visitor.user.email).
+                <a href="/sign-in?again=1&amp;then=\(PercentEncoding.encode("/oauth/authorize?" + query))">Not you?</a>
                 \(homepage(app))</p>
                 <h2>It will be able to</h2>\(list(granted))\(withheld.isEmpty ? "" : not(withheld))
                 \(known.isEmpty ? "" : "<p class=\"quiet\">You have allowed some of this before.</p>" as HTML)

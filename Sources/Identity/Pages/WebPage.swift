@@ -29,7 +29,7 @@ struct WebPage: Sendable {
 
     /// Nothing runs and nothing is loaded but our own style; nobody puts the page into a frame (RFC 9700 section 4.16).
     private var policy: String {
-        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action "
+        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action "
             + (["'self'"] + formTargets).joined(separator: " ")
     }
 

@@ -28,10 +28,9 @@ enum UserStore {
         try connection.all("SELECT id FROM users WHERE role = \(role)") { try $0.next() }
     }
 
-    /// Whether somebody can let others in, or nobody ever could.
+    /// Whether somebody can let others in.
     static func hasOwner(in connection: Connection) throws -> Bool {
         try connection.exists("SELECT 1 FROM users WHERE role = 'owner' AND disabled_at IS NULL")
-            || !connection.exists("SELECT 1 FROM users WHERE role = 'owner'")
     }
 
     static func isEmpty(in connection: Connection) throws -> Bool { try !connection.exists("SELECT 1 FROM users") }

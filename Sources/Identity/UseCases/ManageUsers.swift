@@ -47,7 +47,8 @@ package struct ManageUsers: Sendable {
             throw IdentityError.roleUnknown(user.role)
         }
         try UserStore.update(user, in: transaction)
-        try requireOwner(in: transaction)
+        let wasOwner = before.role == "owner" && before.disabledAt == nil
+        if wasOwner, try !UserStore.hasOwner(in: transaction) { throw IdentityError.lastOwner }
         // Whoever may do less than before must ask again, and so must what acts in his name.
         if user.disabledAt != nil || !before.scopes.isSubset(of: role.scopes) {
             try endEverything(of: id, in: transaction)
@@ -92,9 +93,5 @@ package struct ManageUsers: Sendable {
         try SessionStore.endAll(of: id, in: transaction)
         try AuthorizationStore.revoke(
             .all(app: nil, user: id), at: now, tokensUntil: tokens.endOfAll(at: now), in: transaction)
-    }
-
-    private func requireOwner(in transaction: Transaction) throws {
-        guard try UserStore.hasOwner(in: transaction) else { throw IdentityError.lastOwner }
     }
 }

@@ -41,7 +41,8 @@ package struct OpenAPIDocument {
                 "securitySchemes": [
                     "api_key": [
                         "type": "http", "scheme": "bearer", "description": "An API key, as the administrator made it.",
-                    ]
+                    ],
+                    "oauth2": oauth,
                 ],
                 "schemas": .object(
                     ([JSON.Member("Problem", Self.problem)] + schemas.members).sorted { $0.name < $1.name }),
@@ -72,11 +73,29 @@ package struct OpenAPIDocument {
         members.append(.init("responses", responses(endpoint, &schemas)))
         switch endpoint.access {
         case .open: members.append(.init("security", []))
-        case .key: members.append(.init("security", [["api_key": []]]))
-        case .scope(let scope): members.append(.init("security", [["api_key": [.string(scope.rawValue)]]]))
+        case .key: members.append(.init("security", [["api_key": []], ["oauth2": []]]))
+        case .scope(let scope):
+            let scopes: JSON = [.string(scope.rawValue)]
+            members.append(.init("security", [["api_key": scopes], ["oauth2": scopes]]))
         }
         members.append(.init("x-vitrine-cost", .integer(Int64(endpoint.cost))))
         return .object(members)
+    }
+
+    /// How apps of other developers get tokens; `/.well-known/oauth-authorization-server` says more.
+    private var oauth: JSON {
+        let scopes = JSON.object(Scope.allCases.map { .init($0.rawValue, .string($0.meaning)) })
+        let token: JSON = .string(server + "/oauth/token")
+        return [
+            "type": "oauth2", "description": "An access token of an app. Every code needs PKCE with S256.",
+            "flows": [
+                "authorizationCode": [
+                    "authorizationUrl": .string(server + "/oauth/authorize"), "tokenUrl": token, "refreshUrl": token,
+                    "scopes": scopes,
+                ],
+                "clientCredentials": ["tokenUrl": token, "scopes": scopes],
+            ],
+        ]
     }
 
     /// The first part of the path after the version.

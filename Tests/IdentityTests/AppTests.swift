@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import Kernel
+import TestSupport
+import Testing
+import Web
+
+@testable import Identity
+
+/// Who may let in whom.
+struct AppTests {
+    private func key(_ shop: TestShop, _ scopes: JSON) async throws -> String {
+        try await shop.post("/v1/keys", ["name": "k", "scopes": scopes]).json["secret"]?.string ?? ""
+    }
+
+    private func post(_ shop: TestShop, _ path: String, _ body: JSON, key: String) async throws -> Reply {
+        try await shop.send(.post, path, body: Array(body.text.utf8), key: key)
+    }
+
+    @Test func `whoever registers an app gives it no more than they have`() async throws {
+        try await TestShop.run { shop in
+            let weak = try await key(shop, ["write:apps", "read:products"])
+            let more: JSON = ["name": "x", "own_scopes": ["read:products", "write:orders"]]
+            #expect(try await post(shop, "/v1/apps", more, key: weak).status == 403)
+            #expect(try await post(shop, "/v1/apps", ["name": "x", "tier": "trusted"], key: weak).status == 403)
+            let app = try await TestApp.register(shop, [.init("own_scopes", ["write:orders"])])
+            // Nor takes over an app that may do more, by a secret of theirs.
+            #expect(try await post(shop, "/v1/apps/\(app.id)/secrets", [:], key: weak).status == 403)
+            let body = Array(#"{"own_scopes":["read:products"]}"#.utf8)
+            let patched = try await shop.send(
+                .patch, "/v1/apps/\(app.id)", body: body, headers: ["If-Match": "*"], key: weak)
+            #expect(patched.status == 403)
+            #expect(try await app.ownToken() != "")
+        }
+    }
+
+    @Test func `a token of an app reaches what manages apps only with the scope for it`() async throws {
+        try await TestShop.run { shop in
+            let app = try await TestApp.register(shop)
+            let token = try await app.ownToken()
+            for path in ["/v1/apps", "/v1/users", "/v1/roles", "/v1/keys", "/v1/audit"] {
+                #expect(try await shop.send(.get, path, key: token).status == 403, "\(path)")
+            }
+            #expect(
+                try await shop.send(.delete, "/v1/apps/\(app.id)", headers: ["If-Match": "*"], key: token).status == 403
+            )
+        }
+    }
+
+    @Test func `an app registers itself with a token for that, and asks nothing for itself`() async throws {
+        try await TestShop.run { shop in
+            let initial = try await key(shop, ["write:apps"])
+            func register(_ body: JSON, key: String) async throws -> Reply {
+                try await post(shop, "/oauth/register", body, key: key)
+            }
+            let body: JSON = [
+                "client_name": "Self Made", "redirect_uris": [.string(TestApp.back)], "scope": "read:products",
+                "grant_types": ["authorization_code", "refresh_token"],
+            ]
+            #expect(try await register(body, key: "").status == 401)
+            let made = try await register(body, key: initial)
+            #expect(
+                made.status == 201 && made.json["client_secret"] != nil && made.json["client_secret_expires_at"] == 0)
+            let app = TestApp(
+                shop: shop, id: made.json["client_id"]?.string ?? "", secret: made.json["client_secret"]?.string)
+            #expect(try await app.token(["grant_type": "client_credentials"]).json["error"] == "unauthorized_client")
+            try await shop.addUser()
+            let browser = try await TestBrowser.signedIn(shop)
+            #expect(try await app.exchange(app.code(browser, ["scope": "read:products"])).status == 200)
+            let refused: [(JSON, String)] = [
+                (["redirect_uris": ["http://app.example/"]], "invalid_redirect_uri"),
+                (["client_name": "x"], "invalid_redirect_uri"),
+                (["redirect_uris": [.string(TestApp.back)], "scope": "write:everything"], "invalid_client_metadata"),
+                (["redirect_uris": [.string(TestApp.back)], "grant_types": ["implicit"]], "invalid_client_metadata"),
+                (
+                    ["redirect_uris": [.string(TestApp.back)], "grant_types": ["client_credentials"]],
+                    "invalid_client_metadata"
+                ),
+                (
+                    ["redirect_uris": [.string(TestApp.back)], "token_endpoint_auth_method": "private_key_jwt"],
+                    "invalid_client_metadata"
+                ),
+            ]
+            for (body, error) in refused {
+                #expect(try await register(body, key: initial).json["error"]?.string == error, "\(body.text)")
+            }
+        }
+    }
+
+    @Test func `the last owner stays, and nobody gives a role that is more than theirs`() async throws {
+        try await TestShop.run { shop in
+            let owner = try await shop.addUser()
+            #expect(try await shop.patch("/v1/users/\(owner.id)", ["disabled": true]).status == 409)
+            #expect(try await shop.patch("/v1/users/\(owner.id)", ["role": "viewer"]).status == 409)
+            #expect(try await shop.addUser("ADA@example.com").status == 409)
+            #expect(try await shop.addUser("bob@example.com", role: "no-such").status == 422)
+            let weak = try await key(shop, ["write:users", "read:users", "read:products"])
+            let person: JSON = [
+                "email": "eve@example.com", "name": "Eve", "role": "owner", "password": "a long password",
+            ]
+            #expect(try await post(shop, "/v1/users", person, key: weak).status == 403)
+            #expect(try await shop.get("/v1/users").items.count == 1)
+            #expect(try await shop.put("/v1/roles/owner", ["scopes": []]).status == 409)
+            #expect(try await shop.addUser("bob@example.com").status == 201)
+            #expect(try await shop.patch("/v1/users/\(owner.id)", ["disabled": true]).status == 200)
+            #expect(try await TestBrowser(shop).signIn("ada@example.com").status == 401)
+        }
+    }
+
+    @Test func `client secrets and passwords stand nowhere in the database`() async throws {
+        try await TestShop.run { shop in
+            try await shop.addUser()
+            let (app, browser) = (try await TestApp.register(shop), try await TestBrowser.signedIn(shop))
+            let code = try await app.code(browser)
+            let grant = try await app.exchange(code)
+            _ = try await app.refresh(grant.json["refresh_token"]?.string ?? "")
+            let secrets =
+                [
+                    app.secret ?? "", TestBrowser.password, code, grant.json["refresh_token"]?.string ?? "",
+                    grant.json["access_token"]?.string ?? "",
+                ] + browser.cookies.values
+            guard shop.shop.configuration.databaseURL == nil else { return }
+            for name in ["shop.sqlite", "shop.sqlite-wal"] {
+                let bytes = try [UInt8](Data(contentsOf: URL(filePath: shop.directory.path + "/" + name)))
+                let text = String(decoding: bytes, as: UTF8.self)
+                for secret in secrets { #expect(!secret.isEmpty && !text.contains(secret)) }
+            }
+        }
+    }
+
+    @Test func `the metadata says what is true`() async throws {
+        try await TestShop.run { shop in
+            let server = try await shop.send(.get, "/.well-known/oauth-authorization-server", key: "")
+            #expect(server.json["issuer"] == "http://127.0.0.1:8080")
+            #expect(server.json["code_challenge_methods_supported"] == ["S256"])
+            #expect(try await shop.send(.get, "/.well-known/openid-configuration", key: "").body == server.body)
+            let resource = try await shop.send(.get, "/.well-known/oauth-protected-resource", key: "")
+            #expect(resource.json["authorization_servers"] == ["http://127.0.0.1:8080"])
+            // Each address in it is answered, if only to say what is missing.
+            for member in server.json.members ?? []
+            where member.name.hasSuffix("_endpoint") || member.name == "jwks_uri" {
+                let path = (member.value.string ?? "").replacing("http://127.0.0.1:8080", with: "")
+                #expect(try await shop.send(.get, path, key: "").status != 404, "\(member.name)")
+            }
+        }
+    }
+}

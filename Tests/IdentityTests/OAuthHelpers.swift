@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+import Foundation
+import HTTPTypes
+import Kernel
+import Synchronization
+import TestSupport
+import Web
+
+@testable import Identity
+
+/// An app of another developer, as it speaks with a shop.
+struct TestApp {
+    let shop: TestShop
+    let id: String
+    let secret: String?
+
+    static let back = "https://app.example/back"
+    static let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    static let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+    /// Registers it; `fields` go before what is usual.
+    static func register(_ shop: TestShop, _ fields: [JSON.Member] = []) async throws -> TestApp {
+        let usual: [JSON.Member] = [
+            .init("name", "Label Printer"), .init("redirect_uris", [.string(back)]),
+            .init("scopes", ["openid", "email", "read:products", "read:orders"]),
+            .init("own_scopes", ["read:products", "read:inventory"]),
+        ]
+        let given = Set(fields.map(\.name))
+        let made = try await shop.post("/v1/apps", .object(fields + usual.filter { !given.contains($0.name) }))
+        guard made.status == 201 else { throw Refused(text: made.text) }
+        return TestApp(shop: shop, id: made.id, secret: made.json["client_secret"]?.string)
+    }
+
+    struct Refused: Error { let text: String }
+
+    /// Asks with its secret in the form, where it has one.
+    func ask(
+        _ path: String, _ fields: [String: String], secret other: String? = nil, headers: [String: String] = [:]
+    ) async throws -> Reply {
+        var all = fields
+        if all["client_id"] == nil { all["client_id"] = id }
+        if all["client_secret"] == nil, let secret = other ?? secret { all["client_secret"] = secret }
+        return try await shop.form(path, all, headers: headers)
+    }
+
+    func token(_ fields: [String: String], headers: [String: String] = [:]) async throws -> Reply {
+        try await ask("/oauth/token", fields, headers: headers)
+    }
+
+    func ownToken(_ scope: String? = nil) async throws -> String {
+        var fields = ["grant_type": "client_credentials"]
+        fields["scope"] = scope
+        return try await token(fields).json["access_token"]?.string ?? ""
+    }
+
+    /// The address at which people are asked.
+    func authorizeAddress(_ changes: [String: String] = [:]) -> String {
+        var fields = [
+            "response_type": "code", "client_id": id, "redirect_uri": Self.back, "scope": "openid read:products",
+            "state": "s t&1", "code_challenge": Self.challenge, "code_challenge_method": "S256",
+        ]
+        for (name, value) in changes { fields[name] = value.isEmpty ? nil : value }
+        return "/oauth/authorize?" + TestShop.encoded(fields)
+    }
+
+    /// What a user who allows everything sends back.
+    func code(_ browser: TestBrowser, _ changes: [String: String] = [:]) async throws -> String {
+        let answer = try await browser.allow(authorizeAddress(changes))
+        return Self.query(answer)["code"] ?? ""
+    }
+
+    func exchange(_ code: String, _ changes: [String: String] = [:], headers: [String: String] = [:]) async throws
+        -> Reply
+    {
+        var fields = [
+            "grant_type": "authorization_code", "code": code, "redirect_uri": Self.back,
+            "code_verifier": Self.verifier,
+        ]
+        for (name, value) in changes { fields[name] = value.isEmpty ? nil : value }
+        return try await token(fields, headers: headers)
+    }
+
+    func refresh(_ token: String, _ changes: [String: String] = [:], headers: [String: String] = [:]) async throws
+        -> Reply
+    {
+        var fields = ["grant_type": "refresh_token", "refresh_token": token]
+        for (name, value) in changes { fields[name] = value }
+        return try await self.token(fields, headers: headers)
+    }
+
+    func isActive(_ token: String) async throws -> Bool? {
+        try await ask("/oauth/introspect", ["token": token]).json["active"]?.bool
+    }
+
+    static func query(_ reply: Reply) -> [String: String] {
+        let location = reply.header("Location") ?? ""
+        let query = location.split(separator: "?", maxSplits: 1).dropFirst().first.map(String.init) ?? ""
+        var fields: [String: String] = [:]
+        for field in Form(encoded: query)?.fields ?? [] { fields[field.name] = field.value }
+        return fields
+    }
+}
+
+extension TestShop {
+    static func encoded(_ fields: [String: String]) -> String {
+        fields.sorted { $0.key < $1.key }
+            .map { PercentEncoding.encode($0.key) + "=" + PercentEncoding.encode($0.value) }.joined(separator: "&")
+    }
+
+    func form(_ path: String, _ fields: [String: String], headers: [String: String] = [:]) async throws -> Reply {
+        var headers = headers
+        headers["Content-Type"] = headers["Content-Type"] ?? "application/x-www-form-urlencoded"
+        return try await send(.post, path, body: Array(Self.encoded(fields).utf8), headers: headers, key: "")
+    }
+
+    @discardableResult
+    func addUser(_ email: String = "ada@example.com", role: String = "owner") async throws -> Reply {
+        try await post(
+            "/v1/users",
+            [
+                "email": .string(email), "name": "Ada & Co <b>", "role": .string(role),
+                "password": .string(TestBrowser.password),
+            ])
+    }
+}
+
+/// A browser without scripts: cookies, forms, redirections.
+final class TestBrowser: Sendable {
+    static let password = "correct horse battery"
+
+    let shop: TestShop
+    private let jar = Mutex<[String: String]>([:])
+
+    init(_ shop: TestShop) { self.shop = shop }
+
+    /// One in which `email` is signed in.
+    static func signedIn(_ shop: TestShop, _ email: String = "ada@example.com") async throws -> TestBrowser {
+        let browser = TestBrowser(shop)
+        let answer = try await browser.signIn(email)
+        guard answer.status == 303 else { throw TestApp.Refused(text: answer.text) }
+        return browser
+    }
+
+    func signIn(_ email: String, _ password: String = TestBrowser.password, then: String = "/account") async throws
+        -> Reply
+    {
+        let page = try await get("/sign-in?then=" + PercentEncoding.encode(then))
+        return try await submit(
+            "/sign-in",
+            ["email": email, "password": password, "then": then, "form_token": Self.hidden("form_token", page)])
+    }
+
+    var cookies: [String: String] {
+        get { jar.withLock { $0 } }
+        set { jar.withLock { $0 = newValue } }
+    }
+
+    private var header: [String: String] {
+        let pairs = cookies.map { "\($0.key)=\($0.value)" }.joined(separator: "; ")
+        return pairs.isEmpty ? [:] : ["Cookie": pairs]
+    }
+
+    func get(_ path: String) async throws -> Reply {
+        keep(try await shop.send(.get, path, headers: header, key: ""))
+    }
+
+    func submit(_ path: String, _ fields: [String: String], headers: [String: String] = [:]) async throws -> Reply {
+        keep(try await shop.form(path, fields, headers: header.merging(headers) { $1 }))
+    }
+
+    private func keep(_ reply: Reply) -> Reply {
+        guard let name = HTTPField.Name("Set-Cookie") else { return reply }
+        for line in reply.headers[values: name] {
+            let pair = line.prefix { $0 != ";" }.split(separator: "=", maxSplits: 1).map(String.init)
+            jar.withLock { $0[pair[0]] = line.contains("Max-Age=0") ? nil : pair.dropFirst().first ?? "" }
+        }
+        return reply
+    }
+
+    /// Opens the page and allows what it asks.
+    func allow(_ address: String, decision: String = "allow") async throws -> Reply {
+        let page = try await get(address)
+        guard page.status == 200 else { return page }
+        return try await submit(
+            "/oauth/authorize",
+            [
+                "form_token": Self.hidden("form_token", page), "request": Self.hidden("request", page),
+                "decision": decision,
+            ])
+    }
+
+    /// The value of a hidden field on a page.
+    static func hidden(_ name: String, _ page: Reply) -> String {
+        let parts = page.text.components(separatedBy: "name=\"\(name)\" value=\"")
+        guard parts.count > 1 else { return "" }
+        return String(parts[1].prefix { $0 != "\"" }).replacing("&amp;", with: "&")
+    }
+}
+
+/// A key of an app's, with the proofs it makes (RFC 9449).
+struct ProofKey {
+    let key = P256.Signing.PrivateKey()
+
+    var jwk: JSON {
+        let point = Array(key.publicKey.rawRepresentation)
+        return [
+            "kty": "EC", "crv": "P-256", "x": .string(Base64URL.encode(Array(point.prefix(32)))),
+            "y": .string(Base64URL.encode(Array(point.suffix(32)))),
+        ]
+    }
+
+    func sign(_ header: JSON, _ payload: JSON) throws -> String {
+        let text = Base64URL.encode(Array(header.text.utf8)) + "." + Base64URL.encode(Array(payload.text.utf8))
+        let signature = try key.signature(for: Array(text.utf8))
+        return text + "." + Base64URL.encode(Array(signature.rawRepresentation))
+    }
+
+    func proof(
+        _ shop: TestShop, _ method: String, _ path: String, nonce: String?, token: String? = nil,
+        number: String = UUID().uuidString,
+        type: String = "dpop+jwt", age: Int64 = 0
+    ) throws -> String {
+        var members: [JSON.Member] = [
+            .init("jti", .string(number)), .init("htm", .string(method)),
+            .init("htu", .string("http://127.0.0.1:8080" + path)),
+            .init("iat", .integer(shop.clock.wall.now().milliseconds / 1_000 - age)),
+        ]
+        if let nonce { members.append(.init("nonce", .string(nonce))) }
+        if let token {
+            members.append(.init("ath", .string(Base64URL.encode(Array(SHA256.hash(data: Array(token.utf8)))))))
+        }
+        return try sign(["typ": .string(type), "alg": "ES256", "jwk": jwk], .object(members))
+    }
+}
