@@ -78,7 +78,10 @@ package struct IdentityModule: Sendable {
 
     /// The chores of this room.
     package var schedules: [Schedule] {
-        let (limits, tokens, purge) = (limits, tokens, PurgeIdentity(database: database, clock: issue.clock))
+        let (limits, tokens, purge) = (
+            limits, tokens,
+            PurgeIdentity(database: database, clock: issue.clock, auditRetention: settings.auditRetention)
+        )
         return [
             Schedule("limits.refresh", every: .seconds(5)) { try await limits.refresh() },
             Schedule("signing_keys.rotate", every: .seconds(3_600)) { try await tokens.keys.rotate() },
@@ -97,6 +100,15 @@ package struct IdentityModule: Sendable {
             let draft = APIKeyDraft(name: "Administrator", scopes: Scope.allCases, tier: .trusted, expiresAt: nil)
             return try keys.create(draft, by: "first start", in: transaction).secret
         }
+    }
+
+    /// Goes through the audit log's chain: how many entries there are, the last hash, and what is wrong. A `knownHead` that was
+    /// noted before must be one of the chain's hashes.
+    package func audit(
+        knownHead: String? = nil, in connection: Connection
+    ) throws -> (count: Int, head: String?, faults: [String]) {
+        let verdict = try AuditLog.verify(knownHead: knownHead, in: connection)
+        return (verdict.count, verdict.head, verdict.faults)
     }
 
     /// Writes the events that the audit log is about.

@@ -18,6 +18,8 @@ package struct Event: Sendable {
     package let occurredAt: Timestamp
     /// The trace in which it happened, as `traceparent` (W3C Trace Context); `nil` where nobody traced.
     package let trace: String?
+    /// The address from which it was asked for; `nil` for chores.
+    package let origin: String?
 }
 
 /// The append-only table of events, each written in the transaction of its change.
@@ -31,8 +33,9 @@ package struct Outbox: Sendable {
         let now = clock.now()
         try transaction.send(
             """
-            INSERT INTO events (id, type, subject, actor, data, occurred_at, trace)
-            VALUES (\(EventID.make(at: now)), \(type), \(subject), \(actor), \(data), \(now), \(transaction.trace))
+            INSERT INTO events (id, type, subject, actor, data, occurred_at, trace, origin)
+            VALUES (\(EventID.make(at: now)), \(type), \(subject), \(actor), \(data), \(now), \(transaction.trace),
+                \(transaction.origin))
             """)
     }
 
@@ -40,13 +43,13 @@ package struct Outbox: Sendable {
     package func events(after sequence: Int64, limit: Int, in connection: Connection) throws -> [Event] {
         try connection.all(
             """
-            SELECT sequence, id, type, subject, actor, data, occurred_at, trace FROM events
+            SELECT sequence, id, type, subject, actor, data, occurred_at, trace, origin FROM events
             WHERE sequence > \(sequence) ORDER BY sequence LIMIT \(limit)
             """
         ) { row in
             try Event(
                 sequence: row.next(), id: row.next(), type: row.next(), subject: row.next(), actor: row.next(),
-                data: row.next(), occurredAt: row.next(), trace: row.next())
+                data: row.next(), occurredAt: row.next(), trace: row.next(), origin: row.next())
         }
     }
 
@@ -92,7 +95,9 @@ package struct Outbox: Sendable {
             """)
     }
 
-    static let migrations = [events, trace]
+    static let migrations = [events, trace, origin]
+
+    private static let origin = Migration("jobs-0003-origin", .expand, "ALTER TABLE events ADD COLUMN origin TEXT;")
 
     private static let trace = Migration("jobs-0002-trace", .expand, "ALTER TABLE events ADD COLUMN trace TEXT;")
 

@@ -57,6 +57,7 @@ package struct Database: Sendable {
         _ observed: Observed, _ body: @escaping @Sendable (Some) throws -> Result
     ) -> @Sendable (Some) throws -> Result {
         let facts = RequestFacts.current
+        let origin = facts?.subjects.first { $0.name == "client.address" }?.value
         let observation = observed.observation
         let isFirst = FirstRun()
         return { connection in
@@ -66,6 +67,7 @@ package struct Database: Sendable {
             let before = connection.statements
             connection.observe(observation != nil)
             (connection as? Transaction)?.trace = observation?.trace
+            (connection as? Transaction)?.origin = origin
             defer {
                 facts?.add(statements: connection.statements - before)
                 observation?.ran(connection.observed, statements: connection.statements - before)

@@ -76,7 +76,9 @@ struct CustomerTests {
             #expect(try await shop.get("/v1/customers/\(customer)/orders").items.count == 1)
             #expect(try await shop.patch("/v1/customers/\(customer)", ["name": "Eve"]).code == "customer_erased")
             await shop.shop.relay.drain()
-            let actions = try await shop.get("/v1/audit?subject=\(customer)").items.compactMap { $0["action"]?.string }
+            let actions = try await shop.get("/v1/audit-events?subject=\(customer)").items.compactMap {
+                $0["action"]?.string
+            }
             #expect(actions == ["customer.erased", "customer.exported"])
         }
     }

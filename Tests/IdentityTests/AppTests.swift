@@ -39,7 +39,7 @@ struct AppTests {
         try await TestShop.run { shop in
             let app = try await TestApp.register(shop)
             let token = try await app.ownToken()
-            for path in ["/v1/apps", "/v1/users", "/v1/roles", "/v1/keys", "/v1/audit"] {
+            for path in ["/v1/apps", "/v1/users", "/v1/roles", "/v1/keys", "/v1/audit-events"] {
                 #expect(try await shop.send(.get, path, key: token).status == 403, "\(path)")
             }
             #expect(

@@ -98,7 +98,9 @@ struct AuthorizationTests {
             let token = rotated.json["access_token"]?.string ?? ""
             #expect(try await shop.send(.get, "/v1/products", key: token).status == 401)
             await shop.shop.relay.drain()
-            let told = try await shop.get("/v1/audit?subject=\(app.id)").items.compactMap { $0["action"]?.string }
+            let told = try await shop.get("/v1/audit-events?subject=\(app.id)").items.compactMap {
+                $0["action"]?.string
+            }
             #expect(told.contains("app.token_reuse_detected"))
         }
     }

@@ -89,7 +89,7 @@ struct KeyTests {
             let (id, _) = try await make(shop)
             _ = try await shop.delete("/v1/keys/\(id)")
             await shop.shop.relay.drain()
-            let actions = try await shop.get("/v1/audit?subject=\(id)").items.compactMap { $0["action"]?.string }
+            let actions = try await shop.get("/v1/audit-events?subject=\(id)").items.compactMap { $0["action"]?.string }
             #expect(actions == ["key.revoked", "key.created"])
             await #expect(throws: DatabaseError.self) {
                 try await shop.shop.database.write { try $0.execute("DELETE FROM audit_log") }

@@ -32,7 +32,7 @@ import Testing
             #expect(state["made"] == [1] && state["seed"] == 7)
             #expect(state["faults"]?.array?.first?["header"] == "x-chaos: yes")
             await shop.shop.relay.drain()
-            let entry = try await shop.get("/v1/audit").json["items"]?.array?.first
+            let entry = try await shop.get("/v1/audit-events").json["items"]?.array?.first
             #expect(entry?["action"] == "faults.begun")
         }
     }

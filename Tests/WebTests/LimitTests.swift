@@ -107,7 +107,7 @@ import Web
             #expect(patched.status == 200 && patched.json["tier"] == "partner", "\(patched.text)")
             #expect(try await get(shop, "/v1/orders", secret).headers[HTTPField.Name("X-RateLimit-Limit")!] == "60000")
             await shop.shop.relay.drain()
-            let actions = try await shop.send(.get, "/v1/audit").json["items"]?.array?.compactMap {
+            let actions = try await shop.send(.get, "/v1/audit-events").json["items"]?.array?.compactMap {
                 $0["action"]?.string
             }
             #expect(
@@ -188,7 +188,7 @@ import Web
             #expect(try await shop.send(.get, "/v1/orders/ord_1?dry_run=cost", key: "").status == 429)
             let (_, secret) = try await key(shop, ["units_per_minute": 2, "scopes": ["read:products"]])
             statuses = []
-            for _ in 0..<4 { statuses.append(try await get(shop, "/v1/audit", secret).status) }
+            for _ in 0..<4 { statuses.append(try await get(shop, "/v1/audit-events", secret).status) }
             #expect(statuses == [403, 403, 429, 429])
         }
     }
@@ -201,7 +201,9 @@ import Web
                 .first { $0["name"] == "standard" }
             #expect(standard?["limit"] == 700 && standard?["enabled"] == true)
             await shop.shop.relay.drain()
-            let actions = try await shop.send(.get, "/v1/audit").json["items"]?.array?.map { $0["action"]?.string }
+            let actions = try await shop.send(.get, "/v1/audit-events").json["items"]?.array?.map {
+                $0["action"]?.string
+            }
             #expect(actions?.first == "limit.reset")
             let (_, secret) = try await key(shop, ["scopes": ["read:keys", "write:keys"]])
             #expect(try await ask(shop, .delete, "/v1/limits/standard", key: secret).status == 403)

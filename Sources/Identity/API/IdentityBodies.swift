@@ -167,11 +167,26 @@ struct LimitsBody: WireBody {
 struct AuditQuery: WireBody {
     let subject: String?
     let actor: String?
+    let app: String?
+    let user: String?
+    let action: String?
+    let after: Timestamp?
+    let before: Timestamp?
 
     static let schema = Schema.object(
         "AuditQuery", AuditQuery.init,
         .optional("subject", \.subject, .string(1...100), "What it was done to, by identifier."),
-        .optional("actor", \.actor, .string(1...100), "Who did it, by the identifier of the key."))
+        .optional("actor", \.actor, .string(1...100), "Who did it: a key, an app, a user, or `app:user`."),
+        .optional("app", \.app, .string(1...100), "The app through which it was done."),
+        .optional("user", \.user, .string(1...100), "The person who did it, or in whose name it was."),
+        .optional("action", \.action, .string(1...100), "For example `key.revoked`."),
+        .optional("after", \.after, .timestamp, "Not before this time."),
+        .optional("before", \.before, .timestamp, "Before this time."))
+
+    var filter: AuditLog.Filter {
+        AuditLog.Filter(
+            subject: subject, actor: actor, app: app, user: user, action: action, after: after, before: before)
+    }
 }
 
 struct AuditBody: WireBody {
@@ -179,12 +194,21 @@ struct AuditBody: WireBody {
     let action: String
     let subject: String
     let actor: String
+    let app: String?
+    let user: String?
+    let address: String?
+    let trace: String?
     let data: JSON
     let occurredAt: Timestamp
+    let hash: String?
 
     static let schema = Schema.object(
-        "AuditEntry", AuditBody.init,
+        "AuditEvent", AuditBody.init,
         .required("id", \.id, .id()), .required("action", \.action, .string()),
         .required("subject", \.subject, .string()), .required("actor", \.actor, .string()),
-        .required("data", \.data, .metadata), .required("occurred_at", \.occurredAt, .timestamp))
+        .optional("app", \.app, .string()), .optional("user", \.user, .string()),
+        .optional("address", \.address, .string(), "From where it was asked for."),
+        .optional("trace", \.trace, .string(), "As `traceparent` (W3C Trace Context)."),
+        .required("data", \.data, .metadata), .required("occurred_at", \.occurredAt, .timestamp),
+        .optional("hash", \.hash, .string(), "Over this entry and the hash of the one before; see docs/APPS.md."))
 }

@@ -19,7 +19,7 @@ extension IdentityModule {
                 .scope(.writeKeys).conditional().mayAnswer(.insufficientScope),
             .act(.delete, "/v1/keys/{id}", "revokeKey", "Revoke an API key at once", status: 204, use: revokeKey)
                 .scope(.writeKeys),
-            .list("/v1/audit", "listAuditEntries", "List sensitive operations, latest first", use: listAudit)
+            .list("/v1/audit-events", "listAuditEvents", "List sensitive operations, latest first", use: listAudit)
                 .scope(.readAudit),
             .get("/v1/limits", "getLimits", "Read what keys and addresses may use", use: getLimits).scope(.readKeys),
             .change(.put, "/v1/limits/{name}", "putLimit", "Change a limit while the shop is open", use: putLimit)
@@ -135,13 +135,13 @@ extension IdentityModule {
 
     private func listAudit(_ call: Call, _ query: AuditQuery) async throws -> Listing<AuditBody> {
         let page = try await call.read {
-            try AuditLog.page(subject: query.subject, actor: query.actor, call.page, in: $0)
+            try AuditLog.page(query.filter, call.page, in: $0)
         }
         return Listing(
             page.map {
                 AuditBody(
-                    id: $0.event, action: $0.action, subject: $0.subject, actor: $0.actor, data: $0.data,
-                    occurredAt: $0.occurredAt)
+                    id: $0.event, action: $0.action, subject: $0.subject, actor: $0.actor, app: $0.app, user: $0.user,
+                    address: $0.address, trace: $0.trace, data: $0.data, occurredAt: $0.occurredAt, hash: $0.hash)
             })
     }
 }

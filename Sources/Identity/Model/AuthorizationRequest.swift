@@ -116,9 +116,8 @@ struct AuthorizationRequest: Sendable {
         case proceed
     }
 
-    /// - Parameters:
-    ///   - authenticatedAt: when the person in this browser proved who they are; `nil` for nobody.
-    ///   - consented: what they have let the app do before.
+    /// What comes next for somebody who proved at `authenticatedAt` who they are, `nil` for nobody, and who has `consented` to
+    /// this before.
     func step(authenticatedAt: Timestamp?, consented: ScopeSet, at now: Timestamp) throws(OAuthError) -> Step {
         guard let authenticatedAt, !isTooOld(authenticatedAt, at: now) else {
             if prompt.contains("none") { throw OAuthError(.loginRequired, "Nobody is signed in.") }

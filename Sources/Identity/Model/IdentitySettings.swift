@@ -18,6 +18,9 @@ package struct IdentitySettings: Sendable {
     /// How much work a password costs whoever tries it out.
     package var passwordCost = PasswordCost.standard
 
+    /// How long the audit log is kept. Default for ever. Environment: `VITRINE_AUDIT_RETENTION`.
+    package var auditRetention: Duration?
+
     /// How long a code is good on its way to the app (RFC 9700 section 2.1.1 wants it short).
     static let codeLifetime = Duration.seconds(60)
     /// How long the answer to a refresh token is given again to whoever may not have got it.

@@ -1,21 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Crypto
 internal import Jobs
 internal import Kernel
 internal import Persistence
 
-/// One sensitive operation: who did what to what, and when.
+/// One sensitive operation: who did what to what, when, from where, and with which app.
 struct AuditEntry: Sendable {
     let sequence: Int64
     let event: EventID
     let action: String
     let subject: String
     let actor: String
+    /// The app through which somebody acted.
+    let app: String?
+    /// The person who acted, or in whose name it was.
+    let user: String?
+    let address: String?
+    let trace: String?
     let data: JSON
     let occurredAt: Timestamp
+    /// Over this entry and the one before, in hexadecimal; `nil` for those from before there was a chain.
+    let hash: String?
 }
 
 /// The append-only record of sensitive operations, fed from the events of all slices.
+///
+/// Each entry holds a hash over itself and the hash before it, so that none can be changed, left out or put in between without
+/// every later one being wrong. Whoever may write to the database could make a new chain; so a head that was noted elsewhere
+/// is what proves the whole (`vitrine check --audit-head`).
 enum AuditLog {
     /// Events that somebody may have to answer for.
     static let sensitive: Set = [
@@ -29,31 +42,175 @@ enum AuditLog {
     ]
 
     static func append(_ event: Event, in transaction: Transaction) throws {
+        // One chain, whoever relays.
+        try transaction.serialize(on: "audit log")
+        guard try !transaction.exists("SELECT 1 FROM audit_log WHERE event = \(event.id)") else { return }
+        let (app, user) = parties(event)
+        let previous = try head(in: transaction) ?? genesis(in: transaction)
+        let data = event.data.text
+        let hash = Self.hash(
+            previous,
+            [
+                event.id.rawValue, event.type, event.subject, event.actor, app, user, event.origin, event.trace, data,
+                String(event.occurredAt.milliseconds),
+            ])
         try transaction.execute(
             """
-            INSERT INTO audit_log (event, action, subject, actor, data, occurred_at)
-            VALUES (\(event.id), \(event.type), \(event.subject), \(event.actor), \(event.data), \(event.occurredAt))
-            ON CONFLICT (event) DO NOTHING
+            INSERT INTO audit_log (event, action, subject, actor, app, user_id, address, trace, data, occurred_at, hash)
+            VALUES (\(event.id), \(event.type), \(event.subject), \(event.actor), \(app), \(user), \(event.origin),
+                \(event.trace), \(data), \(event.occurredAt), \(hash))
             """)
     }
 
+    /// `app_…:usr_…` for an app in a user's name; either for itself.
+    private static func parties(_ event: Event) -> (app: String?, user: String?) {
+        let parts = event.actor.split(separator: ":").map(String.init)
+        return (parts.first { $0.hasPrefix("app_") }, parts.first { $0.hasPrefix("usr_") })
+    }
+
+    // MARK: Reading
+
+    struct Filter: Sendable {
+        var subject: String?
+        var actor: String?
+        var app: String?
+        var user: String?
+        var action: String?
+        var after: Timestamp?
+        var before: Timestamp?
+
+        fileprivate var conditions: SQL {
+            var conditions: SQL = "1 = 1"
+            if let subject { conditions += " AND subject = \(subject)" }
+            if let actor { conditions += " AND actor = \(actor)" }
+            if let app { conditions += " AND app = \(app)" }
+            if let user { conditions += " AND user_id = \(user)" }
+            if let action { conditions += " AND action = \(action)" }
+            if let after { conditions += " AND occurred_at >= \(after)" }
+            if let before { conditions += " AND occurred_at < \(before)" }
+            return conditions
+        }
+    }
+
     static func page(
-        subject: String?, actor: String?, _ request: PageRequest, in connection: Connection
+        _ filter: Filter, _ request: PageRequest, in connection: Connection
     ) throws -> Page<AuditEntry> {
-        var conditions: SQL = "1 = 1"
-        if let subject { conditions += " AND subject = \(subject)" }
-        if let actor { conditions += " AND actor = \(actor)" }
         let keyset = Keyset((expression: "sequence", order: .descending))
         let rows = try connection.all(
+            "SELECT \(columns) FROM audit_log WHERE \(filter.conditions) \(keyset.clause(request))", entry)
+        return Page(rows: rows, for: request) { [.integer($0.sequence)] }
+    }
+
+    private static let columns: SQL =
+        "sequence, event, action, subject, actor, app, user_id, address, trace, data, occurred_at, hash"
+
+    private static func entry(_ row: inout Row) throws -> AuditEntry {
+        try AuditEntry(
+            sequence: row.next(), event: row.next(), action: row.next(), subject: row.next(), actor: row.next(),
+            app: row.next(), user: row.next(), address: row.next(), trace: row.next(), data: row.next(),
+            occurredAt: row.next(), hash: row.next([UInt8]?.self).map(hexadecimal))
+    }
+
+    // MARK: The chain
+
+    private static func head(in connection: Connection) throws -> [UInt8]? {
+        try connection.first("SELECT hash FROM audit_log ORDER BY sequence DESC LIMIT 1") {
+            try $0.next([UInt8]?.self)
+        } ?? checkpoint(in: connection)?.hash
+    }
+
+    /// What a chain begins with: all that was recorded before there was one.
+    private static func genesis(in connection: Connection) throws -> [UInt8] {
+        var hash = SHA256()
+        try connection.forEach("SELECT \(columns) FROM audit_log WHERE hash IS NULL ORDER BY sequence") { row in
+            let entry = try entry(&row)
+            hash.update(data: Self.bytes(fields(entry)))
+        }
+        return Array(hash.finalize())
+    }
+
+    private static func fields(_ entry: AuditEntry) -> [String?] {
+        [
+            entry.event.rawValue, entry.action, entry.subject, entry.actor, entry.app, entry.user, entry.address,
+            entry.trace, entry.data.text, String(entry.occurredAt.milliseconds),
+        ]
+    }
+
+    private static func hash(_ previous: [UInt8], _ fields: [String?]) -> [UInt8] {
+        Array(SHA256.hash(data: previous + bytes(fields)))
+    }
+
+    /// Each with its length before it, so that no two lists of fields are the same bytes.
+    private static func bytes(_ fields: [String?]) -> [UInt8] {
+        fields.flatMap { field in Array("\(field.map { String($0.utf8.count) } ?? "-"):\(field ?? "")".utf8) }
+    }
+
+    private static func hexadecimal(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    /// What the chain came to.
+    struct Verdict: Sendable {
+        var count = 0
+        /// The last hash.
+        var head: String?
+        var faults: [String] = []
+        /// Whether the head that was asked about is one of the chain's.
+        var hasKnownHead = false
+    }
+
+    /// Goes through the whole chain.
+    static func verify(knownHead: String?, in connection: Connection) throws -> Verdict {
+        var verdict = Verdict()
+        let checkpoint = try checkpoint(in: connection)
+        var previous = try checkpoint?.hash ?? genesis(in: connection)
+        if let checkpoint { verdict.hasKnownHead = hexadecimal(checkpoint.hash) == knownHead }
+        try connection.forEach("SELECT \(columns) FROM audit_log WHERE hash IS NOT NULL ORDER BY sequence") { row in
+            let entry = try entry(&row)
+            verdict.count += 1
+            let expected = hash(previous, fields(entry))
+            if hexadecimal(expected) != entry.hash, verdict.faults.isEmpty {
+                verdict.faults.append(
+                    "entry \(entry.sequence) (\(entry.action), \(entry.occurredAt)) is not what was recorded, or one before it is missing"
+                )
+            }
+            previous = expected
+            verdict.head = entry.hash
+            if entry.hash == knownHead { verdict.hasKnownHead = true }
+        }
+        if let knownHead, !verdict.hasKnownHead {
+            verdict.faults.append(
+                "the head \(knownHead.prefix(64)) is none of this chain's: its end was cut off or made anew")
+        }
+        return verdict
+    }
+
+    // MARK: Retention
+
+    private static func checkpoint(in connection: Connection) throws -> (sequence: Int64, hash: [UInt8])? {
+        try connection.first("SELECT sequence, hash FROM audit_checkpoints ORDER BY sequence DESC LIMIT 1") { row in
+            try (sequence: row.next(), hash: row.next())
+        }
+    }
+
+    /// Lets go of entries from before `time`, `limit` at most. What the chain came to there is kept in their place, so that the
+    /// rest can still be proved.
+    ///
+    /// - Returns: how many entries went.
+    static func forget(before time: Timestamp, limit: Int, in transaction: Transaction) throws -> Int {
+        try transaction.serialize(on: "audit log")
+        let last = try transaction.first(
             """
-            SELECT sequence, event, action, subject, actor, data, occurred_at FROM audit_log
-            WHERE \(conditions) \(keyset.clause(request))
+            SELECT sequence, hash FROM (
+                SELECT sequence, hash, occurred_at FROM audit_log ORDER BY sequence LIMIT \(limit)
+            ) AS oldest WHERE occurred_at < \(time) AND hash IS NOT NULL ORDER BY sequence DESC LIMIT 1
             """
         ) { row in
-            try AuditEntry(
-                sequence: row.next(), event: row.next(), action: row.next(), subject: row.next(), actor: row.next(),
-                data: row.next(), occurredAt: row.next())
+            try (sequence: row.next(Int64.self), hash: row.next([UInt8].self))
         }
-        return Page(rows: rows, for: request) { [.integer($0.sequence)] }
+        guard let last else { return 0 }
+        try transaction.execute(
+            "INSERT INTO audit_checkpoints (sequence, hash) VALUES (\(last.sequence), \(last.hash))")
+        return try transaction.execute("DELETE FROM audit_log WHERE sequence <= \(last.sequence)")
     }
 }

@@ -49,5 +49,6 @@ enum IdentityMigrations {
             ) STRICT;
             """),
         oauth,
+        auditChain,
     ]
 }

@@ -22,8 +22,7 @@ struct KeyProofs: Sendable {
     /// How long a nonce is given out; it is taken for as long again.
     private static let noncePeriod: Int64 = 150
 
-    /// - Parameter token: what the proof goes with, at a resource.
-    /// - Returns: the thumbprint of the key.
+    /// The thumbprint of the key that has made the one proof, where it is for this request and, at a resource, for `token`.
     func thumbprint(
         _ proofs: [String], method: String, path: String, token: String? = nil
     ) throws(Fault) -> String {

@@ -18,7 +18,7 @@ package struct ManageUsers: Sendable {
         return try await passwords.hash(password)
     }
 
-    /// - Parameter password: as ``hash(_:)`` makes it.
+    /// Lets somebody in, with a `password` as ``hash(_:)`` makes it.
     @discardableResult
     package func add(
         email: String, name: String, role: String, password: String, by actor: String, in transaction: Transaction

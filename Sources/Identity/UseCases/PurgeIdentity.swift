@@ -7,6 +7,7 @@ internal import Persistence
 struct PurgeIdentity: Sendable {
     let database: Database
     let clock: WallClock
+    var auditRetention: Duration?
 
     private static let step = 500
 
@@ -14,6 +15,11 @@ struct PurgeIdentity: Sendable {
         let clock = clock
         while try await database.write({ try TokenStore.purge(at: clock.now(), limit: Self.step, in: $0) }) >= Self.step
         {
+            try Task.checkCancellation()
+        }
+        guard let auditRetention else { return }
+        let end = clock.now().advanced(by: .zero - auditRetention)
+        while try await database.write({ try AuditLog.forget(before: end, limit: Self.step, in: $0) }) >= Self.step {
             try Task.checkCancellation()
         }
     }

@@ -98,6 +98,8 @@ package final class Transaction: Connection {
 
     /// The trace on whose behalf it changes data, as `traceparent`; `nil` where nobody traces.
     package var trace: String?
+    /// The address from which it was asked for; `nil` for chores.
+    package var origin: String?
 
     init(session: any SQLSession, watched: Set<String>) {
         self.watched = watched
@@ -160,7 +162,7 @@ package final class Transaction: Connection {
     ///
     /// - Returns: beside the result, what is to be done after the commit.
     func whole<Result>(_ body: (Transaction) throws -> Result) throws -> (Result, [@Sendable () -> Void]) {
-        defer { (leftOver, news, trace) = ([], [], nil) }
+        defer { (leftOver, news, trace, origin) = ([], [], nil, nil) }
         let result = try body(self)
         for work in leftOver { try work() }
         return (result, news)

@@ -2,6 +2,7 @@
 
 internal import ArgumentParser
 internal import Foundation
+internal import Identity
 internal import Inventory
 internal import Ordering
 internal import Persistence
@@ -12,6 +13,9 @@ struct CheckCommand: AsyncParsableCommand {
         discussion: "Exit status 0 when all is well, 1 when something is not; each finding is a line.")
 
     @OptionGroup var location: LocationOptions
+
+    @Option(name: .long, help: "A hash of the audit log that was noted before; its chain must still have it.")
+    var auditHead: String?
 
     func run() async throws {
         let configuration = try location.configuration()
@@ -29,11 +33,19 @@ struct CheckCommand: AsyncParsableCommand {
                 ("orders against the sales ledger", try shop.ordering.audit(in: connection)),
             ]
         }
+        let audit = try await shop.database.read { [auditHead] in
+            try shop.identity.audit(knownHead: auditHead, in: $0)
+        }
         for (name, faults) in findings {
             if faults.isEmpty { Terminal.say("ok    \(name)") }
             for fault in faults { Terminal.say("bad   \(name): \(fault)") }
         }
+        if audit.faults.isEmpty {
+            Terminal.say("ok    audit log: \(audit.count) entries, head \(audit.head ?? "none")")
+        }
+        for fault in audit.faults { Terminal.say("bad   audit log: \(fault)") }
         await shop.database.close()
+        if !audit.faults.isEmpty { throw ExitCode.failure }
         if findings.contains(where: { !$0.1.isEmpty }) { throw ExitCode.failure }
     }
 }

@@ -80,6 +80,7 @@ package struct Configuration: Sendable {
         VITRINE_CART_TTL         seconds that an untouched cart lives (2592000)
         VITRINE_SHOP_NAME        what the shop is called on its pages (Vitrine)
         VITRINE_ACCESS_TOKEN_LIFETIME  seconds that an access token is good (900)
+        VITRINE_AUDIT_RETENTION  days that the audit log is kept, 0 for ever (0)
         VITRINE_STRIPE_KEY             secret key of a Stripe account that takes the payments (none: a sandbox)
         VITRINE_STRIPE_SIGNING_SECRET  of the endpoint that Stripe notifies
         VITRINE_STRIPE_RETURN_URL      where customers come back to from their bank's page
@@ -122,6 +123,8 @@ package struct Configuration: Sendable {
         ordering.cartTimeToLive = .seconds(try number("VITRINE_CART_TTL", 60...31_536_000, 2_592_000))
         identity.shopName = text("VITRINE_SHOP_NAME") ?? identity.shopName
         identity.accessTokenLifetime = .seconds(try number("VITRINE_ACCESS_TOKEN_LIFETIME", 60...86_400, 900))
+        let days = try number("VITRINE_AUDIT_RETENTION", 0...36_500, 0)
+        identity.auditRetention = days == 0 ? nil : .seconds(days * 86_400)
         if let text = text("VITRINE_LIMITS") { try limits.apply(text) }
         limits.redisURL = text("VITRINE_REDIS")
         if let text = text("VITRINE_TRUSTED_PROXIES") {

@@ -5,6 +5,7 @@ internal import Hummingbird
 internal import Kernel
 internal import NIOCore
 internal import Persistence
+internal import RateLimiting
 internal import Resilience
 
 /// Serves one endpoint: reads the request as the endpoint says, calls its handler, and settles what is common to answers.
@@ -38,13 +39,16 @@ struct EndpointResponder: HTTPResponder {
         let facts = context.signals.facts
         if let principal = context.principal { facts.note("vitrine.client.id", principal.id) }
         for (name, value) in subjects(context) { facts.note(name, value) }
+        // Whoever changes something answers for it, from where he is.
+        let address = services.limits.address(of: request, context)
+        if endpoint.method.changes, let address { facts.note("client.address", address.description) }
         if !endpoint.isExchange { try negotiate(request.headers) }
         let reader = try RequestReader(
             endpoint: endpoint, path: request.uri.path, query: request.uri.query, headers: request.headers,
             pathParameters: try pathParameters(context))
         let body = try await body(of: request)
         let input = try reader.input(
-            body: body, method: endpoint.method, address: services.limits.address(of: request, context))
+            body: body, method: endpoint.method, address: address)
         let call = try reader.call(
             principal: context.principal, requestID: context.requestID, services: services, body: body,
             method: endpoint.method)
