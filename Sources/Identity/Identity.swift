@@ -41,15 +41,17 @@ package struct IdentityModule: Sendable {
         keeper = SecretKeeper(key: try await Secrets.load("identity", from: database))
         directory = AppDirectory(database: database)
         tokens = AccessTokens(database: database, clock: clock, settings: settings)
-        let seen = SeenTokens()
-        let proofs = KeyProofs(keeper: keeper, seen: seen, clock: clock, issuer: settings.issuer)
+        let proofs = KeyProofs(
+            keeper: keeper, seen: SeenTokens(lifetime: KeyProofs.lifetime), clock: clock, issuer: settings.issuer)
         tokenAuthenticator = TokenAuthenticator(tokens: tokens, directory: directory, proofs: proofs)
         apps = ManageApps(outbox: outbox, clock: clock, keeper: keeper, tokens: tokens)
         clients = AuthenticateClient(
-            directory: directory, keeper: keeper, seen: seen, clock: clock, issuer: settings.issuer)
+            directory: directory, keeper: keeper,
+            seen: SeenTokens(lifetime: AuthenticateClient.assertionLifetimeMax), clock: clock, issuer: settings.issuer)
         issue = IssueTokens(database: database, outbox: outbox, clock: clock, keeper: keeper, tokens: tokens)
         revokeToken = RevokeToken(database: database, keeper: keeper, tokens: tokens, clock: clock)
-        introspectToken = IntrospectToken(database: database, keeper: keeper, tokens: tokens, clock: clock)
+        introspectToken = IntrospectToken(
+            database: database, keeper: keeper, tokens: tokens, directory: directory, clock: clock)
         authorize = Authorize(
             database: database, outbox: outbox, clock: clock, keeper: keeper, directory: directory,
             issuer: settings.issuer)

@@ -105,7 +105,7 @@ struct AuditTests {
             #expect(try await verdict(shop, head: head).faults.isEmpty)
             // What has no checkpoint stays.
             await #expect(throws: DatabaseError.self) {
-                try await shop.shop.database.write { try $0.execute("DELETE FROM audit_log") }
+                _ = try await shop.shop.database.write { try $0.execute("DELETE FROM audit_log") }
             }
             try await tamper(shop, "DELETE FROM audit_log WHERE sequence = 7")
             #expect(try await verdict(shop).faults.count == 1)
@@ -114,7 +114,7 @@ struct AuditTests {
 
     @Test func `what was recorded before there was a chain is under its first hash`() async throws {
         try await TestShop.run { shop in
-            try await shop.shop.database.write { transaction in
+            _ = try await shop.shop.database.write { transaction in
                 try transaction.execute(
                     """
                     INSERT INTO audit_log (event, action, subject, actor, data, occurred_at)

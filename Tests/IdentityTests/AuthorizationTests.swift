@@ -119,12 +119,64 @@ struct AuthorizationTests {
         }
     }
 
-    @Test func `a refresh may narrow and never widen, and is its own app's alone`() async throws {
+    @Test func `a refresh token in another app's hands ends everything of its authorization`() async throws {
+        try await run { shop, app, browser in
+            let token = try await app.exchange(app.code(browser)).json["refresh_token"]?.string ?? ""
+            let other = try await TestApp.register(shop)
+            #expect(try await other.refresh(token).json["error"] == "invalid_grant")
+            #expect(try await app.refresh(token).json["error"] == "invalid_grant")
+        }
+    }
+
+    @Test func `what was taken back is not brought back by a code or a device that waited`() async throws {
+        try await run { shop, app, browser in
+            let code = try await app.code(browser)
+            let begun = try await app.ask("/oauth/device_authorization", ["scope": "read:products"]).json
+            let page = try await browser.get("/device")
+            _ = try await browser.submit(
+                "/device",
+                [
+                    "form_token": TestBrowser.hidden("form_token", page), "decision": "allow",
+                    "user_code": begun["user_code"]?.string ?? "",
+                ])
+            let account = try await browser.get("/account")
+            _ = try await browser.submit(
+                "/account/apps/remove", ["form_token": TestBrowser.hidden("form_token", account), "app": app.id])
+            #expect(try await app.exchange(code).json["error"] == "invalid_grant")
+            let asked = try await app.token([
+                "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+                "device_code": begun["device_code"]?.string ?? "",
+            ])
+            #expect(asked.json["error"] == "invalid_grant")
+        }
+    }
+
+    @Test func `an app that changes its name or where it answers is asked about anew`() async throws {
+        try await run { shop, app, browser in
+            let changes: [JSON] = [
+                ["name": "Label Maker"], ["redirect_uris": [.string(TestApp.back), "https://evil.example/"]],
+            ]
+            for change in changes {
+                _ = try await app.code(browser)
+                #expect(TestApp.query(try await browser.get(app.authorizeAddress()))["code"] != nil)
+                #expect(try await shop.patch("/v1/apps/\(app.id)", change).status == 200)
+                #expect(try await browser.get(app.authorizeAddress()).status == 200)
+            }
+            // What it may not ask for any more, nothing from before gives it.
+            let code = try await app.code(browser, ["scope": "read:products read:orders"])
+            #expect(try await shop.patch("/v1/apps/\(app.id)", ["scopes": ["read:products"]]).status == 200)
+            let grant = try await app.exchange(code)
+            #expect(grant.json["error"] == "invalid_grant")
+            #expect(
+                try await shop.patch("/v1/apps/\(app.id)", ["scopes": ["read:products", "read:orders"]]).status == 200)
+            #expect(try await browser.get(app.authorizeAddress(["scope": "read:orders"])).status == 200)
+        }
+    }
+
+    @Test func `a refresh may narrow and never widen`() async throws {
         try await run { shop, app, browser in
             let grant = try await app.exchange(app.code(browser, ["scope": "read:products read:orders"]))
             let token = grant.json["refresh_token"]?.string ?? ""
-            let other = try await TestApp.register(shop)
-            #expect(try await other.refresh(token).json["error"] == "invalid_grant")
             #expect(try await app.refresh(token, ["scope": "read:products email"]).json["error"] == "invalid_scope")
             let narrow = try await app.refresh(token, ["scope": "read:products"])
             #expect(narrow.json["scope"] == "read:products")

@@ -146,7 +146,7 @@ final class TestBrowser: Sendable {
     func signIn(_ email: String, _ password: String = TestBrowser.password, then: String = "/account") async throws
         -> Reply
     {
-        let page = try await get("/sign-in?then=" + PercentEncoding.encode(then))
+        let page = try await get("/sign-in?again=1&then=" + PercentEncoding.encode(then))
         return try await submit(
             "/sign-in",
             ["email": email, "password": password, "then": then, "form_token": Self.hidden("form_token", page)])
@@ -184,7 +184,7 @@ final class TestBrowser: Sendable {
         let page = try await get(address)
         guard page.status == 200 else { return page }
         return try await submit(
-            "/oauth/authorize",
+            "/oauth/decision",
             [
                 "form_token": Self.hidden("form_token", page), "request": Self.hidden("request", page),
                 "decision": decision,

@@ -77,6 +77,53 @@ struct ProofTests {
         }
     }
 
+    @Test(arguments: [Int64.max, Int64.min, 9_223_372_036_854_775, -9_223_372_036_854_775, 253_402_300_799])
+    func `a time that no clock shows is refused, and nothing worse`(time: Int64) async throws {
+        try await TestShop.run { shop in
+            let app = try await TestApp.register(shop)
+            let proof = try key.sign(
+                ["typ": "dpop+jwt", "alg": "ES256", "jwk": key.jwk],
+                [
+                    "jti": "1", "htm": "POST", "htu": "http://127.0.0.1:8080/oauth/token", "iat": .integer(time),
+                    "nonce": .string(nonce(shop)),
+                ])
+            let answer = try await app.token(["grant_type": "client_credentials"], headers: ["DPoP": proof])
+            #expect(answer.json["error"] == "invalid_dpop_proof")
+            let signer = try await TestApp.register(shop, [.init("jwks", ["keys": [key.jwk]])])
+            let assertion = try key.sign(
+                ["alg": "ES256"],
+                [
+                    "iss": .string(signer.id), "sub": .string(signer.id), "aud": "http://127.0.0.1:8080", "jti": "1",
+                    "exp": .integer(time),
+                ])
+            let refused = try await shop.form(
+                "/oauth/token",
+                [
+                    "grant_type": "client_credentials", "client_assertion": assertion,
+                    "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+                ])
+            #expect(refused.json["error"] == "invalid_client")
+        }
+    }
+
+    @Test func `a server that proves who it is may change its key, and gets tokens bound to the new one`() async throws
+    {
+        try await TestShop.run { shop in
+            try await shop.addUser()
+            let (app, browser) = (try await TestApp.register(shop), try await TestBrowser.signedIn(shop))
+            func proof(_ key: ProofKey) throws -> [String: String] {
+                ["DPoP": try key.proof(shop, "POST", "/oauth/token", nonce: nonce(shop))]
+            }
+            let grant = try await app.exchange(app.code(browser), headers: proof(key))
+            let next = ProofKey()
+            let renewed = try await app.refresh(grant.json["refresh_token"]?.string ?? "", headers: proof(next))
+            #expect(renewed.json["token_type"] == "DPoP")
+            let token = renewed.json["access_token"]?.string ?? ""
+            let use = try next.proof(shop, "GET", "/v1/products", nonce: nonce(shop), token: token)
+            #expect(try await get(shop, token, use).status == 200)
+        }
+    }
+
     @Test func `a proof's key shows no private half, and an algorithm of no key is none`() async throws {
         try await TestShop.run { shop in
             let app = try await TestApp.register(shop)

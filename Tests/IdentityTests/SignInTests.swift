@@ -63,11 +63,11 @@ struct SignInTests {
                 (browser, good.merging(["request": wider]) { $1 }, [:]),
             ]
             for (place, attempt) in attempts.enumerated() {
-                let answer = try await attempt.0.submit("/oauth/authorize", attempt.1, headers: attempt.2)
+                let answer = try await attempt.0.submit("/oauth/decision", attempt.1, headers: attempt.2)
                 #expect(answer.status == 403 && answer.header("Location") == nil, "\(place)")
             }
             let own = ["Origin": "http://127.0.0.1:8080", "Sec-Fetch-Site": "same-origin"]
-            let answer = try await browser.submit("/oauth/authorize", good, headers: own)
+            let answer = try await browser.submit("/oauth/decision", good, headers: own)
             #expect(answer.status == 303 && TestApp.query(answer)["code"] != nil)
         }
     }
@@ -109,6 +109,9 @@ struct SignInTests {
     @Test func `whether somebody has an account is not told, by word or by waiting`() async throws {
         try await TestShop.run { shop in
             try await shop.addUser()
+            let known = try await TestBrowser.signedIn(shop)
+            let page = try await known.get("/account")
+            _ = try await known.submit("/sign-out", ["form_token": TestBrowser.hidden("form_token", page)])
             func attempt(_ email: String) async throws -> (Int, String) {
                 let answer = try await TestBrowser(shop).signIn(email, "wrong horse battery")
                 let notice = answer.text.components(separatedBy: "role=\"alert\">").dropFirst().first ?? ""
@@ -118,7 +121,8 @@ struct SignInTests {
                 let (known, unknown) = (try await attempt("ada@example.com"), try await attempt("eve@example.com"))
                 #expect(known == unknown)
             }
-            // The right one has to wait, too.
+            // The right one has to wait, too; but not where its owner has been before.
+            #expect(try await known.signIn("ada@example.com").status == 303)
             let answer = try await TestBrowser(shop).signIn("ada@example.com")
             #expect(answer.status == 429)
             shop.clock.advance(by: .seconds(900))
@@ -180,10 +184,20 @@ struct SignInTests {
             try await shop.addUser()
             let (app, browser) = (try await TestApp.register(shop), try await TestBrowser.signedIn(shop))
             _ = try await browser.allow(app.authorizeAddress())
-            shop.clock.advance(by: .seconds(120))
-            for changes in [["max_age": "60"], ["prompt": "login"]] {
+            shop.clock.advance(by: .seconds(20))
+            for changes in [["max_age": "10"], ["prompt": "login"]] {
                 let answer = try await browser.get(app.authorizeAddress(changes))
                 #expect(answer.header("Location")?.hasPrefix("/sign-in?again=1") == true)
+                // Until they have, whatever they do; and then it is enough.
+                let then = TestApp.query(answer)["then"] ?? ""
+                #expect(try await browser.get(then).header("Location")?.hasPrefix("/sign-in") == true)
+                shop.clock.advance(by: .seconds(5))
+                let signedIn = try await browser.signIn("ada@example.com", then: then)
+                let back = try await browser.get(signedIn.header("Location") ?? "")
+                #expect(TestApp.query(back)["code"] != nil)
+                let forged = app.authorizeAddress(changes.merging(["signed_in_since": "1.x"]) { $1 })
+                shop.clock.advance(by: .seconds(20))
+                #expect(try await browser.get(forged).header("Location")?.hasPrefix("/sign-in") == true)
             }
             #expect(TestApp.query(try await browser.get(app.authorizeAddress(["max_age": "600"])))["code"] != nil)
             let silent = try await TestBrowser(shop).get(app.authorizeAddress(["prompt": "none"]))

@@ -56,7 +56,8 @@ struct TokenTests {
             #expect(try await status(first) == 401)
             #expect(try await status(second) == 200)
             shop.clock.advance(by: .seconds(901))
-            #expect(try await status(second) == 401)
+            // Whoever shows what was good guesses nothing, and is not held to the limit of those who do.
+            for _ in 0..<40 { #expect(try await status(second) == 401) }
             let third = try await app.ownToken()
             #expect(try await status(third) == 200)
             #expect(try await shop.delete("/v1/apps/\(app.id)").status == 204)
@@ -111,7 +112,7 @@ struct TokenTests {
             for token in [last, after] { #expect(try await shop.send(.get, "/v1/products", key: token).status == 200) }
             #expect(try await shop.send(.get, "/v1/products", key: before).status == 401)
             // When the last token of the old key has ended, the key goes.
-            shop.clock.advance(by: .seconds(1_000))
+            shop.clock.advance(by: IdentitySettings.tokenLifetimeMax)
             try await PurgeIdentity(database: shop.shop.database, clock: shop.clock.wall).run()
             #expect(try await shop.send(.get, "/oauth/jwks", key: "").json["keys"]?.array?.count == 1)
             #expect(try await keys.rotate() == nil)

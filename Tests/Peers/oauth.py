@@ -82,7 +82,7 @@ def allow(address):
         "then": hidden(page.text, "then")})
     if 'name="request"' not in page.text:
         raise SystemExit(f"no consent page: {page.status_code} {page.text[:300]}")
-    answer = visitor.post(f"{BASE}/oauth/authorize", allow_redirects=False, data={
+    answer = visitor.post(f"{BASE}/oauth/decision", allow_redirects=False, data={
         "form_token": hidden(page.text, "form_token"), "request": hidden(page.text, "request"), "decision": "allow"})
     return answer.headers["Location"]
 

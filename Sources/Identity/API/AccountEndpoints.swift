@@ -56,6 +56,7 @@ extension IdentityModule {
     private func changePassword(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         let browser = try await browser(exchange)
         guard let form = browser.form("account"), let visitor = browser.visitor else { return staleForm }
+        try await call.requireSignInAllowed(from: exchange.address)
         do {
             let isRight = try await signIn.isRight(form["password"] ?? "", of: visitor.user)
             guard isRight else {

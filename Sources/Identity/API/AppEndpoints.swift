@@ -62,7 +62,9 @@ extension IdentityModule {
 
     private func deleteApp(_ call: Call, _ path: AppPath) async throws -> Answer<NoBody> {
         try await call.commit { transaction in
-            try apps.remove(path.id, if: call.precondition, by: call.actor, in: transaction)
+            try apps.remove(path.id, if: call.precondition, by: call.actor, in: transaction) { app in
+                try require(Array(app.ownScopes.scopes), app.tier, nil, of: call)
+            }
             return .noContent
         }
     }

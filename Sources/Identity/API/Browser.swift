@@ -48,6 +48,7 @@ struct Browser: Sendable {
     private struct CookieNames {
         let session: String
         let visit: String
+        let known: String
         let attributes: String
 
         /// Over https the names say that no other host and no page without encryption can have set them (RFC 6265bis
@@ -56,6 +57,7 @@ struct Browser: Sendable {
             let isSecure = issuer.hasPrefix("https:")
             session = isSecure ? "__Host-vitrine_session" : "vitrine_session"
             visit = isSecure ? "__Host-vitrine_visit" : "vitrine_visit"
+            known = isSecure ? "__Host-vitrine_known" : "vitrine_known"
             // Lax, because people come here from the pages of apps.
             attributes = "; Path=/; HttpOnly; SameSite=Lax" + (isSecure ? "; Secure" : "")
         }
@@ -67,11 +69,22 @@ struct Browser: Sendable {
         return isKnown ? [] : ["\(names.visit)=\(secret)\(names.attributes)"]
     }
 
-    func cookies(signingIn session: String, _ lifetime: Duration) -> [String] {
+    /// Whether somebody has signed in to this account here before.
+    func isKnown(to email: String) -> Bool {
+        guard let mark = exchange.cookie(CookieNames(issuer: issuer).known) else { return false }
+        return Array(mark.utf8).isSame(as: Array(knownMark(email).utf8))
+    }
+
+    private func knownMark(_ email: String) -> String {
+        RandomText.text(keeper.tag("known browser", MailAddress.normal(email)))
+    }
+
+    func cookies(signingIn session: String, _ email: String, _ lifetime: Duration) -> [String] {
         let names = CookieNames(issuer: issuer)
         return [
             "\(names.session)=\(session)\(names.attributes); Max-Age=\(Int(lifetime / .seconds(1)))",
             "\(names.visit)=\(names.attributes); Max-Age=0",
+            "\(names.known)=\(knownMark(email))\(names.attributes); Max-Age=31536000",
         ]
     }
 

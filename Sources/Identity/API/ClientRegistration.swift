@@ -60,7 +60,10 @@ extension IdentityModule {
         return AppDraft(
             name: name, confidentiality: method == "none" ? .public : .confidential, redirectURIs: uris,
             scopes: scopes, keys: keys, requiresBinding: json["dpop_bound_access_tokens"]?.bool ?? false,
-            homepage: json["client_uri"]?.string.flatMap { $0.hasPrefix("https://") ? $0 : nil })
+            homepage: json["client_uri"].flatMap { homepage in
+                var decoding = Decoding()
+                return Schema.homepage.decode(homepage, &decoding)
+            })
     }
 
     static func keys(_ json: JSON?) throws -> [JWK] {

@@ -16,6 +16,7 @@ extension IdentityModule {
             .exchange(.post, "/oauth/register", "registerClient", "Register an app", use: registerClient)
                 .scope(.writeApps),
             .exchange(.get, "/oauth/userinfo", "userInfo", "Who the user is", use: userInfo).anyKey(),
+            .exchange(.post, "/oauth/userinfo", "postUserInfo", "Who the user is", use: userInfo).anyKey(),
             .exchange(.get, "/oauth/jwks", "jwks", "The keys that sign tokens", use: jwks),
             .exchange(.get, "/.well-known/oauth-authorization-server", "serverMetadata", "What this server can") {
                 _, _ in OAuthAnswer.metadata(ServerMetadata(issuer: settings.issuer).server)
@@ -185,6 +186,8 @@ extension IdentityModule {
                     throw OAuthError(.invalidTarget, "resource is \(settings.issuer).")
                 }
             }
+            // Whoever has guessed too often is not looked up any more.
+            try await call.requireSignInAllowed(from: exchange.address)
             let app = try await clients(exchange, form)
             return try await call.counted(as: app.principal) { try await body(form, app) }
         } catch let error as OAuthError {

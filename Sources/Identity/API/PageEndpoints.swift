@@ -12,7 +12,9 @@ extension IdentityModule {
             .exchange(.post, "/sign-in", "signIn", "Sign in", use: doSignIn),
             .exchange(.post, "/sign-out", "signOut", "Sign out", use: signOut),
             .exchange(.get, "/oauth/authorize", "authorizePage", "What an app asks for", use: showAuthorize),
-            .exchange(.post, "/oauth/authorize", "authorize", "Allow or refuse it", use: doAuthorize),
+            // Apps may ask with a form, too (OpenID Connect Core 1.0 section 3.1.2.1).
+            .exchange(.post, "/oauth/authorize", "authorizeForm", "What an app asks for", use: showAuthorize),
+            .exchange(.post, "/oauth/decision", "decide", "Allow or refuse it", use: doAuthorize),
             .exchange(.get, "/device", "devicePage", "Connect a device", use: showDevice),
             .exchange(.post, "/device", "device", "Allow or refuse a device", use: doDevice),
             .exchange(.get, PageStyle.path, "pageStyle", "How pages look") { _, _ in PageStyle.response },
@@ -35,7 +37,7 @@ extension IdentityModule {
         let page = SignInPages.signIn(
             shop: settings.shopName, app: waiting?.app.name, then: then, email: email, trouble,
             formToken: browser.formToken("sign-in"),
-            formTargets: waiting.map { [FormTargets.origin(of: $0.redirectURI)] } ?? [])
+            formTargets: waiting.map { [FormTargets.target(of: $0.redirectURI)] } ?? [])
         return page.response(status, shopName: settings.shopName, cookies: browser.cookies)
     }
 
@@ -50,14 +52,16 @@ extension IdentityModule {
     private func doSignIn(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         let browser = try await browser(exchange)
         guard let form = browser.form("sign-in") else { return staleForm }
+        try await call.requireSignInAllowed(from: exchange.address)
         let (email, then) = (form["email"] ?? "", Destination.safe(form["then"]))
         let outcome = try await signIn(
-            email: email, password: form["password"] ?? "", agent: exchange.header("User-Agent") ?? "",
-            address: exchange.address?.description ?? "")
+            email: email, password: form["password"] ?? "", isKnown: browser.isKnown(to: email),
+            agent: exchange.header("User-Agent") ?? "", address: exchange.address?.description ?? "")
         switch outcome {
         case .signedIn(let secret):
             if let before = browser.visitor { try await signIn.end(before.session.id, of: before.user.id) }
-            return WebPage.redirect(to: then, cookies: browser.cookies(signingIn: secret, settings.sessionLifetime))
+            return WebPage.redirect(
+                to: then, cookies: browser.cookies(signingIn: secret, email, settings.sessionLifetime))
         case .wrong:
             try await call.noteFailedSignIn(from: exchange.address)
             return try await signInPage(browser, then: then, email: email, trouble: .wrong, status: 401)
@@ -78,13 +82,14 @@ extension IdentityModule {
 
     private func showAuthorize(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         try await explaining {
-            let request = try await authorize.request(exchange.query)
+            let asked = exchange.method == .post ? exchange.form ?? Form(fields: []) : exchange.query
+            let request = try await authorize.request(asked)
             let browser = try await browser(exchange)
             let consented = try await consented(browser.visitor, request.app)
             switch try step(request, browser.visitor, consented) {
             case .signIn:
                 let again = browser.visitor == nil ? "" : "again=1&"
-                let query = request.form.encoded
+                let query = authorize.asking(request).encoded
                 return WebPage.redirect(
                     to: "/sign-in?\(again)then=" + PercentEncoding.encode("/oauth/authorize?" + query))
             case .proceed:
@@ -97,7 +102,7 @@ extension IdentityModule {
                 let page = SignInPages.consent(
                     request, visitor, shop: settings.shopName, consented: consented, query: query,
                     formToken: browser.formToken("consent " + query),
-                    formTargets: [FormTargets.origin(of: request.redirectURI)])
+                    formTargets: [FormTargets.target(of: request.redirectURI)])
                 return page.response(shopName: settings.shopName, cookies: browser.cookies)
             }
         }
@@ -131,7 +136,8 @@ extension IdentityModule {
     ) throws -> AuthorizationRequest.Step {
         do throws(OAuthError) {
             return try request.step(
-                authenticatedAt: visitor?.session.authenticatedAt, consented: consented, at: issue.clock.now())
+                authenticatedAt: visitor?.session.authenticatedAt, consented: consented,
+                asked: authorize.asked(request), at: issue.clock.now())
         } catch {
             throw AuthorizationRequest.Fault.toApp(error, redirectURI: request.redirectURI, state: request.state)
         }
@@ -178,6 +184,7 @@ extension IdentityModule {
     private func doDevice(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         let browser = try await browser(exchange)
         guard let form = browser.form("device"), let visitor = browser.visitor else { return staleForm }
+        try await call.requireSignInAllowed(from: exchange.address)
         let code = form["user_code"] ?? ""
         guard let (request, app) = try await devices.request(userCode: code) else {
             try await call.noteFailedSignIn(from: exchange.address)
@@ -217,7 +224,7 @@ enum Destination {
     private static let pages = ["/oauth/authorize?", "/device", "/account"]
 
     static func safe(_ text: String?) -> String {
-        guard let text, text.utf8.count <= 4_000, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
+        guard let text, text.utf8.count <= 16_000, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),
             !text.contains("\\"), pages.contains(where: { text.hasPrefix($0) })
         else { return "/account" }
         return text

@@ -6,7 +6,8 @@ internal import Web
 enum AppKind: EntityKind { static let prefix = "app" }
 typealias AppID = Identifier<AppKind>
 
-/// One time that an app was let into the shop. A token names it, so that one from before a removal is not good again after.
+/// What an app may do for itself, from one change of that to the next. A token names it, so that one from before its app may do
+/// less is not good after.
 enum InstallationKind: EntityKind { static let prefix = "ins" }
 typealias InstallationID = Identifier<InstallationKind>
 
@@ -130,5 +131,12 @@ enum RedirectURI {
         return rest.dropFirst(2).prefix { $0 != "/" && $0 != "?" }
     }
 
-    private static func isPlain(_ authority: Substring) -> Bool { !authority.isEmpty && !authority.contains("@") }
+    /// A host and perhaps a port, and nothing that means something in a header.
+    private static func isPlain(_ authority: Substring) -> Bool {
+        !authority.isEmpty
+            && authority.utf8.allSatisfy { byte in
+                (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+                    || [45, 46, 58, 91, 93].contains(byte)
+            }
+    }
 }

@@ -19,6 +19,9 @@ struct AuthorizationRequest: Sendable {
     /// How long ago the user may have proved who they are, in seconds (OpenID Connect Core 1.0 section 3.1.2.1).
     let maxAge: Int64?
 
+    /// The field by which we know on the way back from signing in that it was asked for, and when.
+    static let askedField = "signed_in_since"
+
     /// A refusal, and whom it is told: the app, where it is sure whose address that is; else the person in front of the browser.
     enum Fault: Error {
         case toPerson(String)
@@ -27,6 +30,7 @@ struct AuthorizationRequest: Sendable {
 
     /// - Throws: ``Fault``. Nothing is sent to an address before it is known to be the app's (RFC 9700 section 4.11).
     init(_ form: Form, app: App, issuer: String) throws(Fault) {
+        guard form.encoded.utf8.count <= Self.bytesMax else { throw .toPerson("The app asks in too many words.") }
         if let name = form.repeated, name != "resource" { throw .toPerson("\(name) is given more than once.") }
         guard let uri = form["redirect_uri"] ?? (app.redirectURIs.count == 1 ? app.redirectURIs.first : nil) else {
             throw .toPerson("The app did not say where you come from (redirect_uri).")
@@ -49,6 +53,9 @@ struct AuthorizationRequest: Sendable {
         nonce = form["nonce"]
         boundTo = form["dpop_jkt"]
     }
+
+    /// So much fits into an address wherever it passes.
+    private static let bytesMax = 7_000
 
     private static func check(_ form: Form, issuer: String) throws(OAuthError) {
         guard form["response_type"] == "code" else {
@@ -117,9 +124,11 @@ struct AuthorizationRequest: Sendable {
     }
 
     /// What comes next for somebody who proved at `authenticatedAt` who they are, `nil` for nobody, and who has `consented` to
-    /// this before.
-    func step(authenticatedAt: Timestamp?, consented: ScopeSet, at now: Timestamp) throws(OAuthError) -> Step {
-        guard let authenticatedAt, !isTooOld(authenticatedAt, at: now) else {
+    /// this before. `asked` is when they were sent to sign in for this.
+    func step(
+        authenticatedAt: Timestamp?, consented: ScopeSet, asked: Timestamp?, at now: Timestamp
+    ) throws(OAuthError) -> Step {
+        guard let authenticatedAt, !isTooOld(authenticatedAt, asked: asked, at: now) else {
             if prompt.contains("none") { throw OAuthError(.loginRequired, "Nobody is signed in.") }
             return .signIn
         }
@@ -131,13 +140,11 @@ struct AuthorizationRequest: Sendable {
         return mustAsk ? .consent : .proceed
     }
 
-    /// Somebody who has just signed in has proved it however old the app wants the proof.
-    private static let fresh = Duration.seconds(30)
-
-    private func isTooOld(_ authenticatedAt: Timestamp, at now: Timestamp) -> Bool {
-        let age = authenticatedAt.duration(to: now)
-        guard age > Self.fresh else { return false }
-        return prompt.contains("login") || maxAge.map { age > .seconds($0) } ?? false
+    private func isTooOld(_ authenticatedAt: Timestamp, asked: Timestamp?, at now: Timestamp) -> Bool {
+        // Whoever has signed in since they were asked to has proved it, however young the app wants the proof.
+        if let asked, authenticatedAt >= asked { return false }
+        if !prompt.isDisjoint(with: ["login", "select_account"]) { return true }
+        return maxAge.map { authenticatedAt.duration(to: now) > .seconds($0) } ?? false
     }
 
     /// The address of the app with the answer in it, and who answers (RFC 9207).

@@ -27,6 +27,8 @@ package struct IdentitySettings: Sendable {
     static let refreshGrace = Duration.seconds(60)
     static let pushedRequestLifetime = Duration.seconds(60)
     static let deviceRequestLifetime = Duration.seconds(600)
+    /// The longest that an access token can be good by any setting, now or before, and a minute for clocks that differ.
+    static let tokenLifetimeMax = Duration.seconds(86_400 + 60)
     /// How long a key signs.
     static let signingKeyLifetime = Duration.seconds(30 * 86_400)
     /// How long a key is known before it signs, so that whoever keeps our keys for a while has it by then.

@@ -26,8 +26,6 @@ struct OAuthError: Error, Equatable {
         // RFC 7591 section 3.2.2.
         case invalidRedirectURI = "invalid_redirect_uri"
         case invalidMetadata = "invalid_client_metadata"
-        // RFC 7009 section 2.2.1.
-        case unsupportedTokenType = "unsupported_token_type"
     }
 
     let code: Code

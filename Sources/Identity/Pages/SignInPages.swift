@@ -56,7 +56,7 @@ enum SignInPages {
                 <h2>It will be able to</h2>\(list(granted))\(withheld.isEmpty ? "" : not(withheld))
                 \(known.isEmpty ? "" : "<p class=\"quiet\">You have allowed some of this before.</p>" as HTML)
                 \(origin(request))
-                <form method="post" action="/oauth/authorize">
+                <form method="post" action="/oauth/decision">
                 <input type="hidden" name="form_token" value="\(formToken)">
                 <input type="hidden" name="request" value="\(query)">
                 <div class="choice"><button name="decision" value="allow">Allow</button>
@@ -141,6 +141,9 @@ enum SignInPages {
 
 /// Where a browser may be sent from a form, as its policy names it.
 enum FormTargets {
+    /// An app on the web may send people on from there, which browsers hold to the policy, too.
+    static func target(of uri: String) -> String { uri.hasPrefix("https:") ? "https:" : origin(of: uri) }
+
     /// Scheme, host and port; of a scheme of an app's own, the scheme.
     static func origin(of uri: String) -> String {
         let scheme = uri.prefix { $0 != ":" }

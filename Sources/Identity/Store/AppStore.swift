@@ -18,6 +18,12 @@ enum AppStore {
         try connection.first("SELECT \(columns) FROM apps WHERE id = \(id)\(connection.forUpdate)", app)
     }
 
+    /// The app as it is and stays until the transaction ends; `nil` where it was removed.
+    static func held(_ id: AppID, in transaction: Transaction) throws -> App? {
+        try transaction.first(
+            "SELECT \(columns) FROM apps WHERE id = \(id) AND removed_at IS NULL\(transaction.forShare)", app)
+    }
+
     static func registered(_ id: AppID, in connection: Connection) throws -> RegisteredApp? {
         guard let app = try find(id, in: connection), app.removedAt == nil else { return nil }
         return RegisteredApp(app: app, secrets: try secrets(of: id, in: connection))

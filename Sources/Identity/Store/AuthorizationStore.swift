@@ -107,7 +107,7 @@ enum AuthorizationStore {
             """)
     }
 
-    /// Ends authorizations, and for `lifetime` refuses access tokens that were made under them.
+    /// Ends authorizations, and until `end` refuses access tokens that were made under them.
     ///
     /// - Returns: how many ended.
     @discardableResult
@@ -122,10 +122,15 @@ enum AuthorizationStore {
             }
         try transaction.execute(
             """
-            INSERT INTO token_revocations (id, expires_at)
-            SELECT id, \(end) FROM authorizations WHERE \(condition) AND revoked_at IS NULL
+            INSERT INTO token_revocations (id, noted_at, expires_at)
+            SELECT id, \(now), \(end) FROM authorizations WHERE \(condition) AND revoked_at IS NULL
             ON CONFLICT (id) DO NOTHING
             """)
+        if case .all = which {
+            // What would become one in a moment, too.
+            try transaction.execute("DELETE FROM authorization_codes WHERE \(condition) AND exchanged_for IS NULL")
+            try transaction.execute("DELETE FROM device_requests WHERE \(condition)")
+        }
         return try transaction.execute(
             "UPDATE authorizations SET revoked_at = \(now) WHERE \(condition) AND revoked_at IS NULL")
     }

@@ -38,6 +38,7 @@ extension IdentityMigrations {
             failures INTEGER NOT NULL,
             last_at INTEGER NOT NULL
         ) STRICT;
+        CREATE INDEX sign_in_failures_by_time ON sign_in_failures (last_at);
         CREATE TABLE apps (
             id TEXT PRIMARY KEY,
             name TEXT NOT NULL,
@@ -89,6 +90,7 @@ extension IdentityMigrations {
         CREATE INDEX authorizations_by_app ON authorizations (app, user_id);
         CREATE INDEX authorizations_by_user ON authorizations (user_id, app);
         CREATE INDEX authorizations_by_end ON authorizations (refresh_expires_at);
+        CREATE INDEX authorizations_by_revocation ON authorizations (revoked_at) WHERE revoked_at IS NOT NULL;
         CREATE TABLE authorization_codes (
             hash BLOB PRIMARY KEY,
             app TEXT NOT NULL REFERENCES apps (id),
@@ -125,9 +127,11 @@ extension IdentityMigrations {
         CREATE INDEX device_requests_by_end ON device_requests (expires_at);
         CREATE TABLE token_revocations (
             id TEXT PRIMARY KEY,
+            noted_at INTEGER NOT NULL,
             expires_at INTEGER NOT NULL
         ) STRICT;
         CREATE INDEX token_revocations_by_end ON token_revocations (expires_at);
+        CREATE INDEX token_revocations_by_time ON token_revocations (noted_at);
         CREATE TABLE signing_keys (
             id TEXT PRIMARY KEY,
             private_key BLOB NOT NULL,
@@ -136,7 +140,8 @@ extension IdentityMigrations {
         ) STRICT;
         UPDATE api_keys SET scopes = scopes
                 || ' read:apps write:apps read:users write:users introspect:tokens'
-            WHERE tier = 'trusted' AND scopes LIKE '%import:orders%' AND scopes LIKE '%write:keys%'
-                AND scopes LIKE '%read:audit%';
+            WHERE tier = 'trusted' AND scopes = 'read:products write:products read:inventory write:inventory '
+                || 'read:customers write:customers read:carts write:carts read:orders write:orders import:orders '
+                || 'read:keys write:keys read:audit read:telemetry';
         """)
 }

@@ -38,11 +38,11 @@ enum SessionStore {
             """, session)
     }
 
-    static func setSeen(_ id: String, at now: Timestamp, in transaction: Transaction) throws {
-        try transaction.execute("UPDATE browser_sessions SET seen_at = \(now) WHERE id = \(id)")
+    static func setSeen(_ id: String, at now: Timestamp, until end: Timestamp, in transaction: Transaction) throws {
+        try transaction.execute(
+            "UPDATE browser_sessions SET seen_at = \(now), expires_at = \(end) WHERE id = \(id)")
     }
 
-    /// Ends one session of a user, or all but one.
     static func end(_ id: String, of user: UserID, in transaction: Transaction) throws {
         try transaction.execute("DELETE FROM browser_sessions WHERE id = \(id) AND user_id = \(user)")
     }

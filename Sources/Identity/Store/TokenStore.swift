@@ -10,16 +10,22 @@ enum TokenStore {
     static let keys = "signing_keys"
 
     /// Refuses what carries `id` until `end`, when it is no good by itself any more.
-    static func revoke(_ id: String, until end: Timestamp, in transaction: Transaction) throws {
+    static func revoke(_ id: String, at now: Timestamp, until end: Timestamp, in transaction: Transaction) throws {
         try transaction.execute(
-            "INSERT INTO token_revocations (id, expires_at) VALUES (\(id), \(end)) ON CONFLICT (id) DO NOTHING")
+            """
+            INSERT INTO token_revocations (id, noted_at, expires_at) VALUES (\(id), \(now), \(end))
+            ON CONFLICT (id) DO NOTHING
+            """)
     }
 
-    static func revoked(at now: Timestamp, in connection: Connection) throws -> Set<String> {
-        Set(
-            try connection.all("SELECT id FROM token_revocations WHERE expires_at > \(now)") {
-                try $0.next(String.self)
-            })
+    /// What was noted since `time`, and when the last was.
+    static func revoked(since time: Timestamp, in connection: Connection) throws -> (ids: [String], last: Timestamp?) {
+        let rows = try connection.all(
+            "SELECT id, noted_at FROM token_revocations WHERE noted_at >= \(time) ORDER BY noted_at"
+        ) { row in
+            try (id: row.next(String.self), at: row.next(Timestamp.self))
+        }
+        return (rows.map(\.id), rows.last?.at)
     }
 
     // MARK: Keys
@@ -58,7 +64,8 @@ enum TokenStore {
         let dayAgo = now.advanced(by: .seconds(-86_400))
         let ended: [(table: SQL, key: SQL, over: SQL)] = [
             ("authorization_codes", "hash", "expires_at < \(dayAgo)"),
-            ("authorizations", "id", "refresh_expires_at < \(dayAgo) OR revoked_at < \(dayAgo)"),
+            ("authorizations", "id", "refresh_expires_at < \(dayAgo)"),
+            ("authorizations", "id", "revoked_at IS NOT NULL AND revoked_at < \(dayAgo)"),
             ("pushed_requests", "hash", "expires_at < \(now)"),
             ("device_requests", "hash", "expires_at < \(dayAgo)"),
             ("browser_sessions", "hash", "expires_at < \(now)"),

@@ -9,6 +9,22 @@ enum UserStore {
         try connection.first("\(select) WHERE users.id = \(id)", user)
     }
 
+    /// The user as they are and stay until the transaction ends; `nil` for nobody, and for who was shown out.
+    static func held(_ id: UserID, in transaction: Transaction) throws -> User? {
+        try lock(id, transaction.forShare, in: transaction)
+        return try find(id, in: transaction).flatMap { $0.disabledAt == nil ? $0 : nil }
+    }
+
+    /// Keeps others from changing a user, and those that rely on them waiting.
+    static func lock(_ id: UserID, in transaction: Transaction) throws {
+        try lock(id, transaction.forUpdate, in: transaction)
+    }
+
+    private static func lock(_ id: UserID, _ mode: SQL, in transaction: Transaction) throws {
+        guard !mode.isEmpty else { return }
+        _ = try transaction.exists("SELECT 1 FROM users WHERE id = \(id)\(mode)")
+    }
+
     /// The user and the hash of their password.
     static func find(email: String, in connection: Connection) throws -> (user: User, password: String)? {
         guard let user = try connection.first("\(select) WHERE users.email = \(email)", user) else { return nil }
@@ -25,7 +41,7 @@ enum UserStore {
     }
 
     static func all(withRole role: String, in connection: Connection) throws -> [UserID] {
-        try connection.all("SELECT id FROM users WHERE role = \(role)") { try $0.next() }
+        try connection.all("SELECT id FROM users WHERE role = \(role)\(connection.forUpdate)") { try $0.next() }
     }
 
     /// Whether somebody can let others in.

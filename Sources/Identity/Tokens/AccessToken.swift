@@ -43,15 +43,16 @@ struct AccessToken: Sendable {
             let id = token.payload["jti"]?.string.flatMap({ AccessTokenID($0) }),
             let app = token.payload["client_id"]?.string.flatMap({ AppID($0) }),
             let subject = token.payload["sub"]?.string, let root = token.payload["sid"]?.string,
-            let scopes = token.payload["scope"]?.string, let issuedAt = token.payload["iat"]?.integer,
-            let expiresAt = token.payload["exp"]?.integer
+            let scopes = token.payload["scope"]?.string,
+            let issuedAt = token.payload["iat"]?.integer.flatMap({ Timestamp(seconds: $0) }),
+            let expiresAt = token.payload["exp"]?.integer.flatMap({ Timestamp(seconds: $0) })
         else { return nil }
         let user = UserID(subject)
         guard user != nil || subject == app.rawValue else { return nil }
         self.init(
             id: id, app: app, user: user, root: root, scopes: ScopeSet(stored: scopes),
-            issuedAt: Timestamp(seconds: issuedAt), expiresAt: Timestamp(seconds: expiresAt),
-            authenticatedAt: token.payload["auth_time"]?.integer.map { Timestamp(seconds: $0) },
+            issuedAt: issuedAt, expiresAt: expiresAt,
+            authenticatedAt: token.payload["auth_time"]?.integer.flatMap { Timestamp(seconds: $0) },
             boundTo: token.payload["cnf"]?["jkt"]?.string)
     }
 
@@ -74,5 +75,13 @@ struct AccessToken: Sendable {
 extension Timestamp {
     /// Whole seconds since 1970, as tokens count (RFC 7519 section 2).
     var seconds: Int64 { milliseconds / 1_000 }
-    init(seconds: Int64) { self.init(milliseconds: seconds * 1_000) }
+
+    /// - Returns: `nil` for what no clock will ever show; a stranger may have written it.
+    init?(seconds: Int64) {
+        guard (0...253_402_300_799).contains(seconds) else { return nil }
+        self.init(milliseconds: seconds * 1_000)
+    }
+
+    /// The beginning of its second.
+    var wholeSecond: Timestamp { Timestamp(milliseconds: milliseconds / 1_000 * 1_000) }
 }

@@ -9,22 +9,20 @@ internal import Synchronization
 /// A token is not stored: its signature says that it is ours. What is stored is what ended before its time, which is little
 /// and lives no longer than tokens do. A token that was seen before costs two look-ups and neither a query nor a signature.
 final class AccessTokens: Sendable {
-    private let database: Database
     private let clock: WallClock
     let settings: IdentitySettings
     let keys: SigningKeys
-    private let revoked: Remembered<Int, Set<String>>
+    private let revocations: Revocations
     /// Whose signature is known to be right, in two halves, so that the ones that nobody shows any more go.
     private let verified = Mutex((recent: [String: AccessToken](), older: [String: AccessToken]()))
 
     private static let verifiedMax = 20_000
 
     init(database: Database, clock: WallClock, settings: IdentitySettings) {
-        self.database = database
         self.clock = clock
         self.settings = settings
-        keys = SigningKeys(database: database, clock: clock, settings: settings)
-        revoked = Remembered(from: [TokenStore.revocations], of: database)
+        keys = SigningKeys(database: database, clock: clock)
+        revocations = Revocations(database: database)
     }
 
     /// What signs now.
@@ -32,21 +30,24 @@ final class AccessTokens: Sendable {
         TokenSigner(key: try await keys.current(), settings: settings, clock: clock)
     }
 
-    /// - Returns: `nil` for what is no token of ours, has expired, or ended before.
-    func find(_ text: String) async throws -> AccessToken? {
-        guard let token = try await signed(text), clock.now() < token.expiresAt else { return nil }
-        let revoked = try await revokedIDs()
-        guard !revoked.contains(token.id.rawValue), !revoked.contains(token.root) else { return nil }
-        return token
+    /// What a text is to this shop.
+    enum Standing {
+        case good(AccessToken)
+        /// Ours, and over: whoever shows it guesses nothing.
+        case ended
+        case unknown
     }
 
-    private func revokedIDs() async throws -> Set<String> {
-        let clock = clock
-        return try await revoked.value(of: 0) { try TokenStore.revoked(at: clock.now(), in: $0) }
+    func find(_ text: String) async throws -> Standing {
+        guard let token = try await signed(text) else { return .unknown }
+        guard clock.now() < token.expiresAt, try await !revocations.contains(token.id.rawValue, token.root) else {
+            return .ended
+        }
+        return .good(token)
     }
 
     /// When nothing that was made until now is good by itself any more.
-    func endOfAll(at now: Timestamp) -> Timestamp { now.advanced(by: settings.accessTokenLifetime + .seconds(60)) }
+    func endOfAll(at now: Timestamp) -> Timestamp { now.advanced(by: IdentitySettings.tokenLifetimeMax) }
 
     private func signed(_ text: String) async throws -> AccessToken? {
         if let known = known(text) { return known }
@@ -87,7 +88,7 @@ struct TokenSigner: Sendable {
     func make(
         for app: App, user: UserID?, root: String, scopes: ScopeSet, authenticatedAt: Timestamp? = nil, boundTo: String?
     ) throws -> (text: String, token: AccessToken) {
-        let now = Timestamp(seconds: clock.now().seconds)
+        let now = clock.now().wholeSecond
         let token = AccessToken(
             id: .make(at: clock.now()), app: app.id, user: user, root: root, scopes: scopes, issuedAt: now,
             expiresAt: now.advanced(by: settings.accessTokenLifetime), authenticatedAt: authenticatedAt,
@@ -96,7 +97,7 @@ struct TokenSigner: Sendable {
     }
 
     func sign(_ identity: IdentityToken) throws -> String {
-        let now = Timestamp(seconds: clock.now().seconds)
+        let now = clock.now().wholeSecond
         let claims = identity.claims(issuer: settings.issuer, at: now, lifetime: settings.accessTokenLifetime)
         return try JWS.sign(claims, type: "JWT", with: key)
     }

@@ -19,6 +19,8 @@ struct KeyProofs: Sendable {
 
     /// How far a clock may be off.
     private static let skew = Duration.seconds(60)
+    /// How long a proof can be shown: from before it was made, by its clock, until after.
+    static let lifetime = Duration.seconds(121)
     /// How long a nonce is given out; it is taken for as long again.
     private static let noncePeriod: Int64 = 150
 
@@ -34,7 +36,7 @@ struct KeyProofs: Sendable {
             proof.payload["htu"]?.string.map(Self.withoutQuery) == issuer + path
         else { throw .invalid("The proof is for another request than \(method) \(issuer)\(path).") }
         let now = clock.now()
-        guard let issuedAt = proof.payload["iat"]?.integer.map({ Timestamp(seconds: $0) }),
+        guard let issuedAt = proof.payload["iat"]?.integer.flatMap({ Timestamp(seconds: $0) }),
             issuedAt.advanced(by: .zero - Self.skew) <= now, now <= issuedAt.advanced(by: Self.skew)
         else { throw .invalid("The proof was not made within the last minute.") }
         if let token {
@@ -43,8 +45,7 @@ struct KeyProofs: Sendable {
         }
         guard let nonce = proof.payload["nonce"]?.string, isCurrent(nonce, at: now) else { throw .needsNonce }
         guard let number = proof.payload["jti"]?.string, (1...200).contains(number.utf8.count),
-            seen.isFirst(
-                "proof \(key.thumbprint) \(number)", until: now.advanced(by: .seconds(2 * Self.noncePeriod)), at: now)
+            seen.isFirst("\(key.thumbprint) \(number)", at: now)
         else { throw .invalid("The proof was used before.") }
         return key.thumbprint
     }

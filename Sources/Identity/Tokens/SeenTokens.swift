@@ -1,25 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Crypto
 internal import Kernel
 internal import Synchronization
 
-/// Tokens that are good once, such as proofs and assertions; each is remembered until it has ended by itself.
+/// Tokens that are good once, such as proofs and assertions; each is remembered for as long as it could be shown again.
 ///
 /// It is this process's memory. Among several processes a token that was copied from the wire could be shown once to each; for
 /// proofs the nonces keep that short.
 final class SeenTokens: Sendable {
-    private let seen = Mutex<[String: Timestamp]>([:])
+    private struct State {
+        var recent: Set<SHA256.Digest> = []
+        /// Of the period before.
+        var older: Set<SHA256.Digest> = []
+        var beganAt = Timestamp.earliest
+    }
 
-    /// What is asked for in the lifetime of a token.
-    private static let countMax = 200_000
+    private let lifetime: Duration
+    private let state = Mutex(State())
+
+    /// In one lifetime; some tens of megabytes.
+    private static let countMax = 500_000
+
+    init(lifetime: Duration) { self.lifetime = lifetime }
 
     /// Whether this is the first time. Where too many are remembered, nobody is the first, because a replay could not be told.
-    func isFirst(_ name: String, until end: Timestamp, at now: Timestamp) -> Bool {
-        seen.withLock { seen in
-            if seen.count >= Self.countMax { seen = seen.filter { now < $0.value } }
-            guard seen.count < Self.countMax, seen[name].map({ $0 <= now }) ?? true else { return false }
-            seen[name] = end
-            return true
+    func isFirst(_ name: String, at now: Timestamp) -> Bool {
+        let digest = SHA256.hash(data: Array(name.utf8))
+        return state.withLock { state in
+            let age = state.beganAt.duration(to: now)
+            if age >= lifetime {
+                state.older = age < lifetime * 2 ? state.recent : []
+                (state.recent, state.beganAt) = ([], now)
+            }
+            guard !state.older.contains(digest), state.recent.count < Self.countMax else { return false }
+            return state.recent.insert(digest).inserted
         }
     }
 }

@@ -8,13 +8,11 @@ internal import Persistence
 struct SigningKeys: Sendable {
     private let database: Database
     private let clock: WallClock
-    private let settings: IdentitySettings
     private let known: Remembered<Int, [SigningKey]>
 
-    init(database: Database, clock: WallClock, settings: IdentitySettings) {
+    init(database: Database, clock: WallClock) {
         self.database = database
         self.clock = clock
-        self.settings = settings
         // Keys change with notice, so that they may be known for longer than what ends at once.
         known = Remembered(from: [TokenStore.keys], of: database, ageMax: .seconds(60))
     }
@@ -50,7 +48,7 @@ struct SigningKeys: Sendable {
     @discardableResult
     func rotate(isForced: Bool = false) async throws -> SigningKey? {
         _ = try await all()
-        let (now, settings) = (clock.now(), settings)
+        let now = clock.now()
         return try await database.write { transaction in
             try transaction.serialize(on: "signing keys")
             guard let latest = try TokenStore.signingKeys(in: transaction).first else { return nil }
@@ -59,7 +57,7 @@ struct SigningKeys: Sendable {
             let next = Self.make(activeAt: now.advanced(by: IdentitySettings.signingKeyNotice))
             try TokenStore.insert(next, in: transaction)
             // Its last token is made a moment before the next key signs.
-            let end = next.activeAt.advanced(by: settings.accessTokenLifetime + .seconds(60))
+            let end = next.activeAt.advanced(by: IdentitySettings.tokenLifetimeMax)
             try TokenStore.end(keysBefore: next, at: end, in: transaction)
             return next
         }

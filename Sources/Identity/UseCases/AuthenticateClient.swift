@@ -14,22 +14,21 @@ struct AuthenticateClient: Sendable {
 
     /// What a request shows of the app that sends it.
     private enum Proof {
-        case secret(AppID, String, isBasic: Bool)
+        case secret(AppID, String)
         case assertion(JWS)
         case nothing(AppID)
     }
 
     private static let assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
     /// An assertion is made for one request.
-    private static let assertionLifetimeMax = Duration.seconds(300)
+    static let assertionLifetimeMax = Duration.seconds(300)
 
     /// - Throws: ``OAuthError`` with `invalidClient` or `invalidRequest`.
     func callAsFunction(_ exchange: Exchange, _ form: Form) async throws -> App {
-        let proof = try proof(exchange, form)
         do {
-            return try await app(proof)
+            return try await app(proof(exchange, form))
         } catch var error as OAuthError {
-            if case .secret(_, _, isBasic: true) = proof { error.isBasic = true }
+            error.isBasic = exchange.header("Authorization") != nil
             throw error
         }
     }
@@ -47,7 +46,7 @@ struct AuthenticateClient: Sendable {
                 throw OAuthError(.invalidRequest, "client_id names another client than Authorization.")
             }
             guard let app = AppID(name) else { throw OAuthError.unknownClient }
-            return .secret(app, secret, isBasic: true)
+            return .secret(app, secret)
         }
         if let assertion = form["client_assertion"] {
             guard form["client_assertion_type"] == Self.assertionType, let token = JWS(assertion) else {
@@ -60,12 +59,12 @@ struct AuthenticateClient: Sendable {
             throw OAuthError(.invalidClient, "Send client_id and client_secret, or Authorization: Basic.")
         }
         guard let app = AppID(id) else { throw OAuthError.unknownClient }
-        return form["client_secret"].map { .secret(app, $0, isBasic: false) } ?? .nothing(app)
+        return form["client_secret"].map { .secret(app, $0) } ?? .nothing(app)
     }
 
     private func app(_ proof: Proof) async throws -> App {
         switch proof {
-        case .secret(let id, let secret, _):
+        case .secret(let id, let secret):
             guard let known = try await directory.find(id) else { throw OAuthError.unknownClient }
             let (hash, now) = (keeper.hash(secret), clock.now())
             guard known.secrets.contains(where: { $0.isValid(at: now) && $0.hash.isSame(as: hash) }) else {
@@ -89,9 +88,9 @@ struct AuthenticateClient: Sendable {
         else { throw OAuthError.unknownClient }
         let keys = known.app.keys.filter { key in token.header["kid"]?.string.map { $0 == key.id } ?? true }
         guard keys.contains(where: token.isSigned), Self.audience(token.payload["aud"]) == issuer,
-            let end = token.payload["exp"]?.integer.map({ Timestamp(seconds: $0) }), now < end,
+            let end = token.payload["exp"]?.integer.flatMap({ Timestamp(seconds: $0) }), now < end,
             end <= now.advanced(by: Self.assertionLifetimeMax), let number = token.payload["jti"]?.string,
-            seen.isFirst("assertion \(id) \(number)", until: end, at: now)
+            number.utf8.count <= 200, seen.isFirst("\(id) \(number)", at: now)
         else { throw OAuthError.unknownClient }
         return known.app
     }

@@ -55,6 +55,30 @@ struct Authorize: Sendable {
         return uri
     }
 
+    // MARK: Signing in for a request
+
+    /// How long somebody may take to sign in.
+    private static let signInMax = Duration.seconds(600)
+
+    /// The request with a mark of now, for the way back from signing in. Nobody else can make one.
+    func asking(_ request: AuthorizationRequest) -> Form {
+        let now = String(clock.now().milliseconds)
+        let mark = now + "." + RandomText.text(keeper.tag("signed in since", "\(now) \(request.app.id.rawValue)"))
+        let others = request.form.fields.filter { $0.name != AuthorizationRequest.askedField }
+        return Form(fields: others + [.init(name: AuthorizationRequest.askedField, value: mark)])
+    }
+
+    /// When the person in front of this request was sent to sign in; `nil` where they were not, or long ago.
+    func asked(_ request: AuthorizationRequest) -> Timestamp? {
+        let parts = (request.form[AuthorizationRequest.askedField] ?? "").split(separator: ".")
+        guard parts.count == 2, let time = Int64(parts[0]).flatMap({ Timestamp(milliseconds: $0) }) else { return nil }
+        let tag = RandomText.text(keeper.tag("signed in since", "\(parts[0]) \(request.app.id.rawValue)"))
+        guard Array(tag.utf8).isSame(as: Array(parts[1].utf8)), time.duration(to: clock.now()) <= Self.signInMax else {
+            return nil
+        }
+        return time
+    }
+
     func consented(by user: UserID, to app: AppID) async throws -> ScopeSet {
         try await database.read { try AuthorizationStore.consent(of: user, to: app, in: $0) }
     }
@@ -69,6 +93,7 @@ struct Authorize: Sendable {
     func withdraw(_ app: AppID, by user: UserID, _ tokens: AccessTokens) async throws {
         let now = clock.now()
         try await database.write { transaction in
+            try UserStore.lock(user, in: transaction)
             try AuthorizationStore.removeConsents(to: app, of: user, in: transaction)
             try AuthorizationStore.revoke(
                 .all(app: app, user: user), at: now, tokensUntil: tokens.endOfAll(at: now), in: transaction)

@@ -22,9 +22,9 @@ struct RevokeToken: Sendable {
                 else { return }
                 try AuthorizationStore.revoke(.one(known.id), at: now, tokensUntil: end, in: transaction)
             }
-        } else if let token = try await tokens.find(text), token.app == app.id {
+        } else if case .good(let token) = try await tokens.find(text), token.app == app.id {
             try await database.write { transaction in
-                try TokenStore.revoke(token.id.rawValue, until: token.expiresAt, in: transaction)
+                try TokenStore.revoke(token.id.rawValue, at: now, until: token.expiresAt, in: transaction)
             }
         }
     }
@@ -36,6 +36,7 @@ struct IntrospectToken: Sendable {
     let database: Database
     let keeper: SecretKeeper
     let tokens: AccessTokens
+    let directory: AppDirectory
     let clock: WallClock
 
     private static let inactive: JSON = ["active": false]
@@ -43,7 +44,9 @@ struct IntrospectToken: Sendable {
     func callAsFunction(_ text: String, for app: App) async throws -> JSON {
         let seesAll = app.ownScopes.contains(Scope.introspectTokens.rawValue)
         if let token = RefreshToken(text, by: keeper) { return try await refresh(token, app, seesAll) }
-        guard let token = try await tokens.find(text), token.app == app.id || seesAll else { return Self.inactive }
+        guard case .good(let token) = try await tokens.find(text), token.app == app.id || seesAll,
+            try await directory.find(token.app) != nil
+        else { return Self.inactive }
         let type: JSON = token.boundTo == nil ? "Bearer" : "DPoP"
         let claims = token.claims(issuer: tokens.settings.issuer).members ?? []
         return .object([.init("active", true), .init("token_type", type)] + claims)

@@ -40,6 +40,8 @@ struct IssueTokens: Sendable {
         case granted(Grant)
         case refused(OAuthError)
 
+        static let gone = refused("The user or the app is no more.")
+
         static func refused(_ detail: String) -> Outcome { .refused(OAuthError(.invalidGrant, detail)) }
 
         func get() throws -> Grant {
@@ -68,14 +70,13 @@ struct IssueTokens: Sendable {
             if let fault = Self.fault(known, app, redirectURI, verifier, boundTo, at: clock.now()) {
                 return .refused(fault)
             }
-            guard let user = try UserStore.find(known.user, in: transaction), user.disabledAt == nil else {
-                return .refused("The user is no more.")
-            }
-            let (authorization, refresh) = begin(
-                app, user, known.scopes, known.authenticatedAt, boundTo: boundTo ?? known.boundTo)
+            guard let (app, user) = try held(app, known.user, in: transaction) else { return .gone }
+            let (authorization, refresh) = begin(app, user, known.scopes, known.authenticatedAt, boundTo: boundTo)
             try AuthorizationStore.insert(authorization, in: transaction)
             try AuthorizationStore.spend(codeWith: hash, for: authorization.id, in: transaction)
-            return .granted(try grant(authorization, app, user, refresh, nonce: known.nonce, isFirst: true, signer))
+            return .granted(
+                try grant(
+                    authorization, app, user, refresh, nonce: known.nonce, isFirst: true, boundTo: boundTo, signer))
         }.get()
     }
 
@@ -107,12 +108,11 @@ struct IssueTokens: Sendable {
             guard try DeviceStore.spend(request, in: transaction) else {
                 return .refused("The device code was used before.")
             }
-            guard let user = try UserStore.find(id, in: transaction), user.disabledAt == nil else {
-                return .refused("The user is no more.")
-            }
+            guard let (app, user) = try held(app, id, in: transaction) else { return .gone }
             let (authorization, refresh) = begin(app, user, request.scopes, authenticatedAt, boundTo: boundTo)
             try AuthorizationStore.insert(authorization, in: transaction)
-            return .granted(try grant(authorization, app, user, refresh, nonce: nil, isFirst: true, signer))
+            return .granted(
+                try grant(authorization, app, user, refresh, nonce: nil, isFirst: true, boundTo: boundTo, signer))
         }.get()
     }
 
@@ -128,9 +128,15 @@ struct IssueTokens: Sendable {
         }
         let signer = try await tokens.signer()
         return try await database.write { transaction -> Outcome in
-            guard let authorization = try AuthorizationStore.find(old.authorization, in: transaction),
-                authorization.app == app.id
-            else { return .refused("The refresh token is not this app's.") }
+            guard let authorization = try AuthorizationStore.find(old.authorization, in: transaction) else {
+                return .refused("The refresh token has ended.")
+            }
+            guard authorization.app == app.id else {
+                // Ours, and in other hands than those that got it.
+                try revoke(
+                    authorization.id, of: authorization.app, because: "refresh_token_of_another_app", in: transaction)
+                return .refused("The refresh token is not this app's; what it was for has ended.")
+            }
             if let bound = authorization.boundTo, bound != boundTo {
                 return .refused("The refresh token is bound to another key.")
             }
@@ -146,21 +152,20 @@ struct IssueTokens: Sendable {
             case .revokeAll:
                 try revoke(authorization.id, of: app.id, because: "refresh_token_reused", in: transaction)
                 return .refused("The refresh token was used before; the authorization has ended.")
-            case .rotate: return try rotate(authorization, app, old, scope, signer, in: transaction)
+            case .rotate: return try rotate(authorization, app, old, scope, boundTo, signer, in: transaction)
             }
         }.get()
     }
 
     private func rotate(
-        _ authorization: Authorization, _ app: App, _ old: RefreshToken, _ scope: String?, _ signer: TokenSigner,
-        in transaction: Transaction
+        _ authorization: Authorization, _ app: App, _ old: RefreshToken, _ scope: String?, _ boundTo: String?,
+        _ signer: TokenSigner, in transaction: Transaction
     ) throws -> Outcome {
-        guard let user = try UserStore.find(authorization.user, in: transaction), user.disabledAt == nil else {
-            return .refused("The user is no more.")
-        }
+        guard let (app, user) = try held(app, authorization.user, in: transaction) else { return .gone }
         let next = RefreshToken(old.authorization, number: old.number + 1, by: keeper)
         do {
-            let answer = try grant(authorization, app, user, next, scope: scope, nonce: nil, isFirst: false, signer)
+            let answer = try grant(
+                authorization, app, user, next, scope: scope, nonce: nil, isFirst: false, boundTo: boundTo, signer)
             var refresh = refresh(next, at: clock.now())
             refresh.answer = try close(answer, for: old)
             try AuthorizationStore.setRefresh(refresh, of: authorization.id, in: transaction)
@@ -197,6 +202,16 @@ extension IssueTokens {
             ["authorization": .string(id.rawValue), "reason": .string(reason)], in: transaction)
     }
 
+    /// Both as they are, and stay until the transaction ends.
+    private func held(_ app: App, _ user: UserID, in transaction: Transaction) throws -> (App, User)? {
+        guard let app = try AppStore.held(app.id, in: transaction),
+            let user = try UserStore.held(user, in: transaction)
+        else { return nil }
+        return (app, user)
+    }
+
+    /// The refresh token of a public app is bound to its key; one that proves who it is has no need of that (RFC 9449
+    /// section 5).
     private func begin(
         _ app: App, _ user: User, _ scopes: ScopeSet, _ authenticatedAt: Timestamp, boundTo: String?
     ) -> (Authorization, RefreshToken) {
@@ -205,7 +220,7 @@ extension IssueTokens {
         let token = RefreshToken(id, number: 0, by: keeper)
         let authorization = Authorization(
             id: id, app: app.id, user: user.id, scopes: scopes, authenticatedAt: authenticatedAt, createdAt: now,
-            boundTo: boundTo, refresh: refresh(token, at: now), revokedAt: nil)
+            boundTo: app.confidentiality == .public ? boundTo : nil, refresh: refresh(token, at: now), revokedAt: nil)
         return (authorization, token)
     }
 
@@ -226,14 +241,15 @@ extension IssueTokens {
 
     private func grant(
         _ authorization: Authorization, _ app: App, _ user: User, _ refresh: RefreshToken, scope: String? = nil,
-        nonce: String?, isFirst: Bool, _ signer: TokenSigner
+        nonce: String?, isFirst: Bool, boundTo: String?, _ signer: TokenSigner
     ) throws -> Grant {
-        // Nobody lets an app do what they may not do themselves, now and not only when they said so.
-        let allowed = ScopeSet(user.scopes).union(ScopeSet(stored: ScopeSet.claims.joined(separator: " ")))
-        let scopes = try Self.narrowed(authorization.scopes, to: scope).intersection(allowed)
+        // Nobody lets an app do what they may not do themselves, nor what it may not ask for; now, and not only when they
+        // said so.
+        let scopes = try Self.narrowed(authorization.scopes, to: scope)
+            .intersection(Authorize.allowed(user)).intersection(app.scopes)
         let access = try signer.make(
             for: app, user: user.id, root: authorization.id.rawValue, scopes: scopes,
-            authenticatedAt: authorization.authenticatedAt, boundTo: authorization.boundTo)
+            authenticatedAt: authorization.authenticatedAt, boundTo: boundTo)
         var members = grant(access, scopes: scopes).members ?? []
         members.append(.init("refresh_token", .string(refresh.text)))
         if isFirst, scopes.contains("openid") {

@@ -60,6 +60,11 @@ struct ManageApps: Sendable {
         let before = app
         try change(&app)
         try check(app)
+        // What people have allowed was this app under this name, which answers there.
+        let isAnother = app.name != before.name || !Set(app.redirectURIs).isSubset(of: before.redirectURIs)
+        if isAnother || !before.scopes.isSubset(of: app.scopes) {
+            try AuthorizationStore.removeConsents(to: id, of: nil, in: transaction)
+        }
         // Tokens say what they are good for; those that say more than the app may still do must not go on.
         if !before.ownScopes.isSubset(of: app.ownScopes) || !before.scopes.isSubset(of: app.scopes) {
             try endTokens(of: before, in: transaction)
@@ -78,9 +83,11 @@ struct ManageApps: Sendable {
 
     /// Ends an app and everything it was let do, in this process at once and within a second in others.
     func remove(
-        _ id: AppID, if precondition: Precondition, by actor: String, in transaction: Transaction
+        _ id: AppID, if precondition: Precondition, by actor: String, in transaction: Transaction,
+        where isAllowed: (App) throws -> Void
     ) throws {
         var app = try find(id, in: transaction)
+        try isAllowed(app)
         try precondition.check(app.version)
         app.removedAt = clock.now()
         try AppStore.update(app, in: transaction)
@@ -122,7 +129,7 @@ struct ManageApps: Sendable {
         let end = tokens.endOfAll(at: now)
         try AuthorizationStore.revoke(.all(app: app.id, user: nil), at: now, tokensUntil: end, in: transaction)
         // What it got for itself names its installation.
-        try TokenStore.revoke(app.installation.rawValue, until: end, in: transaction)
+        try TokenStore.revoke(app.installation.rawValue, at: now, until: end, in: transaction)
     }
 
     private func find(_ id: AppID, in transaction: Transaction) throws -> App {

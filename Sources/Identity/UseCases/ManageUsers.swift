@@ -14,7 +14,9 @@ package struct ManageUsers: Sendable {
 
     /// - Throws: ``IdentityError/passwordTooShort``.
     package func hash(_ password: String) async throws -> String {
-        guard PasswordKeeper.lengths.contains(password.count) else { throw IdentityError.passwordTooShort }
+        guard PasswordKeeper.lengths.contains(password.unicodeScalars.count) else {
+            throw IdentityError.passwordTooShort
+        }
         return try await passwords.hash(password)
     }
 
@@ -39,6 +41,7 @@ package struct ManageUsers: Sendable {
         _ id: UserID, if precondition: Precondition, by actor: String, in transaction: Transaction,
         _ change: (inout User) throws -> Void
     ) throws -> User {
+        try UserStore.lock(id, in: transaction)
         guard var user = try UserStore.find(id, in: transaction) else { throw IdentityError.userNotFound }
         try precondition.check(user.version)
         let before = user
@@ -47,6 +50,7 @@ package struct ManageUsers: Sendable {
             throw IdentityError.roleUnknown(user.role)
         }
         try UserStore.update(user, in: transaction)
+        try transaction.serialize(on: "owners")
         let wasOwner = before.role == "owner" && before.disabledAt == nil
         if wasOwner, try !UserStore.hasOwner(in: transaction) { throw IdentityError.lastOwner }
         // Whoever may do less than before must ask again, and so must what acts in his name.
@@ -63,7 +67,8 @@ package struct ManageUsers: Sendable {
         return user
     }
 
-    /// Replaces a password, and ends whatever was begun with the old one but `session`.
+    /// Replaces a password, and signs out every browser but that of `session`. Apps go on: they were let in by the person, not
+    /// by the password.
     func setPassword(
         _ hash: String, of id: UserID, keeping session: String?, by actor: String, in transaction: Transaction
     ) throws {
@@ -76,12 +81,12 @@ package struct ManageUsers: Sendable {
         guard !Role.builtIn.contains(where: { $0.name == role.name }) else {
             throw IdentityError.roleIsBuiltIn(role.name)
         }
+        // Held before it is saved, so that nobody gets a token by the role as it was.
+        let holders = try UserStore.all(withRole: role.name, in: transaction)
         let before = try UserStore.role(role.name, in: transaction)
         try UserStore.save(role, in: transaction)
         if let before, !Set(before.scopes).isSubset(of: role.scopes) {
-            for user in try UserStore.all(withRole: role.name, in: transaction) {
-                try endEverything(of: user, in: transaction)
-            }
+            for user in holders { try endEverything(of: user, in: transaction) }
         }
         try outbox.publish(
             "role.saved", subject: role.name, actor: actor, ["scope": .string(ScopeSet(role.scopes).text)],

@@ -37,16 +37,18 @@ struct SignIn: Sendable {
     /// Being seen is written down at most so often.
     private static let seenResolution = Duration.seconds(300)
 
+    /// Signs somebody in who knows the password. Failures in a browser that was signed in to this account before, which
+    /// `isKnown`, are counted apart, so that no stranger can keep somebody out.
     func callAsFunction(
-        email: String, password: String, agent: String, address: String
+        email: String, password: String, isKnown: Bool, agent: String, address: String
     ) async throws -> Outcome {
         let email = MailAddress.normal(email)
-        let subject = keeper.tag("sign-in", email)
-        if let seconds = try await wait(for: subject) { return .wait(seconds: seconds) }
+        let subject = Self.subject(email, isKnown: isKnown, keeper)
+        if let seconds = try await attempt(subject) { return .wait(seconds: seconds) }
         let known = try await database.read { try UserStore.find(email: email, in: $0) }
         let isRight = try await passwords.isRight(password, known?.password)
         guard isRight, let user = known?.user, user.disabledAt == nil else {
-            try await noteFailure(of: subject, known?.user)
+            try await report(known?.user)
             return .wrong
         }
         let secret = RandomText.make()
@@ -66,12 +68,16 @@ struct SignIn: Sendable {
 
     /// Whether this is the user's password; wrong ones count as when signing in.
     func isRight(_ password: String, of user: User) async throws -> Bool {
-        let subject = keeper.tag("sign-in", user.email)
-        guard try await wait(for: subject) == nil else { return false }
+        let subject = Self.subject(user.email, isKnown: true, keeper)
+        guard try await attempt(subject) == nil else { return false }
         let known = try await database.read { try UserStore.find(email: user.email, in: $0) }
         let isRight = try await passwords.isRight(password, known?.password)
-        if !isRight { try await noteFailure(of: subject, user) }
-        return isRight
+        guard isRight else {
+            try await report(user)
+            return false
+        }
+        try await database.write { try SessionStore.clearFailures(of: subject, in: $0) }
+        return true
     }
 
     /// Who is in front of a browser that shows this secret; nobody where it is unknown or over.
@@ -85,7 +91,8 @@ struct SignIn: Sendable {
         }
         guard let found else { return nil }
         if found.session.seenAt.duration(to: now) > Self.seenResolution {
-            try await database.write { try SessionStore.setSeen(found.session.id, at: now, in: $0) }
+            let end = now.advanced(by: settings.sessionLifetime)
+            try await database.write { try SessionStore.setSeen(found.session.id, at: now, until: end, in: $0) }
         }
         return found
     }
@@ -105,25 +112,37 @@ struct SignIn: Sendable {
 
     // MARK: Trying out
 
-    private func wait(for subject: [UInt8]) async throws -> Int64? {
+    private static func subject(_ email: String, isKnown: Bool, _ keeper: SecretKeeper) -> [UInt8] {
+        keeper.tag(isKnown ? "sign-in from a known browser" : "sign-in", email)
+    }
+
+    /// Counts an attempt before it is known what it comes to, so that many at once are many.
+    ///
+    /// - Returns: how many seconds to wait; `nil` where it may go on.
+    private func attempt(_ subject: [UInt8]) async throws -> Int64? {
         let now = clock.now()
-        guard let failures = try await database.read({ try SessionStore.failures(of: subject, in: $0) }) else {
+        return try await database.write { transaction in
+            let before = try SessionStore.failures(of: subject, in: transaction)
+            let isRecent = before.map { $0.lastAt.duration(to: now) < Self.failureMemory } ?? false
+            let count = isRecent ? before?.count ?? 0 : 0
+            if let before, let wait = Self.wait(after: count, last: before.lastAt, at: now) { return wait }
+            try SessionStore.setFailures(count + 1, of: subject, at: now, in: transaction)
             return nil
         }
-        let excess = failures.count - Self.freeFailures
+    }
+
+    private static func wait(after count: Int, last: Timestamp, at now: Timestamp) -> Int64? {
+        let excess = count - freeFailures
         guard excess >= 0 else { return nil }
-        let pause = Duration.seconds(min(Self.waitMax, 1 << min(Int64(excess), 10)))
-        let left = pause - failures.lastAt.duration(to: now)
+        let pause = Duration.seconds(min(waitMax, 1 << min(Int64(excess), 10)))
+        let left = pause - last.duration(to: now)
         return left > .zero ? max(1, Int64((left / .seconds(1)).rounded(.up))) : nil
     }
 
-    private func noteFailure(of subject: [UInt8], _ user: User?) async throws {
-        let now = clock.now()
+    /// What the person is to know who has the account.
+    private func report(_ user: User?) async throws {
+        guard let user else { return }
         try await database.write { transaction in
-            let before = try SessionStore.failures(of: subject, in: transaction)
-            let isRecent = before.map { $0.lastAt.duration(to: now) < Self.failureMemory } ?? false
-            try SessionStore.setFailures((isRecent ? before?.count ?? 0 : 0) + 1, of: subject, at: now, in: transaction)
-            guard let user else { return }
             try outbox.publish(
                 "user.sign_in_failed", subject: user.id.rawValue, actor: "anonymous", [:], in: transaction)
         }

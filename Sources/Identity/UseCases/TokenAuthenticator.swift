@@ -11,9 +11,13 @@ struct TokenAuthenticator: Sendable {
 
     /// - Throws: ``Problem`` where a proof is missing or wrong (RFC 9449 section 7).
     func principal(holding credential: Credential) async throws -> Principal? {
-        guard let token = try await tokens.find(credential.token),
-            let app = try await directory.find(token.app)?.app
-        else { return nil }
+        let token: AccessToken
+        switch try await tokens.find(credential.token) {
+        case .good(let found): token = found
+        case .unknown: return nil
+        case .ended: throw Problem.challenge("This token is over; get another one.", error: "invalid_token")
+        }
+        guard let app = try await directory.find(token.app)?.app else { return nil }
         try prove(token, credential)
         return Principal(
             id: token.user.map { "\(app.id.rawValue):\($0.rawValue)" } ?? app.id.rawValue, name: app.name,

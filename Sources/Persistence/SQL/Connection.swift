@@ -14,6 +14,9 @@ package class Connection {
     /// Empty on SQLite, where one body writes at a time, and outside transactions, where nothing is changed.
     package var forUpdate: SQL { .empty }
 
+    /// The same for what the transaction relies on and leaves as it is; many may at once, and whoever would change it waits.
+    package var forShare: SQL { .empty }
+
     /// Every row of the answer, each made by `make`.
     package func all<Element>(_ sql: SQL, _ make: (inout Row) throws -> Element) throws -> [Element] {
         var elements: [Element] = []
@@ -128,6 +131,8 @@ package final class Transaction: Connection {
             try send("INSERT INTO \(table) VALUES \(rows: part)\(unlessThere ? " ON CONFLICT DO NOTHING" : .empty)")
         }
     }
+
+    package override var forShare: SQL { dialect == .postgres ? " FOR SHARE" : .empty }
 
     package override var forUpdate: SQL { dialect == .postgres ? " FOR NO KEY UPDATE" : .empty }
 

@@ -92,6 +92,13 @@ extension Call {
         try await database.write(body)
     }
 
+    /// To be asked before a secret is looked at, so that a right one among many wrong ones is not told, either.
+    ///
+    /// - Throws: ``Problem`` 429 where too many that came from this address were wrong.
+    package func requireSignInAllowed(from address: ClientAddress?) async throws {
+        try await services.limits.requireSignInAllowed(from: address)
+    }
+
     /// Counts a secret that was wrong.
     ///
     /// - Throws: ``Problem`` 429 where too many came from this address.

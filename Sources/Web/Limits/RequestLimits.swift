@@ -178,6 +178,16 @@ package final class RequestLimits: Sendable {
         guard decision.isAllowed else { throw problem(decision) }
     }
 
+    /// What ``noteFailedSignIn(from:)`` would say, with nothing counted.
+    ///
+    /// - Throws: ``Problem`` 429.
+    package func requireSignInAllowed(from address: ClientAddress?) async throws {
+        guard !off.withLock({ $0.contains(.signIn) }) else { return }
+        let checks = [Check(limiter.policyIDs[LimitName.signIn.index], address?.key() ?? Self.local)]
+        let decision = if let shared { await shared.look(checks) } else { limiter.look(checks) }
+        guard decision.isAllowed else { throw problem(decision) }
+    }
+
     // MARK: Changing
 
     /// Sets a limit while requests run; `isOff` takes it out of force.

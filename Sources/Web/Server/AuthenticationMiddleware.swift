@@ -80,7 +80,8 @@ extension Access {
                 .with("scope", .string(scope.rawValue))
                 .with(
                     header: "WWW-Authenticate",
-                    "Bearer realm=\"vitrine\", error=\"insufficient_scope\", scope=\"\(scope.rawValue)\"")
+                    "\(principal.isBound ? "DPoP" : "Bearer") realm=\"vitrine\", error=\"insufficient_scope\", "
+                        + "scope=\"\(scope.rawValue)\"")
         }
     }
 }

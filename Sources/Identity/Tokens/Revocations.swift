@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Kernel
+internal import Persistence
+internal import Synchronization
+
+/// What ended before its time, as this process knows it.
+///
+/// Whoever ends something here is obeyed from then on; other processes follow as soon as they hear of it, and within a second
+/// at most. Only what is new is read, so that it does not matter how much has ended.
+final class Revocations: Sendable {
+    private struct State {
+        var ids: Set<String> = []
+        /// The last that was read, by the database's own times.
+        var last = Timestamp.earliest
+        var moment = -1
+        var readAt = ContinuousClock.now
+        var isReading = false
+        var wholeAt = ContinuousClock.now
+    }
+
+    private let database: Database
+    private let table: TableVersions.Table
+    private let state = Mutex(State())
+
+    /// What was read longer ago than this is read again before it is believed.
+    private static let ageMax = Duration.seconds(1)
+    /// From this age on somebody reads while the others go on.
+    private static let ageToRefresh = Duration.milliseconds(500)
+    /// What is written later may carry an earlier time: clocks differ, and transactions take their time.
+    private static let overlap = Duration.seconds(120)
+    /// When all is read anew, so that what is over goes.
+    private static let wholePeriod = Duration.seconds(600)
+
+    init(database: Database) {
+        self.database = database
+        table = database.versions.table(TokenStore.revocations)
+    }
+
+    func contains(_ first: String, _ second: String) async throws -> Bool {
+        if needsReading() {
+            do {
+                try await read()
+            } catch {
+                state.withLock { $0.isReading = false }
+                throw error
+            }
+        }
+        return state.withLock { $0.ids.contains(first) || $0.ids.contains(second) }
+    }
+
+    private func needsReading() -> Bool {
+        state.withLock { state in
+            guard table.isUnchanged(since: state.moment), state.moment >= 0 else { return true }
+            let age = ContinuousClock.now - state.readAt
+            if age >= Self.ageMax { return true }
+            guard age >= Self.ageToRefresh, !state.isReading else { return false }
+            state.isReading = true
+            return true
+        }
+    }
+
+    private func read() async throws {
+        let (moment, now) = (database.versions.now, ContinuousClock.now)
+        let (last, isWhole) = state.withLock { ($0.last, now - $0.wholeAt >= Self.wholePeriod) }
+        let since = isWhole || last == .earliest ? .earliest : last.advanced(by: .zero - Self.overlap)
+        let news = try await database.read { try TokenStore.revoked(since: since, in: $0) }
+        state.withLock { state in
+            if isWhole { (state.ids, state.wholeAt) = ([], now) }
+            state.ids.formUnion(news.ids)
+            state.last = max(state.last, news.last ?? .earliest)
+            (state.moment, state.readAt) = (max(state.moment, moment), max(state.readAt, now))
+            state.isReading = false
+        }
+    }
+}
