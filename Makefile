@@ -3,10 +3,11 @@
 # make test   the whole suite
 # make bench  the shop beside its peers
 # make bench-observatory  the observatory beside Prometheus and VictoriaMetrics, its spans and log records, and its pages
+# make bench-oauth  what tokens cost
 # make lint   formatting and style
 # make golden the OpenAPI document that the API is held to
 
-.PHONY: run test bench bench-observatory lint golden setup soak
+.PHONY: run test bench bench-observatory bench-oauth lint golden setup soak
 
 setup:
 	@Scripts/setup.sh
@@ -36,6 +37,11 @@ bench-observatory: setup
 	@.build/venv-bench/bin/python Benchmarks/observatory.py $(ARGS)
 	@.build/venv-bench/bin/python Benchmarks/records.py
 	@.build/venv-bench/bin/python Benchmarks/pages.py --output .build/pages.json
+
+bench-oauth: setup
+	@Scripts/setup.sh bench
+	@Scripts/build.sh
+	@python3 Benchmarks/oauth.py $(ARGS)
 
 lint:
 	@swift format lint --strict --recursive Sources Tests Benchmarks Package.swift

@@ -21,28 +21,48 @@ venv=.build/venv
 "$venv/bin/pip" install --quiet --disable-pip-version-check \
     'openapi-spec-validator==0.9.0' 'localstripe==1.15.10' 'prometheus-client==0.23.1' 'grpcio==1.85.3' \
     'opentelemetry-proto==1.45.2' 'opentelemetry-sdk==1.45.2' 'opentelemetry-exporter-otlp-proto-http==1.45.2' \
-    'opentelemetry-exporter-otlp-proto-grpc==1.45.2' 'http-sf==1.5.0' 'playwright==1.65.2' || exit 1
+    'opentelemetry-exporter-otlp-proto-grpc==1.45.2' 'http-sf==1.5.0' 'playwright==1.65.2' 'Authlib==1.9.10' 'requests-oauthlib==2.0.0' 'joserfc==1.8.0' || exit 1
 if "$venv/bin/python" -c '
 import json, subprocess
 from openapi_spec_validator import validate
 validate(json.loads(subprocess.check_output([".build/release/vitrine", "openapi"])))
 '; then echo "valid OpenAPI 3.1"; else failed=$((failed + 1)); fi
 
-echo "== Attack through the OpenAPI document"
-Scripts/contract.sh 10 || failed=$((failed + 1))
+echo "== Build of the suite"
+swift build --build-tests 2>&1 | grep -vE '^\[[0-9]+/[0-9]+\]' || true
+export VITRINE_BINARY="$PWD/.build/release/vitrine"
 
-echo "== Commands of the documents"
-python3 Scripts/documents.py || failed=$((failed + 1))
+# What starts the program itself mostly waits for it; so it runs beside the rest, one lane for each core. The bundle is called
+# directly, because `swift test` would wait for the other lane. It exits with 0 where nothing failed.
+suite() { .build/debug/vitrinePackageTests.xctest --testing-library swift-testing --no-parallel "$@"; }
 
+program() {
+    local status=0
+    echo "== The program"
+    suite --filter '^VitrineTests\.' || status=1
+    echo "== Attack through the OpenAPI document"
+    Scripts/contract.sh 10 || status=1
+    echo "== Commands of the documents"
+    python3 Scripts/documents.py || status=1
+    return $status
+}
+
+# The slices run twice: the second time with every shop on a real Postgres that they start themselves.
+slices='^(Catalog|Customers|Identity|Inventory|Jobs|Ordering|Payments|Web)Tests\.'
+
+lane=$(mktemp)
+trap 'rm -f "$log" "$lane"' EXIT
+program >"$lane" 2>&1 &
+program=$!
 echo "== Suite"
-VITRINE_BINARY="$PWD/.build/release/vitrine" swift test --no-parallel 2>&1 | tee "$log"
+suite --skip '^VitrineTests\.' 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
-
 echo "== Slices on Postgres"
-# The same tests once more, with every shop on a real server that they start themselves.
-slices='CatalogTests|CustomersTests|IdentityTests|InventoryTests|JobsTests|OrderingTests|PaymentsTests|WebTests'
-VITRINE_TEST_ENGINE=postgres swift test --no-parallel --skip-build --filter "$slices" 2>&1 | tee -a "$log"
+VITRINE_TEST_ENGINE=postgres suite --filter "$slices" 2>&1 | tee -a "$log"
 [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
+wait "$program" || status=1
+cat "$lane"
+cat "$lane" >>"$log"
 
 # Swift Testing marks each test: passed, failed, skipped with its reason. Lines of arguments and suites do not count.
 passed=$(grep -cE '^. Test ".*" (with [0-9]+ test cases )?passed after' "$log")

@@ -17,7 +17,8 @@ struct VitrineCommand: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            ServeCommand.self, DemoCommand.self, ImportCommand.self, ReplayCommand.self, MigrateCommand.self,
+            ServeCommand.self, DemoCommand.self, UserCommand.self, ImportCommand.self, ReplayCommand.self,
+            MigrateCommand.self,
             CopyCommand.self, CheckCommand.self, OpenAPICommand.self, SignalsCommand.self, CollectCommand.self,
             ObserveCommand.self, TelemetryCommand.self, DashboardsCommand.self, ChaosCommand.self,
         ])

@@ -41,13 +41,14 @@ struct DemoCommand: AsyncParsableCommand {
         }
         Terminal.say("Filling a sample shop in \(path) ...")
         try await SampleShop(shop: shop).fill()
+        let password = try await UserCommand.add(Self.owner, "Olive Owner", "owner", to: shop)
         let tally = Tally()
         let observatory = try Observatory.beside(shop, signals) { _ in }
         do {
             try await EmbeddedShop.run(
                 shop, signals: signals, observatory: observatory, stoppingOn: [.sigint, .sigterm]
             ) { address in
-                try await greet(shop, address, key: key, isObserved: observatory != nil)
+                try await greet(shop, address, key: key, password: password, isObserved: observatory != nil)
                 await withTaskGroup { group in
                     group.addTask { await Shoppers(address: address, key: key, count: shoppers, tally: tally).run() }
                     group.addTask { await Self.report(tally) }
@@ -65,6 +66,8 @@ struct DemoCommand: AsyncParsableCommand {
         Terminal.say("Vitrine has stopped.")
     }
 
+    private static let owner = "owner@example.com"
+
     private static func freshDirectory() -> String {
         FileManager.default.temporaryDirectory.appendingPathComponent("vitrine-demo-\(UUID().uuidString.prefix(8))")
             .path
@@ -78,7 +81,9 @@ struct DemoCommand: AsyncParsableCommand {
     }
 
     /// What a newcomer would try first; each line works when pasted.
-    private func greet(_ shop: Shop, _ address: ShopAddress, key: String, isObserved: Bool) async throws {
+    private func greet(_ shop: Shop, _ address: ShopAddress, key: String, password: String, isObserved: Bool)
+        async throws
+    {
         let client = ShopClient(address, key: key)
         let product = try await client.send(.GET, "/v1/products?limit=1&in_stock=true&fields=id").json
         await client.close()
@@ -122,7 +127,10 @@ struct DemoCommand: AsyncParsableCommand {
               curl -s \(bearer) -H 'Content-Type: application/json' -H 'Idempotency-Key: my-first-order' -d '\(order)' \(base)/v1/orders
               curl -s \(bearer) '\(base)/v1/orders?limit=3&fields=number,status,totals.total'
 
-            \(observed)Ctrl-C stops.
+            \(observed)People sign in at \(base)/account, here as \(Self.owner) with the password \(password); apps that they
+            let in are in docs/APPS.md.
+
+            Ctrl-C stops.
 
             """)
     }

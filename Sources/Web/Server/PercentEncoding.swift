@@ -16,9 +16,13 @@ package enum PercentEncoding {
     }
 
     /// - Returns: `nil` for a percent sign without two digits, and for bytes that are not UTF-8 or zero.
-    package static func decode(_ text: some StringProtocol) -> String? {
+    package static func decode(_ text: some StringProtocol) -> String? { decode(bytes: text.utf8) }
+
+    /// The same for text that is still bytes.
+    package static func decode(bytes text: some Collection<UInt8>) -> String? {
         var bytes: [UInt8] = []
-        var iterator = text.utf8.makeIterator()
+        bytes.reserveCapacity(text.count)
+        var iterator = text.makeIterator()
         while let byte = iterator.next() {
             switch byte {
             case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))

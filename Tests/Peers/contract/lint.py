@@ -257,6 +257,15 @@ def fixtures(shop):
     old, _ = shop.make("POST", v1 + "keys", {"name": "lint2", "scopes": ["read:products"]}, "createKey")
     shop.make("PATCH", v1 + "keys/" + old["id"], {"tier": "partner"}, "patchKey", headers=star)
     shop.make("DELETE", v1 + "keys/" + old["id"], None, "revokeKey")
+    app, _ = shop.make("POST", v1 + "apps", {"name": "lint", "redirect_uris": ["https://lint.example/"]}, "createApp")
+    shop.make("PATCH", v1 + "apps/" + app["id"], {"scopes": ["read:products"]}, "patchApp", headers=star)
+    shop.make("POST", v1 + "apps/" + app["id"] + "/secrets", {}, "rotateAppSecret")
+    left, _ = shop.make("POST", v1 + "apps", {"name": "left"}, "createApp")
+    shop.make("DELETE", v1 + "apps/" + left["id"], None, "deleteApp")
+    shop.make("PUT", v1 + "roles/lint", {"scopes": ["read:products"]}, "putRole")
+    user, _ = shop.make("POST", v1 + "users", {"email": f"lint-{run}@example.com", "name": "Lint", "role": "lint",
+                                               "password": "lint lint lint"}, "createUser")
+    shop.make("PATCH", v1 + "users/" + user["id"], {"name": "Lint 2"}, "patchUser", headers=star)
     shop.make("PUT", v1 + "limits/search", {"limit": 4000}, "putLimit")
     shop.make("DELETE", v1 + "limits/search", None, "resetLimit")
     refused, _, _ = shop.ask("PUT", v1 + "faults", {"seconds": 1, "faults": [{"edge": "payment", "kind": "error"}]},
@@ -267,7 +276,8 @@ def fixtures(shop):
         "/v1/products": product["id"], "/v1/variants": sold["id"], "/v1/categories": category["id"],
         "/v1/inventory/products": product["id"], "/v1/inventory/locations": place["id"], "/v1/customers": customer["id"],
         "/v1/carts": cart["id"], "/v1/orders": placed["id"], "/v1/returns": loose["id"],
-        "/v1/payments": placed["payments"][0]["id"], "/v1/keys": key["id"],
+        "/v1/payments": placed["payments"][0]["id"], "/v1/keys": key["id"], "/v1/apps": app["id"],
+        "/v1/users": user["id"],
         "/problems": "not-found"}
 
 
