@@ -29,7 +29,8 @@ validate(json.loads(subprocess.check_output([".build/release/vitrine", "openapi"
 '; then echo "valid OpenAPI 3.1"; else failed=$((failed + 1)); fi
 
 echo "== Build of the suite"
-swift build --build-tests 2>&1 | grep -vE '^\[[0-9]+/[0-9]+\]' || true
+rm -f .build/debug/vitrinePackageTests.xctest
+swift build --build-tests >"$log" 2>&1 || { grep -E 'error:|warning:' "$log"; tail -20 "$log"; exit 1; }
 export VITRINE_BINARY="$PWD/.build/release/vitrine"
 
 # What starts the program itself mostly waits for it; so it runs beside the rest, one lane for each core. The bundle is called
@@ -51,16 +52,16 @@ program() {
 slices='^(Catalog|Customers|Identity|Inventory|Jobs|Ordering|Payments|Web)Tests\.'
 
 lane=$(mktemp)
-trap 'rm -f "$log" "$lane"' EXIT
 program >"$lane" 2>&1 &
-program=$!
+beside=$!
+trap 'kill "$beside" 2>/dev/null; rm -f "$log" "$lane"' EXIT
 echo "== Suite"
 suite --skip '^VitrineTests\.' 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 echo "== Slices on Postgres"
 VITRINE_TEST_ENGINE=postgres suite --filter "$slices" 2>&1 | tee -a "$log"
 [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
-wait "$program" || status=1
+wait "$beside" || status=1
 cat "$lane"
 cat "$lane" >>"$log"
 

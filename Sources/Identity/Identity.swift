@@ -25,6 +25,7 @@ package struct IdentityModule: Sendable {
     let authorize: Authorize
     let devices: AuthorizeDevices
     let signIn: SignIn
+    let secondFactor: SecondFactor
     let keeper: SecretKeeper
 
     package init(
@@ -59,8 +60,10 @@ package struct IdentityModule: Sendable {
             database: database, clock: clock, keeper: keeper, directory: directory, authorize: authorize)
         let passwords = PasswordKeeper(cost: settings.passwordCost)
         users = ManageUsers(outbox: outbox, clock: clock, passwords: passwords, tokens: tokens)
+        secondFactor = SecondFactor(database: database, outbox: outbox, clock: clock, keeper: keeper)
         signIn = SignIn(
-            database: database, outbox: outbox, clock: clock, keeper: keeper, passwords: passwords, settings: settings)
+            database: database, outbox: outbox, clock: clock, keeper: keeper, passwords: passwords, settings: settings,
+            secondFactor: secondFactor)
     }
 
     package static let migrations = IdentityMigrations.all
@@ -76,6 +79,11 @@ package struct IdentityModule: Sendable {
             }
             return try await tokens.principal(holding: credential)
         }
+    }
+
+    /// Whether pages of an origin may call the API: those of registered apps.
+    package var isAppOrigin: @Sendable (String) async throws -> Bool {
+        { [directory] in try await directory.isOrigin($0) }
     }
 
     /// The chores of this room.

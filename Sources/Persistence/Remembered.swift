@@ -41,7 +41,8 @@ package final class Remembered<Key: Hashable & Sendable, Value: Sendable>: Senda
         return value
     }
 
-    private func current(_ key: Key) -> Value? {
+    /// What is remembered, where it is current.
+    package func current(_ key: Key) -> Value? {
         guard let found = known.withLock({ $0[key] }), ContinuousClock.now - found.readAt < ageMax,
             tables.allSatisfy({ $0.isUnchanged(since: found.moment) })
         else { return nil }

@@ -37,8 +37,9 @@ package final class TableVersions: Sendable {
 
     func noteChange(of names: Set<String>) {
         guard !names.isEmpty else { return }
-        let moment = clock.add(1, ordering: .acquiringAndReleasing).newValue
+        // In one step, so that a later change is never overwritten by an earlier one.
         tables.withLock { tables in
+            let moment = clock.add(1, ordering: .acquiringAndReleasing).newValue
             for name in names { tables[name]?.changedAt.store(moment, ordering: .releasing) }
         }
     }

@@ -108,7 +108,8 @@ struct AppTests {
         }
     }
 
-    @Test func `client secrets and passwords stand nowhere in the database`() async throws {
+    @Test(.enabled("looks into SQLite's files") { TestEngine.current == .sqlite })
+    func `client secrets and passwords stand nowhere in the database`() async throws {
         try await TestShop.run { shop in
             try await shop.addUser()
             let (app, browser) = (try await TestApp.register(shop), try await TestBrowser.signedIn(shop))
@@ -120,7 +121,6 @@ struct AppTests {
                     app.secret ?? "", TestBrowser.password, code, grant.json["refresh_token"]?.string ?? "",
                     grant.json["access_token"]?.string ?? "",
                 ] + browser.cookies.values
-            guard shop.shop.configuration.databaseURL == nil else { return }
             for name in ["shop.sqlite", "shop.sqlite-wal"] {
                 let bytes = try [UInt8](Data(contentsOf: URL(filePath: shop.directory.path + "/" + name)))
                 let text = String(decoding: bytes, as: UTF8.self)
@@ -143,6 +143,53 @@ struct AppTests {
                 let path = (member.value.string ?? "").replacing("http://127.0.0.1:8080", with: "")
                 #expect(try await shop.send(.get, path, key: "").status != 404, "\(member.name)")
             }
+        }
+    }
+}
+
+/// Pages of apps that call the API from a browser.
+struct CrossOriginTests {
+    private func ask(
+        _ shop: TestShop, _ method: String, _ path: String, from origin: String, token: String = ""
+    ) async throws -> Reply {
+        var headers = ["Origin": origin]
+        if method == "OPTIONS" { headers["Access-Control-Request-Method"] = "PATCH" }
+        return try await shop.send(
+            method == "OPTIONS" ? .options : .get, path, headers: headers, key: token)
+    }
+
+    @Test func `only pages of registered apps may call, and never with cookies`() async throws {
+        try await TestShop.run { shop in
+            let app = try await TestApp.register(
+                shop, [.init("redirect_uris", [.string(TestApp.back), "http://127.0.0.1/back"])])
+            let token = try await app.ownToken()
+            for origin in ["https://app.example", "http://127.0.0.1:5173"] {
+                let preflight = try await ask(shop, "OPTIONS", "/v1/products", from: origin)
+                #expect(preflight.status == 204 && preflight.header("Access-Control-Allow-Origin") == origin)
+                #expect(preflight.header("Access-Control-Allow-Headers")?.contains("Idempotency-Key") == true)
+                let answer = try await ask(shop, "GET", "/v1/products", from: origin, token: token)
+                #expect(answer.status == 200 && answer.header("Access-Control-Allow-Origin") == origin)
+                #expect(answer.header("Vary")?.contains("Origin") == true)
+                // Refusals can be read, too.
+                let refused = try await ask(shop, "GET", "/v1/orders", from: origin, token: token)
+                #expect(refused.status == 403 && refused.header("Access-Control-Allow-Origin") == origin)
+                for reply in [preflight, answer] { #expect(reply.header("Access-Control-Allow-Credentials") == nil) }
+            }
+            for origin in [
+                "https://evil.example", "null", "https://app.example.evil.example", "http://app.example",
+                "http://127.0.0.1.evil.example",
+            ] {
+                let preflight = try await ask(shop, "OPTIONS", "/v1/products", from: origin)
+                #expect(preflight.status == 405 && preflight.header("Access-Control-Allow-Origin") == nil, "\(origin)")
+                let answer = try await ask(shop, "GET", "/v1/products", from: origin, token: token)
+                #expect(answer.header("Access-Control-Allow-Origin") == nil, "\(origin)")
+            }
+            for page in ["/account", "/sign-in", "/oauth/authorize"] {
+                let answer = try await ask(shop, "GET", page, from: "https://app.example")
+                #expect(answer.header("Access-Control-Allow-Origin") == nil, "\(page)")
+            }
+            _ = try await shop.delete("/v1/apps/\(app.id)")
+            #expect(try await ask(shop, "OPTIONS", "/v1/products", from: "https://app.example").status == 405)
         }
     }
 }

@@ -112,6 +112,46 @@ struct AuditTests {
         }
     }
 
+    @Test func `an entry outside the chain is found, and does not break what follows`() async throws {
+        try await TestShop.run { shop in
+            try await make(shop, keys: 2)
+            // As a process that does not know of the chain writes it.
+            _ = try await shop.shop.database.write { transaction in
+                try transaction.execute(
+                    """
+                    INSERT INTO audit_log (event, action, subject, actor, data, occurred_at)
+                    VALUES ('evt_planted', 'key.created', 'key_x', 'nobody', '{}', 1)
+                    """)
+            }
+            try await make(shop, keys: 2)
+            let faults = try await verdict(shop).faults
+            #expect(faults.count == 1 && faults[0].contains("outside the chain"))
+        }
+    }
+
+    @Test func `retention goes past whatever was recorded before the chain`() async throws {
+        try await TestShop.run { shop in
+            try await shop.shop.database.write { transaction in
+                for number in 0..<600 {
+                    try transaction.execute(
+                        """
+                        INSERT INTO audit_log (event, action, subject, actor, data, occurred_at)
+                        VALUES (\("evt_\(number)"), 'key.created', 'key_old', 'first start', '{}', 1)
+                        """)
+                }
+            }
+            try await make(shop, keys: 2)
+            let noted = try await verdict(shop).head
+            shop.clock.advance(by: .seconds(100 * 86_400))
+            try await make(shop, keys: 1)
+            try await PurgeIdentity(
+                database: shop.shop.database, clock: shop.clock.wall, auditRetention: .seconds(86_400)
+            ).run()
+            let after = try await verdict(shop, head: noted)
+            #expect(after.faults.isEmpty && after.count == 1)
+        }
+    }
+
     @Test func `what was recorded before there was a chain is under its first hash`() async throws {
         try await TestShop.run { shop in
             _ = try await shop.shop.database.write { transaction in

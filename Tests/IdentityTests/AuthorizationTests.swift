@@ -159,8 +159,19 @@ struct AuthorizationTests {
             for change in changes {
                 _ = try await app.code(browser)
                 #expect(TestApp.query(try await browser.get(app.authorizeAddress()))["code"] != nil)
+                // A page that was open before the change allows nothing after it.
+                let open = try await browser.get(app.authorizeAddress(["prompt": "consent"]))
                 #expect(try await shop.patch("/v1/apps/\(app.id)", change).status == 200)
+                let stale = try await browser.submit(
+                    "/oauth/decision",
+                    [
+                        "form_token": TestBrowser.hidden("form_token", open), "decision": "allow",
+                        "request": TestBrowser.hidden("request", open),
+                    ])
+                #expect(stale.status == 403)
                 #expect(try await browser.get(app.authorizeAddress()).status == 200)
+                // And can still be seen, and removed.
+                #expect(try await browser.get("/account").text.contains("name=\"app\" value=\"\(app.id)\""))
             }
             // What it may not ask for any more, nothing from before gives it.
             let code = try await app.code(browser, ["scope": "read:products read:orders"])

@@ -228,6 +228,10 @@ def browser():
 
             page.goto(f"{BASE}/account")
             look(page, f"account-{scheme}")
+            page.get_by_role("button", name="Set it up").click()
+            page.wait_for_selector("text=authenticator app")
+            look(page, f"second-factor-{scheme}")
+            page.goto(f"{BASE}/account")
             page.get_by_role("button", name="Remove: Label Printer").first.click()
             page.wait_for_selector("[role=status]")
             answer = requests.get(f"{BASE}/v1/products", headers={"Authorization": "Bearer " + token["access_token"]})

@@ -92,7 +92,7 @@ struct AuthorizationServerTests {
     }
 
     @Test(.enabled(if: TestPostgres.isInstalled, "Postgres is not installed: apt-get install postgresql"))
-    func `what one process ends, another on the same database refuses within a second`() async throws {
+    func `what one process ends, another on the same database soon refuses`() async throws {
         let url = try TestPostgres.shared.get().freshDatabase()
         let environment = ["VITRINE_PUBLIC_URL": "http://shop.example"]
         let (first, here, key) = try await VitrineProcess.serve("", database: url, environment: environment)

@@ -10,6 +10,10 @@ extension IdentityModule {
             .exchange(.get, "/account", "accountPage", "Your account", use: showAccount),
             .exchange(.post, "/account/apps/remove", "removeApp", "Remove an app", use: removeApp),
             .exchange(.post, "/account/sessions/end", "endSession", "Sign out elsewhere", use: endSession),
+            .exchange(
+                .post, "/account/second-factor/offer", "offerSecondFactor", "Set up a second factor", use: offerFactor),
+            .exchange(.post, "/account/second-factor", "addSecondFactor", "Add a second factor", use: addFactor),
+            .exchange(.post, "/account/second-factor/remove", "removeSecondFactor", "Take it off", use: removeFactor),
             .exchange(.post, "/account/password", "changePassword", "Change your password", use: changePassword),
         ]
     }
@@ -22,6 +26,7 @@ extension IdentityModule {
             case "removed": ("The app may do nothing in your name any more.", false)
             case "ended": ("That browser is signed out.", false)
             case "password": ("Your password is changed.", false)
+            case "factor": ("Your password alone lets you in again.", false)
             default: nil
             }
         return try await accountPage(browser, visitor, notice: notice)
@@ -74,6 +79,53 @@ extension IdentityModule {
             return try await accountPage(
                 browser, visitor, notice: ("A password has 12 to 200 characters.", true), status: 422)
         }
+    }
+
+    // MARK: The second factor
+
+    private func offerFactor(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        guard browser.form("account") != nil, let visitor = browser.visitor, !visitor.user.hasSecondFactor else {
+            return staleForm
+        }
+        let offer = try secondFactor.offer(to: visitor.user)
+        return offerPage(browser, visitor, offer.secret, offer.closed, isWrong: false)
+    }
+
+    private func offerPage(
+        _ browser: Browser, _ visitor: SignIn.Visitor, _ secret: [UInt8], _ closed: String, isWrong: Bool
+    ) -> WireResponse {
+        let address = OneTimeCode.address(secret, account: visitor.user.email, shop: settings.shopName)
+        let page = SecondFactorPages.offer(
+            text: OneTimeCode.base32(secret), address: address, closed: closed, isWrong: isWrong,
+            formToken: browser.formToken("account"))
+        return page.response(isWrong ? 422 : 200, shopName: settings.shopName)
+    }
+
+    private func addFactor(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        guard let form = browser.form("account"), let visitor = browser.visitor, !visitor.user.hasSecondFactor,
+            let closed = form["offer"], let secret = secondFactor.secret(closed, of: visitor.user.id)
+        else { return staleForm }
+        guard let codes = try await secondFactor.accept(closed, code: form["code"] ?? "", by: visitor.user) else {
+            return offerPage(browser, visitor, secret, closed, isWrong: true)
+        }
+        return SecondFactorPages.recovery(codes).response(shopName: settings.shopName)
+    }
+
+    /// Whoever has only the browser cannot take it off.
+    private func removeFactor(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        guard let form = browser.form("account"), let visitor = browser.visitor else { return staleForm }
+        try await call.requireSignInAllowed(from: exchange.address)
+        guard try await signIn.isRight(form["password"] ?? "", of: visitor.user) else {
+            try await call.noteFailedSignIn(from: exchange.address)
+            return try await accountPage(
+                browser, visitor, notice: ("The present password is wrong.", true), status: 403)
+        }
+        let (secondFactor, user) = (secondFactor, visitor.user.id)
+        try await call.write { try secondFactor.remove(from: user, by: user.rawValue, in: $0) }
+        return WebPage.redirect(to: "/account?done=factor")
     }
 
     private func changing(

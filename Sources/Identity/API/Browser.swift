@@ -43,6 +43,28 @@ struct Browser: Sendable {
         return form
     }
 
+    // MARK: Between two steps
+
+    /// How long somebody may take to find their phone.
+    private static let ticketLifetime = Duration.seconds(300)
+
+    /// That the password of `user` was right in this browser, just now.
+    func ticket(for user: UserID, at now: Timestamp) -> String {
+        let text = "\(user.rawValue).\(now.milliseconds)"
+        return text + "." + RandomText.text(keeper.tag("ticket " + text, secret))
+    }
+
+    /// Whose password was right; `nil` where it was not in this browser, or long ago.
+    func holder(of ticket: String, at now: Timestamp) -> UserID? {
+        let parts = ticket.split(separator: ".").map(String.init)
+        guard parts.count == 3, let user = UserID(parts[0]), let time = Int64(parts[1]) else { return nil }
+        let given = Timestamp(milliseconds: time)
+        guard Array(self.ticket(for: user, at: given).utf8).isSame(as: Array(ticket.utf8)),
+            given.duration(to: now) <= Self.ticketLifetime
+        else { return nil }
+        return user
+    }
+
     // MARK: Cookies
 
     private struct CookieNames {

@@ -19,7 +19,8 @@ extension IdentityError: ProblemConvertible {
         case .redirectURI(let uri, let fault): Problem(.invalidBody, "\(uri.prefix(100)): \(fault)")
         case .publicAppActsForNobody:
             Problem(.invalidBody, "Whoever can read a public app can be it, so that it can have no own_scopes.")
-        case .publicAppHasNoSecret: Problem(.conflict, "A public app cannot keep a secret, and has none.")
+        case .publicAppHasNoSecret:
+            Problem(.conflict, "A public app cannot keep a secret, and one with keys needs none.")
         case .tooManySecrets: Problem(.conflict, "The app has five secrets that are good. Wait until one has ended.")
         case .unusableKeys:
             Problem(

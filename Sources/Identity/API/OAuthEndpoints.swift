@@ -113,7 +113,8 @@ extension IdentityModule {
     private func push(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         try await answering(exchange, of: call) { form, app in
             do {
-                let uri = try await authorize.push(form, by: app)
+                let proof = exchange.count(of: "DPoP") > 0 ? try boundTo(exchange, app) : nil
+                let uri = try await authorize.push(form, by: app, boundTo: proof)
                 let lifetime = IdentitySettings.pushedRequestLifetime
                 return OAuthAnswer.json(
                     201, ["request_uri": .string(uri), "expires_in": .integer(Int64(lifetime / .seconds(1)))])
@@ -186,8 +187,8 @@ extension IdentityModule {
                     throw OAuthError(.invalidTarget, "resource is \(settings.issuer).")
                 }
             }
-            // Whoever has guessed too often is not looked up any more.
-            try await call.requireSignInAllowed(from: exchange.address)
+            // Whoever has guessed too often is not looked up any more; an app that is known goes on beside him.
+            if !clients.isAtHand(exchange, form) { try await call.requireSignInAllowed(from: exchange.address) }
             let app = try await clients(exchange, form)
             return try await call.counted(as: app.principal) { try await body(form, app) }
         } catch let error as OAuthError {

@@ -10,6 +10,7 @@ extension IdentityModule {
         [
             .exchange(.get, "/sign-in", "signInPage", "Sign in", use: showSignIn),
             .exchange(.post, "/sign-in", "signIn", "Sign in", use: doSignIn),
+            .exchange(.post, "/sign-in/code", "signInCode", "Sign in with a second factor", use: doSignInCode),
             .exchange(.post, "/sign-out", "signOut", "Sign out", use: signOut),
             .exchange(.get, "/oauth/authorize", "authorizePage", "What an app asks for", use: showAuthorize),
             // Apps may ask with a form, too (OpenID Connect Core 1.0 section 3.1.2.1).
@@ -33,20 +34,20 @@ extension IdentityModule {
     private func signInPage(
         _ browser: Browser, then: String, email: String, trouble: SignInPages.Trouble?, status: Int = 200
     ) async throws -> WireResponse {
-        let waiting = try? await authorizationRequest(then)
+        let waiting = await authorizationRequest(then)
         let page = SignInPages.signIn(
             shop: settings.shopName, app: waiting?.app.name, then: then, email: email, trouble,
             formToken: browser.formToken("sign-in"),
-            formTargets: waiting.map { [FormTargets.target(of: $0.redirectURI)] } ?? [])
+            formTargets: FormTargets.targets(of: waiting))
         return page.response(status, shopName: settings.shopName, cookies: browser.cookies)
     }
 
     /// The request that waits behind the sign-in, where one does.
-    private func authorizationRequest(_ then: String) async throws -> AuthorizationRequest? {
+    private func authorizationRequest(_ then: String) async -> AuthorizationRequest? {
         guard then.hasPrefix("/oauth/authorize?"), let form = Form(encoded: String(then.dropFirst(17))) else {
             return nil
         }
-        return try await authorize.request(form)
+        return try? await authorize.request(form)
     }
 
     private func doSignIn(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
@@ -58,16 +59,54 @@ extension IdentityModule {
             email: email, password: form["password"] ?? "", isKnown: browser.isKnown(to: email),
             agent: exchange.header("User-Agent") ?? "", address: exchange.address?.description ?? "")
         switch outcome {
-        case .signedIn(let secret):
-            if let before = browser.visitor { try await signIn.end(before.session.id, of: before.user.id) }
-            return WebPage.redirect(
-                to: then, cookies: browser.cookies(signingIn: secret, email, settings.sessionLifetime))
+        case .signedIn(let secret, let email): return try await signedIn(browser, secret, email, then: then)
+        case .needsCode(let user): return await codePage(browser, user, then: then, email: email, trouble: nil)
         case .wrong:
             try await call.noteFailedSignIn(from: exchange.address)
             return try await signInPage(browser, then: then, email: email, trouble: .wrong, status: 401)
         case .wait(let seconds):
             return try await signInPage(
                 browser, then: then, email: email, trouble: .wait(seconds: seconds), status: 429)
+        }
+    }
+
+    private func signedIn(
+        _ browser: Browser, _ secret: String, _ email: String, then: String
+    ) async throws -> WireResponse {
+        if let before = browser.visitor { try await signIn.end(before.session.id, of: before.user.id) }
+        return WebPage.redirect(to: then, cookies: browser.cookies(signingIn: secret, email, settings.sessionLifetime))
+    }
+
+    private func codePage(
+        _ browser: Browser, _ user: UserID, then: String, email: String, trouble: SignInPages.Trouble?,
+        status: Int = 200
+    ) async -> WireResponse {
+        let page = SignInPages.code(
+            then: then, email: email, ticket: browser.ticket(for: user, at: issue.clock.now()), trouble,
+            formToken: browser.formToken("sign-in"),
+            formTargets: FormTargets.targets(of: await authorizationRequest(then)))
+        return page.response(status, shopName: settings.shopName)
+    }
+
+    private func doSignInCode(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        guard let form = browser.form("sign-in"),
+            let user = browser.holder(of: form["ticket"] ?? "", at: issue.clock.now())
+        else { return staleForm }
+        try await call.requireSignInAllowed(from: exchange.address)
+        let (email, then) = (form["email"] ?? "", Destination.safe(form["then"]))
+        let outcome = try await signIn.finish(
+            user, code: form["code"] ?? "", agent: exchange.header("User-Agent") ?? "",
+            address: exchange.address?.description ?? "")
+        switch outcome {
+        case .signedIn(let secret, let email): return try await signedIn(browser, secret, email, then: then)
+        case .needsCode: return staleForm
+        case .wrong:
+            try await call.noteFailedSignIn(from: exchange.address)
+            return await codePage(browser, user, then: then, email: email, trouble: .wrong, status: 401)
+        case .wait(let seconds):
+            return await codePage(
+                browser, user, then: then, email: email, trouble: .wait(seconds: seconds), status: 429)
         }
     }
 
@@ -101,8 +140,8 @@ extension IdentityModule {
                 let query = request.form.encoded
                 let page = SignInPages.consent(
                     request, visitor, shop: settings.shopName, consented: consented, query: query,
-                    formToken: browser.formToken("consent " + query),
-                    formTargets: [FormTargets.target(of: request.redirectURI)])
+                    formToken: browser.formToken(Self.purpose(request, query)),
+                    formTargets: FormTargets.targets(of: request))
                 return page.response(shopName: settings.shopName, cookies: browser.cookies)
             }
         }
@@ -112,11 +151,9 @@ extension IdentityModule {
         try await explaining {
             let browser = try await browser(exchange)
             let query = exchange.form?["request"] ?? ""
-            // The token is for this very request, so that what is allowed is what was shown.
-            guard let form = browser.form("consent " + query), let visitor = browser.visitor,
-                let asked = Form(encoded: query)
-            else { return staleForm }
+            guard let visitor = browser.visitor, let asked = Form(encoded: query) else { return staleForm }
             let request = try await authorize.request(asked)
+            guard let form = browser.form(Self.purpose(request, query)) else { return staleForm }
             guard form["decision"] == "allow" else {
                 throw AuthorizationRequest.Fault.toApp(
                     OAuthError(.accessDenied, "The user has refused."), redirectURI: request.redirectURI,
@@ -124,6 +161,11 @@ extension IdentityModule {
             }
             return try await answer(request, visitor, consents: true)
         }
+    }
+
+    /// The token of a consent is for this very request of the app as it was shown, so that nothing else is allowed by it.
+    private static func purpose(_ request: AuthorizationRequest, _ query: String) -> String {
+        "consent \(request.app.version) \(query)"
     }
 
     private func consented(_ visitor: SignIn.Visitor?, _ app: App) async throws -> ScopeSet {

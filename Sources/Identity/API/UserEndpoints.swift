@@ -15,6 +15,10 @@ extension IdentityModule {
                 .patch, "/v1/users/{id}", "patchUser", "Change a user's name or role, or show them out", use: patchUser
             )
             .scope(.writeUsers).conditional().mayAnswer(.conflict, .insufficientScope),
+            .act(
+                .delete, "/v1/users/{id}/second-factor", "removeUserSecondFactor",
+                "Take the second factor off an account whose owner has lost it", status: 204, use: removeUserFactor
+            ).scope(.writeUsers).mayAnswer(.insufficientScope),
             .get("/v1/roles", "listRoles", "List roles", use: listRoles).scope(.readUsers),
             .change(.put, "/v1/roles/{name}", "putRole", "Put a role together from scopes", use: putRole)
                 .scope(.writeUsers).mayAnswer(.conflict, .insufficientScope),
@@ -57,6 +61,15 @@ extension IdentityModule {
             guard let now = try UserStore.find(path.id, in: transaction) else { throw IdentityError.userNotFound }
             try require(now.scopes, of: call)
             return .ok(UserBody(now), version: user.version)
+        }
+    }
+
+    private func removeUserFactor(_ call: Call, _ path: UserPath) async throws -> Answer<NoBody> {
+        try await call.commit { transaction in
+            guard let user = try UserStore.find(path.id, in: transaction) else { throw IdentityError.userNotFound }
+            try require(user.scopes, of: call)
+            try secondFactor.remove(from: path.id, by: call.actor, in: transaction)
+            return .noContent
         }
     }
 
@@ -117,6 +130,7 @@ struct UserBody: WireBody {
     let name: String
     let role: String
     let scopes: [Scope]
+    let hasSecondFactor: Bool
     let createdAt: Timestamp
     let disabledAt: Timestamp?
 
@@ -125,24 +139,27 @@ struct UserBody: WireBody {
         .required("id", \.id, .id()), .required("email", \.email, .string()), .required("name", \.name, .string()),
         .required("role", \.role, .string()),
         .required("scopes", \.scopes, .array(of: .word), "What they may do, and so what they can let an app do."),
+        .required("second_factor", \.hasSecondFactor, .boolean, "Whether signing in takes more than a password."),
         .required("created_at", \.createdAt, .timestamp), .optional("disabled_at", \.disabledAt, .timestamp))
 
     init(_ user: User) {
         self.init(
             id: user.id, email: user.email, name: user.name, role: user.role,
-            scopes: user.scopes.sorted { $0.rawValue < $1.rawValue }, createdAt: user.createdAt,
+            scopes: user.scopes.sorted { $0.rawValue < $1.rawValue }, hasSecondFactor: user.hasSecondFactor,
+            createdAt: user.createdAt,
             disabledAt: user.disabledAt)
     }
 
     private init(
-        id: UserID, email: String, name: String, role: String, scopes: [Scope], createdAt: Timestamp,
-        disabledAt: Timestamp?
+        id: UserID, email: String, name: String, role: String, scopes: [Scope], hasSecondFactor: Bool,
+        createdAt: Timestamp, disabledAt: Timestamp?
     ) {
         self.id = id
         self.email = email
         self.name = name
         self.role = role
         self.scopes = scopes
+        self.hasSecondFactor = hasSecondFactor
         self.createdAt = createdAt
         self.disabledAt = disabledAt
     }

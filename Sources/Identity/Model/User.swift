@@ -17,6 +17,8 @@ package struct User: Sendable {
     let scopes: Set<Scope>
     package let createdAt: Timestamp
     package var disabledAt: Timestamp?
+    /// Whether a password alone does not let them in.
+    let hasSecondFactor: Bool
     package var version: Int64
 }
 

@@ -23,7 +23,7 @@ struct AccountPage {
                 <p class="quiet">\(visitor.user.email), \(visitor.user.role) of this shop</p>\(told)
                 <section class="card" aria-labelledby="apps"><h2 id="apps">Apps that act in your name</h2>\(appRows)</section>
                 <section class="card" aria-labelledby="browsers"><h2 id="browsers">Where you are signed in</h2>\(sessionRows)</section>
-                \(password)
+                \(factor)\(password)
                 """, isWide: true)
     }
 
@@ -32,7 +32,7 @@ struct AccountPage {
         let rows = apps.map { app -> HTML in
             """
             <li><div><p><strong>\(app.name)</strong></p>
-            <p class="quiet">\(app.scopes.meanings.joined(separator: " · "))</p>
+            <p class="quiet">\(app.scopes.isEmpty ? "It has changed, and will ask you anew." : app.scopes.meanings.joined(separator: " · "))</p>
             <p class="quiet">since \(Self.day(app.givenAt))</p></div>
             \(form("/account/apps/remove", ("app", app.app.rawValue), button: "Remove", about: app.name))</li>
             """
@@ -53,6 +53,23 @@ struct AccountPage {
                 """
         }
         return "<ul class=\"rows\">\(rows)</ul>"
+    }
+
+    private var factor: HTML {
+        guard visitor.user.hasSecondFactor else {
+            return """
+                <section class="card" aria-labelledby="factor"><h2 id="factor">Second factor</h2>
+                <p class="quiet">Whoever has your password can sign in. With an authenticator app they need a code from it, too.</p>
+                \(form("/account/second-factor/offer", button: "Set it up"))</section>
+                """
+        }
+        return """
+            <section class="card" aria-labelledby="factor"><h2 id="factor">Second factor</h2>
+            <p class="notice">On: signing in takes a code of your app.</p>
+            <form method="post" action="/account/second-factor/remove"><input type="hidden" name="form_token" value="\(formToken)">
+            <label><span>Your password</span><input name="password" type="password" autocomplete="current-password" required></label>
+            <button class="plain small">Take it off</button></form></section>
+            """
     }
 
     private var password: HTML {

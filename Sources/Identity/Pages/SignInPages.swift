@@ -29,10 +29,29 @@ enum SignInPages {
                 """, formTargets: formTargets)
     }
 
-    private static func notice(_ trouble: Trouble?) -> HTML {
+    static func code(
+        then: String, email: String, ticket: String, _ trouble: Trouble?, formToken: String, formTargets: [String]
+    ) -> WebPage {
+        WebPage(
+            title: "Sign in",
+            body: """
+                <section class="card"><h1>And a code</h1>\(notice(trouble, wrong: "The code is wrong, or was used before."))
+                <form method="post" action="/sign-in/code">
+                <input type="hidden" name="form_token" value="\(formToken)"><input type="hidden" name="then" value="\(then)">
+                <input type="hidden" name="ticket" value="\(ticket)"><input type="hidden" name="email" value="\(email)">
+                <label><span>Six digits from your app, or a code from paper</span><input class="code" name="code" required
+                autofocus autocomplete="one-time-code" autocapitalize="off" spellcheck="false" maxlength="30"></label>
+                <button class="whole">Sign in</button></form></section>
+                <p class="quiet">Without either, an owner of the shop can take the second factor off your account.</p>
+                """, formTargets: formTargets)
+    }
+
+    private static func notice(
+        _ trouble: Trouble?, wrong: String = "The mail address or the password is wrong."
+    ) -> HTML {
         switch trouble {
         case nil: ""
-        case .wrong: "<p class=\"notice wrong\" role=\"alert\">The mail address or the password is wrong.</p>"
+        case .wrong: "<p class=\"notice wrong\" role=\"alert\">\(wrong)</p>"
         case .wait(let seconds):
             "<p class=\"notice wrong\" role=\"alert\">Too many attempts. Try again in \(Int(seconds)) s.</p>"
         }
@@ -141,6 +160,10 @@ enum SignInPages {
 
 /// Where a browser may be sent from a form, as its policy names it.
 enum FormTargets {
+    static func targets(of request: AuthorizationRequest?) -> [String] {
+        request.map { [target(of: $0.redirectURI)] } ?? []
+    }
+
     /// An app on the web may send people on from there, which browsers hold to the policy, too.
     static func target(of uri: String) -> String { uri.hasPrefix("https:") ? "https:" : origin(of: uri) }
 

@@ -29,6 +29,13 @@ enum AppStore {
         return RegisteredApp(app: app, secrets: try secrets(of: id, in: connection))
     }
 
+    /// Those of all apps.
+    static func redirectURIs(in connection: Connection) throws -> [String] {
+        try connection.all("SELECT redirect_uris FROM apps WHERE removed_at IS NULL") { row in
+            try (row.next(JSON.self).array ?? []).compactMap(\.string)
+        }.flatMap(\.self)
+    }
+
     static func page(_ request: PageRequest, in connection: Connection) throws -> Page<App> {
         let keyset = Keyset((expression: "id", order: .descending))
         let rows = try connection.all(

@@ -38,7 +38,7 @@ enum AuditLog {
         "return.received", "faults.begun", "faults.ended", "app.registered", "app.changed", "app.removed",
         "app.secret_rotated", "app.authorized", "app.authorization_withdrawn", "app.token_reuse_detected", "user.added",
         "user.changed", "user.password_changed", "user.signed_in", "user.signed_out", "user.sign_in_failed",
-        "role.saved",
+        "role.saved", "user.second_factor_added", "user.second_factor_removed",
     ]
 
     static func append(_ event: Event, in transaction: Transaction) throws {
@@ -114,15 +114,21 @@ enum AuditLog {
     // MARK: The chain
 
     private static func head(in connection: Connection) throws -> [UInt8]? {
-        try connection.first("SELECT hash FROM audit_log ORDER BY sequence DESC LIMIT 1") {
-            try $0.next([UInt8]?.self)
-        } ?? checkpoint(in: connection)?.hash
+        try connection.first(
+            "SELECT hash FROM audit_log WHERE hash IS NOT NULL ORDER BY sequence DESC LIMIT 1"
+        ) { try $0.next([UInt8].self) } ?? checkpoint(in: connection)?.hash
     }
 
     /// What a chain begins with: all that was recorded before there was one.
     private static func genesis(in connection: Connection) throws -> [UInt8] {
         var hash = SHA256()
-        try connection.forEach("SELECT \(columns) FROM audit_log WHERE hash IS NULL ORDER BY sequence") { row in
+        try connection.forEach(
+            """
+            SELECT \(columns) FROM audit_log WHERE hash IS NULL AND sequence < COALESCE(
+                (SELECT MIN(sequence) FROM audit_log WHERE hash IS NOT NULL), 9223372036854775807)
+            ORDER BY sequence
+            """
+        ) { row in
             let entry = try entry(&row)
             hash.update(data: Self.bytes(fields(entry)))
         }
@@ -164,10 +170,22 @@ enum AuditLog {
         var verdict = Verdict()
         let checkpoint = try checkpoint(in: connection)
         var previous = try checkpoint?.hash ?? genesis(in: connection)
-        if let checkpoint { verdict.hasKnownHead = hexadecimal(checkpoint.hash) == knownHead }
-        try connection.forEach("SELECT \(columns) FROM audit_log WHERE hash IS NOT NULL ORDER BY sequence") { row in
+        verdict.head = checkpoint.map { hexadecimal($0.hash) }
+        let kept = try checkpoints(in: connection).map(hexadecimal)
+        verdict.hasKnownHead = knownHead.map(kept.contains) ?? false
+        var hasBegun = checkpoint != nil
+        try connection.forEach("SELECT \(columns) FROM audit_log ORDER BY sequence") { row in
             let entry = try entry(&row)
             verdict.count += 1
+            guard entry.hash != nil else {
+                // From before there was a chain; or written by a process that does not know of it, or by nobody's right.
+                if hasBegun, verdict.faults.isEmpty {
+                    verdict.faults.append(
+                        "entry \(entry.sequence) (\(entry.action), \(entry.occurredAt)) stands outside the chain")
+                }
+                return
+            }
+            hasBegun = true
             let expected = hash(previous, fields(entry))
             if hexadecimal(expected) != entry.hash, verdict.faults.isEmpty {
                 verdict.faults.append(
@@ -180,7 +198,7 @@ enum AuditLog {
         }
         if let knownHead, !verdict.hasKnownHead {
             verdict.faults.append(
-                "the head \(knownHead.prefix(64)) is none of this chain's: its end was cut off or made anew")
+                "the head \(knownHead.prefix(64)) is none of this chain's: its end was cut off, or it was made anew")
         }
         return verdict
     }
@@ -193,6 +211,10 @@ enum AuditLog {
         }
     }
 
+    private static func checkpoints(in connection: Connection) throws -> [[UInt8]] {
+        try connection.all("SELECT hash FROM audit_checkpoints") { try $0.next([UInt8].self) }
+    }
+
     /// Lets go of entries from before `time`, `limit` at most. What the chain came to there is kept in their place, so that the
     /// rest can still be proved.
     ///
@@ -202,8 +224,8 @@ enum AuditLog {
         let last = try transaction.first(
             """
             SELECT sequence, hash FROM (
-                SELECT sequence, hash, occurred_at FROM audit_log ORDER BY sequence LIMIT \(limit)
-            ) AS oldest WHERE occurred_at < \(time) AND hash IS NOT NULL ORDER BY sequence DESC LIMIT 1
+                SELECT sequence, hash, occurred_at FROM audit_log WHERE hash IS NOT NULL ORDER BY sequence LIMIT \(limit)
+            ) AS oldest WHERE occurred_at < \(time) ORDER BY sequence DESC LIMIT 1
             """
         ) { row in
             try (sequence: row.next(Int64.self), hash: row.next([UInt8].self))

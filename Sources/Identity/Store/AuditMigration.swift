@@ -30,7 +30,7 @@ extension IdentityMigrations {
             CREATE FUNCTION refuse_audit_deletion() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN
                 IF EXISTS (SELECT 1 FROM audit_checkpoints WHERE sequence >= OLD.sequence) THEN RETURN OLD; END IF;
-                RAISE EXCEPTION 'the audit log is append-only';
+                RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = 'check_violation';
             END $$;
             DROP TRIGGER audit_log_stays ON audit_log;
             CREATE TRIGGER audit_log_stays BEFORE DELETE ON audit_log

@@ -29,6 +29,11 @@ enum AuthorizationStore {
             "DELETE FROM consents WHERE app = \(app) AND user_id = COALESCE(\(user?.rawValue), user_id)")
     }
 
+    /// Has everybody asked anew; the app stays among those that they let in, where they can remove it.
+    static func voidConsents(to app: AppID, in transaction: Transaction) throws {
+        try transaction.execute("UPDATE consents SET scopes = '' WHERE app = \(app)")
+    }
+
     /// The apps that a user lets act in their name, latest first.
     static func consents(
         of user: UserID, in connection: Connection

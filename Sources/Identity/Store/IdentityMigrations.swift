@@ -50,5 +50,6 @@ enum IdentityMigrations {
             """),
         oauth,
         auditChain,
+        secondFactor,
     ]
 }

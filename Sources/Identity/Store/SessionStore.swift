@@ -69,6 +69,10 @@ enum SessionStore {
             """)
     }
 
+    static func touchFailures(of subject: [UInt8], in transaction: Transaction) throws {
+        try transaction.execute("UPDATE sign_in_failures SET failures = failures WHERE subject = \(subject)")
+    }
+
     static func clearFailures(of subject: [UInt8], in transaction: Transaction) throws {
         try transaction.execute("DELETE FROM sign_in_failures WHERE subject = \(subject)")
     }

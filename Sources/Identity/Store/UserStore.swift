@@ -49,8 +49,6 @@ enum UserStore {
         try connection.exists("SELECT 1 FROM users WHERE role = 'owner' AND disabled_at IS NULL")
     }
 
-    static func isEmpty(in connection: Connection) throws -> Bool { try !connection.exists("SELECT 1 FROM users") }
-
     static func insert(_ user: User, password: String, in transaction: Transaction) throws {
         try transaction.execute(
             """
@@ -99,7 +97,8 @@ enum UserStore {
 
     private static let select: SQL =
         """
-        SELECT users.id, email, users.name, role, scopes, created_at, disabled_at, version
+        SELECT users.id, email, users.name, role, scopes, created_at, disabled_at,
+            CASE WHEN second_factor IS NULL THEN 0 ELSE 1 END, version
         FROM users LEFT JOIN roles ON roles.name = users.role
         """
 
@@ -113,6 +112,6 @@ enum UserStore {
         return try User(
             id: id, email: email, name: name, role: role,
             scopes: Set(own ?? Role.builtIn.first { $0.name == role }?.scopes ?? []), createdAt: row.next(),
-            disabledAt: row.next(), version: row.next())
+            disabledAt: row.next(), hasSecondFactor: row.next(), version: row.next())
     }
 }

@@ -9,7 +9,7 @@ internal import Synchronization
 /// A token is not stored: its signature says that it is ours. What is stored is what ended before its time, which is little
 /// and lives no longer than tokens do. A token that was seen before costs two look-ups and neither a query nor a signature.
 final class AccessTokens: Sendable {
-    private let clock: WallClock
+    let clock: WallClock
     let settings: IdentitySettings
     let keys: SigningKeys
     private let revocations: Revocations
@@ -22,7 +22,7 @@ final class AccessTokens: Sendable {
         self.clock = clock
         self.settings = settings
         keys = SigningKeys(database: database, clock: clock)
-        revocations = Revocations(database: database)
+        revocations = Revocations(database: database, clock: clock)
     }
 
     /// What signs now.

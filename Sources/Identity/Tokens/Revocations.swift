@@ -7,12 +7,12 @@ internal import Synchronization
 /// What ended before its time, as this process knows it.
 ///
 /// Whoever ends something here is obeyed from then on; other processes follow as soon as they hear of it, and within a second
-/// at most. Only what is new is read, so that it does not matter how much has ended.
+/// at most. Only what is new is read, some minutes' worth.
 final class Revocations: Sendable {
     private struct State {
         var ids: Set<String> = []
-        /// The last that was read, by the database's own times.
-        var last = Timestamp.earliest
+        /// From when on the next reading looks for news: well before the last one began, by this process's clock.
+        var since = Timestamp.earliest
         var moment = -1
         var readAt = ContinuousClock.now
         var isReading = false
@@ -20,6 +20,7 @@ final class Revocations: Sendable {
     }
 
     private let database: Database
+    private let clock: WallClock
     private let table: TableVersions.Table
     private let state = Mutex(State())
 
@@ -27,13 +28,15 @@ final class Revocations: Sendable {
     private static let ageMax = Duration.seconds(1)
     /// From this age on somebody reads while the others go on.
     private static let ageToRefresh = Duration.milliseconds(500)
-    /// What is written later may carry an earlier time: clocks differ, and transactions take their time.
-    private static let overlap = Duration.seconds(120)
+    /// What is written later may carry an earlier time: the clocks of processes differ, and transactions take their time. Whose
+    /// clock is further off is obeyed at the next reading of everything.
+    private static let overlap = Duration.seconds(300)
     /// When all is read anew, so that what is over goes.
     private static let wholePeriod = Duration.seconds(600)
 
-    init(database: Database) {
+    init(database: Database, clock: WallClock) {
         self.database = database
+        self.clock = clock
         table = database.versions.table(TokenStore.revocations)
     }
 
@@ -62,13 +65,18 @@ final class Revocations: Sendable {
 
     private func read() async throws {
         let (moment, now) = (database.versions.now, ContinuousClock.now)
-        let (last, isWhole) = state.withLock { ($0.last, now - $0.wholeAt >= Self.wholePeriod) }
-        let since = isWhole || last == .earliest ? .earliest : last.advanced(by: .zero - Self.overlap)
-        let news = try await database.read { try TokenStore.revoked(since: since, in: $0) }
+        let time = clock.now()
+        let (since, isWhole) = state.withLock { state in
+            let isWhole = now - state.wholeAt >= Self.wholePeriod || time < state.since
+            if isWhole { state.wholeAt = now }
+            return (isWhole ? .earliest : state.since, isWhole)
+        }
+        let ids = try await database.read { try TokenStore.revoked(since: since, in: $0) }
         state.withLock { state in
-            if isWhole { (state.ids, state.wholeAt) = ([], now) }
-            state.ids.formUnion(news.ids)
-            state.last = max(state.last, news.last ?? .earliest)
+            // A reading of everything that took longer than a later one must not undo what that has found.
+            if isWhole, moment >= state.moment, now >= state.readAt { state.ids = [] }
+            state.ids.formUnion(ids)
+            state.since = time.advanced(by: .zero - Self.overlap)
             (state.moment, state.readAt) = (max(state.moment, moment), max(state.readAt, now))
             state.isReading = false
         }

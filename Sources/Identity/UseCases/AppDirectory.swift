@@ -6,8 +6,25 @@ internal import Persistence
 /// The apps of the shop, by id; known for a second at most, and never after a change of this process.
 struct AppDirectory: Sendable {
     private let known: Remembered<AppID, RegisteredApp?>
+    private let origins: Remembered<Int, Set<String>>
 
-    init(database: Database) { known = Remembered(from: AppStore.tables, of: database) }
+    init(database: Database) {
+        known = Remembered(from: AppStore.tables, of: database)
+        origins = Remembered(from: AppStore.tables, of: database)
+    }
+
+    /// Whether `origin` (RFC 6454) is one to which an app has people sent back. On a developer's own machine the port may be any,
+    /// as there.
+    func isOrigin(_ origin: String) async throws -> Bool {
+        let known = try await origins.value(of: 0) { connection in
+            Set(try AppStore.redirectURIs(in: connection).map { FormTargets.origin(of: $0) })
+        }
+        if known.contains(origin) { return true }
+        return ["http://127.0.0.1", "http://[::1]"].contains { origin.hasPrefix($0 + ":") && known.contains($0) }
+    }
+
+    /// Whether it is known without asking.
+    func isAtHand(_ id: AppID) -> Bool { (known.current(id) ?? nil) != nil }
 
     /// - Returns: `nil` where there is none, or it was removed.
     func find(_ id: AppID) async throws -> RegisteredApp? {

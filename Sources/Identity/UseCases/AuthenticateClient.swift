@@ -33,6 +33,15 @@ struct AuthenticateClient: Sendable {
         }
     }
 
+    /// Whether the app that is named has been here within the last second.
+    func isAtHand(_ exchange: Exchange, _ form: Form) -> Bool {
+        switch try? proof(exchange, form) {
+        case .secret(let id, _), .nothing(let id): directory.isAtHand(id)
+        case .assertion(let token): token.payload["sub"]?.string.flatMap { AppID($0) }.map(directory.isAtHand) ?? false
+        case nil: false
+        }
+    }
+
     private func proof(_ exchange: Exchange, _ form: Form) throws -> Proof {
         let id = form["client_id"]
         let header = exchange.header("Authorization")

@@ -40,17 +40,26 @@ struct Authorize: Sendable {
     /// Keeps a request until a browser comes with its name (RFC 9126).
     ///
     /// - Throws: ``AuthorizationRequest/Fault``.
-    func push(_ form: Form, by app: App) async throws -> String {
+    func push(_ form: Form, by app: App, boundTo: String?) async throws -> String {
         let secrets: Set = ["client_secret", "client_assertion", "client_assertion_type"]
-        let kept = Form(fields: form.fields.filter { !secrets.contains($0.name) })
+        var kept = Form(fields: form.fields.filter { !secrets.contains($0.name) })
+        if let boundTo {
+            // A proof says the same as the field (RFC 9449 section 10.1).
+            guard kept["dpop_jkt"] ?? boundTo == boundTo else {
+                throw OAuthError(.invalidProof, "dpop_jkt names another key than the proof is made with.")
+            }
+            let others = kept.fields.filter { $0.name != "dpop_jkt" }
+            kept = Form(fields: others + [.init(name: "dpop_jkt", value: boundTo)])
+        }
         guard kept["request_uri"] == nil else {
             throw AuthorizationRequest.Fault.toPerson("A pushed request names no other one.")
         }
         _ = try AuthorizationRequest(kept, app: app, issuer: issuer)
         let uri = Self.pushedPrefix + RandomText.make()
         let (hash, end) = (keeper.hash(uri), clock.now().advanced(by: IdentitySettings.pushedRequestLifetime))
+        let parameters = kept.encoded
         try await database.write {
-            try PushedRequestStore.insert(kept.encoded, hash: hash, of: app.id, until: end, in: $0)
+            try PushedRequestStore.insert(parameters, hash: hash, of: app.id, until: end, in: $0)
         }
         return uri
     }
@@ -63,7 +72,8 @@ struct Authorize: Sendable {
     /// The request with a mark of now, for the way back from signing in. Nobody else can make one.
     func asking(_ request: AuthorizationRequest) -> Form {
         let now = String(clock.now().milliseconds)
-        let mark = now + "." + RandomText.text(keeper.tag("signed in since", "\(now) \(request.app.id.rawValue)"))
+        let mark =
+            now + "." + RandomText.text(keeper.tag("signed in since", "\(now) \(request.app.id) \(request.challenge)"))
         let others = request.form.fields.filter { $0.name != AuthorizationRequest.askedField }
         return Form(fields: others + [.init(name: AuthorizationRequest.askedField, value: mark)])
     }
@@ -72,7 +82,7 @@ struct Authorize: Sendable {
     func asked(_ request: AuthorizationRequest) -> Timestamp? {
         let parts = (request.form[AuthorizationRequest.askedField] ?? "").split(separator: ".")
         guard parts.count == 2, let time = Int64(parts[0]).flatMap({ Timestamp(milliseconds: $0) }) else { return nil }
-        let tag = RandomText.text(keeper.tag("signed in since", "\(parts[0]) \(request.app.id.rawValue)"))
+        let tag = RandomText.text(keeper.tag("signed in since", "\(parts[0]) \(request.app.id) \(request.challenge)"))
         guard Array(tag.utf8).isSame(as: Array(parts[1].utf8)), time.duration(to: clock.now()) <= Self.signInMax else {
             return nil
         }
@@ -112,9 +122,22 @@ struct Authorize: Sendable {
             scopes: request.scopes.intersection(Self.allowed(user)), nonce: request.nonce, boundTo: request.boundTo,
             authenticatedAt: authenticatedAt, expiresAt: now.advanced(by: IdentitySettings.codeLifetime))
         let hash = keeper.hash(code)
-        try await database.write { transaction in
-            if consents { try note(request.scopes, user, request.app, at: now, in: transaction) }
+        let isGiven = try await database.write { transaction in
+            try UserStore.lock(user.id, in: transaction)
+            if consents {
+                try note(request.scopes, user, request.app, at: now, in: transaction)
+            } else {
+                // Taken back in this moment, it is not given.
+                let known = try AuthorizationStore.consent(of: user.id, to: request.app.id, in: transaction)
+                guard request.scopes.isSubset(of: known) else { return false }
+            }
             try AuthorizationStore.insert(kept, hash: hash, in: transaction)
+            return true
+        }
+        guard isGiven else {
+            throw AuthorizationRequest.Fault.toApp(
+                OAuthError(.accessDenied, "The user has taken it back."), redirectURI: request.redirectURI,
+                state: request.state)
         }
         return code
     }

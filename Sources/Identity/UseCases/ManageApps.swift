@@ -63,7 +63,7 @@ struct ManageApps: Sendable {
         // What people have allowed was this app under this name, which answers there.
         let isAnother = app.name != before.name || !Set(app.redirectURIs).isSubset(of: before.redirectURIs)
         if isAnother || !before.scopes.isSubset(of: app.scopes) {
-            try AuthorizationStore.removeConsents(to: id, of: nil, in: transaction)
+            try AuthorizationStore.voidConsents(to: id, in: transaction)
         }
         // Tokens say what they are good for; those that say more than the app may still do must not go on.
         if !before.ownScopes.isSubset(of: app.ownScopes) || !before.scopes.isSubset(of: app.scopes) {
@@ -102,7 +102,7 @@ struct ManageApps: Sendable {
         of id: AppID, overlap: Duration, by actor: String, in transaction: Transaction
     ) throws -> (app: App, secret: AppSecret, text: String) {
         let (app, now) = (try find(id, in: transaction), clock.now())
-        guard app.confidentiality == .confidential else { throw IdentityError.publicAppHasNoSecret }
+        guard app.confidentiality == .confidential, app.keys.isEmpty else { throw IdentityError.publicAppHasNoSecret }
         let isFull =
             try AppStore.secrets(of: id, in: transaction).filter { $0.isValid(at: now) }.count >= Self.secretsMax
         if isFull { throw IdentityError.tooManySecrets }

@@ -30,7 +30,7 @@ package struct ManageUsers: Sendable {
         guard try UserStore.find(email: email, in: transaction) == nil else { throw IdentityError.emailTaken }
         let user = User(
             id: .make(at: clock.now()), email: email, name: name, role: role, scopes: Set(known.scopes),
-            createdAt: clock.now(), disabledAt: nil, version: 1)
+            createdAt: clock.now(), disabledAt: nil, hasSecondFactor: false, version: 1)
         try UserStore.insert(user, password: password, in: transaction)
         try outbox.publish(
             "user.added", subject: user.id.rawValue, actor: actor, ["role": .string(role)], in: transaction)

@@ -13,6 +13,7 @@ struct SignIn: Sendable {
     let keeper: SecretKeeper
     let passwords: PasswordKeeper
     let settings: IdentitySettings
+    let secondFactor: SecondFactor
 
     /// Somebody in front of a browser.
     struct Visitor: Sendable {
@@ -22,7 +23,9 @@ struct SignIn: Sendable {
 
     enum Outcome {
         /// The session's secret, for the browser alone.
-        case signedIn(String)
+        case signedIn(String, email: String)
+        /// The password is right, and not enough.
+        case needsCode(UserID)
         /// One word for all that can be wrong, so that nobody learns who has an account.
         case wrong
         /// Too many attempts; whether somebody has that address is not said, either.
@@ -48,22 +51,43 @@ struct SignIn: Sendable {
         let known = try await database.read { try UserStore.find(email: email, in: $0) }
         let isRight = try await passwords.isRight(password, known?.password)
         guard isRight, let user = known?.user, user.disabledAt == nil else {
-            try await report(known?.user)
+            try await report(known?.user, subject)
             return .wrong
         }
+        try await database.write { try SessionStore.clearFailures(of: subject, in: $0) }
+        if user.hasSecondFactor { return .needsCode(user.id) }
+        return .signedIn(try await open(user.id, agent, address), email: user.email)
+    }
+
+    /// Signs in somebody whose password was right, with a code of their app or from paper.
+    func finish(_ user: UserID, code: String, agent: String, address: String) async throws -> Outcome {
+        let subject = keeper.tag("second factor", user.rawValue)
+        if let seconds = try await attempt(subject) { return .wait(seconds: seconds) }
+        let known = try await database.read { try UserStore.find(user, in: $0) }
+        guard let known, known.disabledAt == nil, try await secondFactor.isRight(code, of: user) else {
+            try await report(known, subject)
+            return .wrong
+        }
+        try await database.write { try SessionStore.clearFailures(of: subject, in: $0) }
+        return .signedIn(try await open(user, agent, address), email: known.email)
+    }
+
+    /// Begins a session.
+    ///
+    /// - Returns: its secret.
+    private func open(_ user: UserID, _ agent: String, _ address: String) async throws -> String {
         let secret = RandomText.make()
         let (hash, now) = (keeper.hash(secret), clock.now())
         let session = BrowserSession(
-            id: "ses_" + RandomText.make(bytes: 12), user: user.id, agent: String(agent.prefix(300)), address: address,
+            id: "ses_" + RandomText.make(bytes: 12), user: user, agent: String(agent.prefix(300)), address: address,
             authenticatedAt: now, seenAt: now, expiresAt: now.advanced(by: settings.sessionLifetime))
         try await database.write { transaction in
-            try SessionStore.clearFailures(of: subject, in: transaction)
             try SessionStore.insert(session, hash: hash, in: transaction)
             try outbox.publish(
-                "user.signed_in", subject: user.id.rawValue, actor: user.id.rawValue, ["address": .string(address)],
+                "user.signed_in", subject: user.rawValue, actor: user.rawValue, ["address": .string(address)],
                 in: transaction)
         }
-        return .signedIn(secret)
+        return secret
     }
 
     /// Whether this is the user's password; wrong ones count as when signing in.
@@ -73,7 +97,7 @@ struct SignIn: Sendable {
         let known = try await database.read { try UserStore.find(email: user.email, in: $0) }
         let isRight = try await passwords.isRight(password, known?.password)
         guard isRight else {
-            try await report(user)
+            try await report(user, subject)
             return false
         }
         try await database.write { try SessionStore.clearFailures(of: subject, in: $0) }
@@ -122,6 +146,7 @@ struct SignIn: Sendable {
     private func attempt(_ subject: [UInt8]) async throws -> Int64? {
         let now = clock.now()
         return try await database.write { transaction in
+            try transaction.serialize(on: "sign-in " + RandomText.text(subject))
             let before = try SessionStore.failures(of: subject, in: transaction)
             let isRecent = before.map { $0.lastAt.duration(to: now) < Self.failureMemory } ?? false
             let count = isRecent ? before?.count ?? 0 : 0
@@ -139,10 +164,10 @@ struct SignIn: Sendable {
         return left > .zero ? max(1, Int64((left / .seconds(1)).rounded(.up))) : nil
     }
 
-    /// What the person is to know who has the account.
-    private func report(_ user: User?) async throws {
-        guard let user else { return }
+    /// What the person is to know who has the account. Where nobody has it, as much is written, and takes as long.
+    private func report(_ user: User?, _ subject: [UInt8]) async throws {
         try await database.write { transaction in
+            guard let user else { return try SessionStore.touchFailures(of: subject, in: transaction) }
             try outbox.publish(
                 "user.sign_in_failed", subject: user.id.rawValue, actor: "anonymous", [:], in: transaction)
         }

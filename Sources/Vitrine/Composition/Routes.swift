@@ -34,6 +34,7 @@ extension Shop {
     package func makeResponder(beside others: [Endpoint] = []) -> some HTTPResponder<APIContext> {
         let router = Router(context: APIContext.self)
         router.add(middleware: SignalsMiddleware())
+        router.add(middleware: CrossOriginMiddleware(isAllowed: identity.isAppOrigin))
         router.add(middleware: ProblemMiddleware(baseURL: configuration.baseURL))
         let authenticate = identity.authenticate
         let table = RouteTable(services: calls)

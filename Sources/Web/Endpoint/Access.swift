@@ -80,10 +80,13 @@ package struct Principal: Hashable, Sendable {
     package let claims: Set<String>
     /// Whether each request has to prove that its sender has the token's key (RFC 9449).
     package let isBound: Bool
+    /// How long what is known of it may be believed without asking again.
+    package let memory: Duration
 
     package init(
         id: String, name: String, scopes: Set<Scope>, tier: Tier = .standard, unitsPerMinute: Int? = nil,
-        user: String? = nil, claims: Set<String> = [], isBound: Bool = false
+        user: String? = nil, claims: Set<String> = [], isBound: Bool = false,
+        memory: Duration = .seconds(5)
     ) {
         self.id = id
         self.name = name
@@ -93,6 +96,7 @@ package struct Principal: Hashable, Sendable {
         self.user = user
         self.claims = claims
         self.isBound = isBound
+        self.memory = memory
     }
 }
 

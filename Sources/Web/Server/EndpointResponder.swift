@@ -211,7 +211,7 @@ struct EndpointResponder: HTTPResponder {
         response.headers += signals.deprecation
         guard response.status < 400, !endpoint.isExchange else { return }
         response.headers.append(HeaderField("Cache-Control", endpoint.cache.header))
-        response.headers.append(HeaderField("Vary", "Accept-Encoding, Accept-Language, Authorization"))
+        response.headers.append(HeaderField("Vary", "Accept-Encoding, Accept-Language, Authorization, Origin"))
         guard response.body.count >= Self.compressedBytesMin, acceptsGzip(request.headers),
             let compressed = Gzip.compress(response.body)
         else { return }

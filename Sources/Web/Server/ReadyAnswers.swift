@@ -110,7 +110,7 @@ package final class ReadyAnswers: Sendable {
             unchangedHead: Self.head(
                 "304 Not Modified", response.headers.filter { !Self.aboutContent.contains($0.name.lowercased()) }),
             tag: tag, signals: signals, principal: principal, use: use, tables: tables, madeAt: moment,
-            until: .now + Self.timeToLive)
+            until: .now + min(Self.timeToLive, principal.memory))
         guard answer.size <= Self.answerSizeMax, answer.isCurrent else { return }
         let hash = RequestHead.hash(key)
         state.withLock { state in

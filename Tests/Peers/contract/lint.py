@@ -266,6 +266,7 @@ def fixtures(shop):
     user, _ = shop.make("POST", v1 + "users", {"email": f"lint-{run}@example.com", "name": "Lint", "role": "lint",
                                                "password": "lint lint lint"}, "createUser")
     shop.make("PATCH", v1 + "users/" + user["id"], {"name": "Lint 2"}, "patchUser", headers=star)
+    shop.make("DELETE", v1 + "users/" + user["id"] + "/second-factor", None, "removeUserSecondFactor")
     shop.make("PUT", v1 + "limits/search", {"limit": 4000}, "putLimit")
     shop.make("DELETE", v1 + "limits/search", None, "resetLimit")
     refused, _, _ = shop.ask("PUT", v1 + "faults", {"seconds": 1, "faults": [{"edge": "payment", "kind": "error"}]},

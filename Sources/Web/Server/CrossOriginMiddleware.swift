@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import HTTPTypes
+package import Hummingbird
+
+/// Lets pages of registered origins call the API from a browser (CORS, Fetch Standard section 3.2). Cookies are never part of
+/// that: what such a page may do, its token says.
+package struct CrossOriginMiddleware: RouterMiddleware {
+    package typealias Context = APIContext
+
+    private let isAllowed: @Sendable (_ origin: String) async throws -> Bool
+
+    /// - Parameter isAllowed: whether an origin is one of an app.
+    package init(isAllowed: @escaping @Sendable (_ origin: String) async throws -> Bool) { self.isAllowed = isAllowed }
+
+    package func handle(
+        _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        guard let origin = request.headers[.origin], Self.isCallable(request.uri.path), try await isAllowed(origin)
+        else {
+            return try await next(request, context)
+        }
+        if request.method == .options, request.headers[.accessControlRequestMethod] != nil {
+            return Response(status: .noContent, headers: Self.permission(of: origin))
+        }
+        var response = try await next(request, context)
+        response.headers[.accessControlAllowOrigin] = origin
+        response.headers[.accessControlExposeHeaders] = Self.exposed
+        return response
+    }
+
+    /// Pages for people are not to be called; they are looked at.
+    private static func isCallable(_ path: String) -> Bool {
+        path.hasPrefix("/v1/") || callable.contains(path)
+    }
+
+    private static let callable: Set = ["/oauth/token", "/oauth/revoke", "/oauth/userinfo", "/oauth/par"]
+
+    private static func permission(of origin: String) -> HTTPFields {
+        [
+            .accessControlAllowOrigin: origin,
+            .accessControlAllowMethods: "GET, HEAD, POST, PUT, PATCH, DELETE",
+            .accessControlAllowHeaders: "Accept, Accept-Language, Authorization, Content-Type, DPoP, Idempotency-Key, "
+                + "If-Match, If-None-Match, Prefer, traceparent, tracestate, X-Correlation-ID",
+            .accessControlMaxAge: "7200", .vary: "Origin, Access-Control-Request-Headers",
+        ]
+    }
+
+    private static let exposed =
+        "Deprecation, DPoP-Nonce, ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, Sunset, "
+        + "WWW-Authenticate, X-Request-Id"
+}
