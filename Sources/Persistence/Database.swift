@@ -57,7 +57,6 @@ package struct Database: Sendable {
         _ observed: Observed, _ body: @escaping @Sendable (Some) throws -> Result
     ) -> @Sendable (Some) throws -> Result {
         let facts = RequestFacts.current
-        let origin = facts?.subjects.first { $0.name == "client.address" }?.value
         let observation = observed.observation
         let isFirst = FirstRun()
         return { connection in
@@ -66,8 +65,10 @@ package struct Database: Sendable {
             guard facts != nil || observation != nil else { return try body(connection) }
             let before = connection.statements
             connection.observe(observation != nil)
-            (connection as? Transaction)?.trace = observation?.trace
-            (connection as? Transaction)?.origin = origin
+            if let transaction = connection as? Transaction {
+                transaction.trace = observation?.trace
+                transaction.origin = facts?.subjects.first { $0.name == "client.address" }?.value
+            }
             defer {
                 facts?.add(statements: connection.statements - before)
                 observation?.ran(connection.observed, statements: connection.statements - before)

@@ -11,13 +11,7 @@ enum SignIn {
     private static let maxAge = 43_200
 
     static func token(of request: Request) -> String? {
-        for header in request.headers[values: .cookie] {
-            for pair in header.split(separator: ";") {
-                let parts = pair.drop { $0 == " " }.split(separator: "=", maxSplits: 1)
-                if parts.count == 2, parts[0] == name { return PercentEncoding.decode(parts[1]) }
-            }
-        }
-        return nil
+        request.headers.cookie(name).flatMap { PercentEncoding.decode($0) }
     }
 
     static func cookie(_ token: String, isSecure: Bool) -> String {

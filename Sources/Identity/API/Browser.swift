@@ -36,7 +36,7 @@ struct Browser: Sendable {
     /// The form that was sent; `nil` where it is not one of ours, for this purpose, from this browser.
     func form(_ purpose: String) -> Form? {
         guard isKnown, let form = exchange.form, let token = form["form_token"],
-            Array(token.utf8).isSame(as: Array(formToken(purpose).utf8))
+            token.isSame(as: formToken(purpose))
         else { return nil }
         if let origin = exchange.header("Origin"), origin != issuer { return nil }
         if let site = exchange.header("Sec-Fetch-Site"), site != "same-origin" { return nil }
@@ -59,7 +59,7 @@ struct Browser: Sendable {
         let parts = ticket.split(separator: ".").map(String.init)
         guard parts.count == 3, let user = UserID(parts[0]), let time = Int64(parts[1]) else { return nil }
         let given = Timestamp(milliseconds: time)
-        guard Array(self.ticket(for: user, at: given).utf8).isSame(as: Array(ticket.utf8)),
+        guard self.ticket(for: user, at: given).isSame(as: ticket),
             given.duration(to: now) <= Self.ticketLifetime
         else { return nil }
         return user
@@ -94,7 +94,7 @@ struct Browser: Sendable {
     /// Whether somebody has signed in to this account here before.
     func isKnown(to email: String) -> Bool {
         guard let mark = exchange.cookie(CookieNames(issuer: issuer).known) else { return false }
-        return Array(mark.utf8).isSame(as: Array(knownMark(email).utf8))
+        return mark.isSame(as: knownMark(email))
     }
 
     private func knownMark(_ email: String) -> String {

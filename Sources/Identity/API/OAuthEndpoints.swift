@@ -5,14 +5,15 @@ package import Web
 
 // The protocol's own endpoints, which are described by the server's metadata and not by the API's document.
 extension IdentityModule {
-    /// What apps speak with: tokens, and what is known of them.
+    /// What apps speak with: tokens, and what is known of them. What costs nothing here counts under the app, once it is known.
     package var protocolEndpoints: [Endpoint] {
         [
             .exchange(.post, "/oauth/token", "token", "Get tokens", use: token).cost(0),
             .exchange(.post, "/oauth/revoke", "revoke", "End a token", use: revoke).cost(0),
             .exchange(.post, "/oauth/introspect", "introspect", "Whether a token is good", use: introspect).cost(0),
-            .exchange(.post, "/oauth/par", "pushRequest", "Push a request", use: push),
-            .exchange(.post, "/oauth/device_authorization", "authorizeDevice", "Begin on a device", use: beginDevice),
+            .exchange(.post, "/oauth/par", "pushRequest", "Push a request", use: push).cost(0),
+            .exchange(.post, "/oauth/device_authorization", "authorizeDevice", "Begin on a device", use: beginDevice)
+                .cost(0),
             .exchange(.post, "/oauth/register", "registerClient", "Register an app", use: registerClient)
                 .scope(.writeApps),
             .exchange(.get, "/oauth/userinfo", "userInfo", "Who the user is", use: userInfo).anyKey(),
@@ -66,19 +67,16 @@ extension IdentityModule {
 
     /// The key to which tokens are to be bound, where the app proves one (RFC 9449 section 5).
     private func boundTo(_ exchange: Exchange, _ app: App) throws -> String? {
-        let count = exchange.count(of: "DPoP")
-        guard count > 0 else {
+        let proofs = exchange.values(of: "DPoP")
+        if proofs.isEmpty {
             if app.requiresBinding {
                 throw OAuthError(.invalidProof, "This app's tokens are bound to a key; send DPoP.")
             }
             return nil
         }
-        guard count == 1, let proof = exchange.header("DPoP") else {
-            throw OAuthError(.invalidProof, "Send one proof in DPoP.")
-        }
         do throws(KeyProofs.Fault) {
             return try tokenAuthenticator.proofs.thumbprint(
-                [proof], method: exchange.method.rawValue, path: exchange.path)
+                proofs, method: exchange.method.rawValue, path: exchange.path)
         } catch {
             switch error {
             case .invalid(let detail): throw OAuthError(.invalidProof, detail)
@@ -113,7 +111,7 @@ extension IdentityModule {
     private func push(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         try await answering(exchange, of: call) { form, app in
             do {
-                let proof = exchange.count(of: "DPoP") > 0 ? try boundTo(exchange, app) : nil
+                let proof = exchange.values(of: "DPoP").isEmpty ? nil : try boundTo(exchange, app)
                 let uri = try await authorize.push(form, by: app, boundTo: proof)
                 let lifetime = IdentitySettings.pushedRequestLifetime
                 return OAuthAnswer.json(
@@ -155,13 +153,7 @@ extension IdentityModule {
     private func userInfo(_ call: Call, _: Exchange) async throws -> WireResponse {
         guard let principal = call.principal, principal.claims.contains("openid"),
             let id = principal.user.flatMap({ UserID($0) })
-        else {
-            throw Problem(.insufficientScope, "This needs a token of a user with the scope openid.")
-                .with("scope", "openid")
-                .with(
-                    header: "WWW-Authenticate",
-                    "Bearer realm=\"vitrine\", error=\"insufficient_scope\", scope=\"openid\"")
-        }
+        else { throw Problem.missing("openid", of: call.principal) }
         guard let user = try await call.read({ try UserStore.find(id, in: $0) }) else {
             throw IdentityError.userNotFound
         }
@@ -182,11 +174,7 @@ extension IdentityModule {
             if let name = form.repeated, name != "resource" {
                 throw OAuthError(.invalidRequest, "\(name) is given more than once.")
             }
-            for field in form.fields where field.name == "resource" {
-                guard Resource.isOurs(field.value, issuer: settings.issuer) else {
-                    throw OAuthError(.invalidTarget, "resource is \(settings.issuer).")
-                }
-            }
+            try Resource.check(form, issuer: settings.issuer)
             // Whoever has guessed too often is not looked up any more; an app that is known goes on beside him.
             if !clients.isAtHand(exchange, form) { try await call.requireSignInAllowed(from: exchange.address) }
             let app = try await clients(exchange, form)

@@ -51,9 +51,7 @@ package struct APIKeyDraft: Sendable {
 enum APISecret {
     private static let prefix = "vk_"
 
-    static func make() -> String {
-        prefix + Base64URL.encode((0..<32).map { _ in UInt8.random(in: .min ... .max) })
-    }
+    static func make() -> String { prefix + RandomText.make() }
 
     static func isOne(_ token: String) -> Bool { token.hasPrefix(prefix) }
 

@@ -67,11 +67,7 @@ struct AuthorizationRequest: Sendable {
         guard form["request"] == nil else {
             throw OAuthError(.invalidRequest, "Requests in a token are not taken; push the request instead.")
         }
-        for field in form.fields where field.name == "resource" {
-            guard Resource.isOurs(field.value, issuer: issuer) else {
-                throw OAuthError(.invalidTarget, "resource is \(issuer).")
-            }
-        }
+        try Resource.check(form, issuer: issuer)
         for (name, most) in [("state", 1_000), ("nonce", 500), ("dpop_jkt", 43)] {
             guard form[name]?.utf8.count ?? 0 <= most else {
                 throw OAuthError(.invalidRequest, "\(name) has \(most) characters at most.")
@@ -157,7 +153,10 @@ struct AuthorizationRequest: Sendable {
 
 /// What tokens are for (RFC 8707).
 enum Resource {
-    static func isOurs(_ uri: String, issuer: String) -> Bool {
-        uri == issuer || uri == issuer + "/" || uri == issuer + "/v1"
+    static func check(_ form: Form, issuer: String) throws(OAuthError) {
+        let ours = [issuer, issuer + "/", issuer + "/v1"]
+        guard form.fields.allSatisfy({ $0.name != "resource" || ours.contains($0.value) }) else {
+            throw OAuthError(.invalidTarget, "resource is \(issuer).")
+        }
     }
 }

@@ -13,8 +13,6 @@ package struct IdentitySettings: Sendable {
     package var refreshTokenLifetime = Duration.seconds(30 * 86_400)
     /// How long somebody stays signed in who is not seen. Default 14 days.
     package var sessionLifetime = Duration.seconds(14 * 86_400)
-    /// How long a secret that was replaced is good beside its successor where nothing is said. Default a day.
-    package static let secretOverlap = Duration.seconds(86_400)
     /// How much work a password costs whoever tries it out.
     package var passwordCost = PasswordCost.standard
 

@@ -8,6 +8,8 @@ struct ScopeSet: Hashable, Sendable {
     let names: [String]
 
     static let empty = ScopeSet(names: [])
+    /// Who somebody is, which is theirs to tell.
+    static let identity = ScopeSet(names: claims)
     /// OpenID Connect Core 1.0 section 5.4.
     static let claims = ["openid", "profile", "email"]
     static let known = claims + Scope.allCases.map(\.rawValue)

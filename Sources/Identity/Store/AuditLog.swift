@@ -108,7 +108,7 @@ enum AuditLog {
         try AuditEntry(
             sequence: row.next(), event: row.next(), action: row.next(), subject: row.next(), actor: row.next(),
             app: row.next(), user: row.next(), address: row.next(), trace: row.next(), data: row.next(),
-            occurredAt: row.next(), hash: row.next([UInt8]?.self).map(hexadecimal))
+            occurredAt: row.next(), hash: row.next([UInt8]?.self)?.hexadecimal)
     }
 
     // MARK: The chain
@@ -151,10 +151,6 @@ enum AuditLog {
         fields.flatMap { field in Array("\(field.map { String($0.utf8.count) } ?? "-"):\(field ?? "")".utf8) }
     }
 
-    private static func hexadecimal(_ bytes: [UInt8]) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
-
     /// What the chain came to.
     struct Verdict: Sendable {
         var count = 0
@@ -170,8 +166,8 @@ enum AuditLog {
         var verdict = Verdict()
         let checkpoint = try checkpoint(in: connection)
         var previous = try checkpoint?.hash ?? genesis(in: connection)
-        verdict.head = checkpoint.map { hexadecimal($0.hash) }
-        let kept = try checkpoints(in: connection).map(hexadecimal)
+        verdict.head = checkpoint?.hash.hexadecimal
+        let kept = try checkpoints(in: connection).map(\.hexadecimal)
         verdict.hasKnownHead = knownHead.map(kept.contains) ?? false
         var hasBegun = checkpoint != nil
         try connection.forEach("SELECT \(columns) FROM audit_log ORDER BY sequence") { row in
@@ -187,7 +183,7 @@ enum AuditLog {
             }
             hasBegun = true
             let expected = hash(previous, fields(entry))
-            if hexadecimal(expected) != entry.hash, verdict.faults.isEmpty {
+            if expected.hexadecimal != entry.hash, verdict.faults.isEmpty {
                 verdict.faults.append(
                     "entry \(entry.sequence) (\(entry.action), \(entry.occurredAt)) is not what was recorded, or one before it is missing"
                 )

@@ -59,7 +59,7 @@ struct KeyProofs: Sendable {
 
     private func isCurrent(_ text: String, at now: Timestamp) -> Bool {
         let period = now.seconds / Self.noncePeriod
-        return [period, period - 1].contains { Array(nonce(of: $0).utf8).isSame(as: Array(text.utf8)) }
+        return [period, period - 1].contains { nonce(of: $0).isSame(as: text) }
     }
 
     private static func withoutQuery(_ address: String) -> String { String(address.prefix { $0 != "?" && $0 != "#" }) }

@@ -31,7 +31,7 @@ enum OneTimeCode {
     static func step(of text: String, secret: [UInt8], after last: Int64, at now: Timestamp) -> Int64? {
         let present = now.seconds / period
         return (present - 1...present + 1).first { step in
-            step > last && Array(code(secret, step: step).utf8).isSame(as: Array(text.utf8))
+            step > last && code(secret, step: step).isSame(as: text)
         }
     }
 

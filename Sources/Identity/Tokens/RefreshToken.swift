@@ -27,7 +27,7 @@ struct RefreshToken: Sendable {
         let body = String(text[..<dot])
         let parts = body.dropFirst(Self.prefix.count).split(separator: ".")
         guard parts.count == 3, let id = AuthorizationID("aut_" + parts[0]), let number = Int(parts[1]),
-            Array(text[text.index(after: dot)...].utf8).isSame(as: Array(Self.tag(body, keeper).utf8))
+            Self.tag(body, keeper).isSame(as: text[text.index(after: dot)...])
         else { return nil }
         authorization = id
         self.number = number

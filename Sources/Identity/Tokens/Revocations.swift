@@ -24,10 +24,11 @@ final class Revocations: Sendable {
     private let table: TableVersions.Table
     private let state = Mutex(State())
 
-    /// What was read longer ago than this is read again before it is believed.
-    private static let ageMax = Duration.seconds(1)
+    /// What was read longer ago than this is read again before it is believed. With the memory of ready answers
+    /// (`Principal.memory`) it makes the second.
+    private static let ageMax = Duration.milliseconds(500)
     /// From this age on somebody reads while the others go on.
-    private static let ageToRefresh = Duration.milliseconds(500)
+    private static let ageToRefresh = Duration.milliseconds(250)
     /// What is written later may carry an earlier time: the clocks of processes differ, and transactions take their time. Whose
     /// clock is further off is obeyed at the next reading of everything.
     private static let overlap = Duration.seconds(300)

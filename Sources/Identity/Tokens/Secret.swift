@@ -22,8 +22,20 @@ struct SecretKeeper: Sendable {
 
     func hash(_ secret: String) -> [UInt8] { tag("secret", secret) }
 
-    /// A key for what is kept closed under a secret that only its holder has.
-    func sealingKey(_ purpose: String, _ secret: String) -> SymmetricKey {
+    // MARK: Closing
+
+    /// Closes `bytes`, so that it takes the shop's secret and `secret` to open them.
+    func close(_ bytes: [UInt8], _ purpose: String, under secret: String) throws -> [UInt8] {
+        Array(try ChaChaPoly.seal(bytes, using: sealingKey(purpose, secret)).combined)
+    }
+
+    /// - Returns: `nil` where they were not closed for this purpose under this secret.
+    func open(_ closed: [UInt8], _ purpose: String, under secret: String) -> [UInt8]? {
+        guard let box = try? ChaChaPoly.SealedBox(combined: closed) else { return nil }
+        return (try? ChaChaPoly.open(box, using: sealingKey(purpose, secret))).map { Array($0) }
+    }
+
+    private func sealingKey(_ purpose: String, _ secret: String) -> SymmetricKey {
         SymmetricKey(data: tag("seal " + purpose, secret))
     }
 }
@@ -37,6 +49,11 @@ enum RandomText {
     static func make(bytes count: Int = 32) -> String {
         Base64URL.encode((0..<count).map { _ in UInt8.random(in: .min ... .max) })
     }
+}
+
+extension String {
+    /// Whether both are the same, found out in a time that says nothing about where they differ.
+    func isSame(as other: some StringProtocol) -> Bool { Array(utf8).isSame(as: Array(other.utf8)) }
 }
 
 extension [UInt8] {

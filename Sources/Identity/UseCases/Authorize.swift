@@ -83,7 +83,7 @@ struct Authorize: Sendable {
         let parts = (request.form[AuthorizationRequest.askedField] ?? "").split(separator: ".")
         guard parts.count == 2, let time = Int64(parts[0]).flatMap({ Timestamp(milliseconds: $0) }) else { return nil }
         let tag = RandomText.text(keeper.tag("signed in since", "\(parts[0]) \(request.app.id) \(request.challenge)"))
-        guard Array(tag.utf8).isSame(as: Array(parts[1].utf8)), time.duration(to: clock.now()) <= Self.signInMax else {
+        guard tag.isSame(as: parts[1]), time.duration(to: clock.now()) <= Self.signInMax else {
             return nil
         }
         return time
@@ -153,6 +153,6 @@ struct Authorize: Sendable {
 
     /// What somebody can let an app do: what they may do themselves.
     static func allowed(_ user: User) -> ScopeSet {
-        ScopeSet(user.scopes).union(ScopeSet(stored: ScopeSet.claims.joined(separator: " ")))
+        ScopeSet(user.scopes).union(.identity)
     }
 }

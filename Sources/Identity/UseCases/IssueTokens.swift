@@ -175,16 +175,14 @@ struct IssueTokens: Sendable {
         }
     }
 
+    private static let answerPurpose = "refresh answer"
+
     private func close(_ answer: Grant, for old: RefreshToken) throws -> [UInt8] {
-        let key = keeper.sealingKey("refresh answer", old.text)
-        return Array(try ChaChaPoly.seal(Array(answer.text.utf8), using: key).combined)
+        try keeper.close(Array(answer.text.utf8), Self.answerPurpose, under: old.text)
     }
 
     private func open(_ closed: [UInt8], with old: RefreshToken) -> Grant? {
-        let key = keeper.sealingKey("refresh answer", old.text)
-        guard let box = try? ChaChaPoly.SealedBox(combined: closed), let bytes = try? ChaChaPoly.open(box, using: key)
-        else { return nil }
-        return try? JSON.parse(Array(bytes))
+        keeper.open(closed, Self.answerPurpose, under: old.text).flatMap { try? JSON.parse($0) }
     }
 }
 
@@ -284,6 +282,6 @@ enum CodeChallenge {
         }
         guard (43...128).contains(verifier.utf8.count), isAllowed else { return false }
         let hash = RandomText.text(Array(SHA256.hash(data: Array(verifier.utf8))))
-        return Array(hash.utf8).isSame(as: Array(challenge.utf8))
+        return hash.isSame(as: challenge)
     }
 }

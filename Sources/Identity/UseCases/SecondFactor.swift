@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Crypto
 internal import Foundation
 internal import Jobs
 internal import Kernel
@@ -81,14 +80,13 @@ struct SecondFactor: Sendable {
         String(code.lowercased().filter { $0.isASCII && ($0.isLetter || $0.isNumber) })
     }
 
-    private func key(_ user: UserID) -> SymmetricKey { keeper.sealingKey("second factor", user.rawValue) }
+    private static let purpose = "second factor"
 
     private func close(_ secret: [UInt8], of user: UserID) throws -> [UInt8] {
-        Array(try ChaChaPoly.seal(secret, using: key(user)).combined)
+        try keeper.close(secret, Self.purpose, under: user.rawValue)
     }
 
     private func open(_ closed: [UInt8], of user: UserID) -> [UInt8]? {
-        guard let box = try? ChaChaPoly.SealedBox(combined: closed) else { return nil }
-        return (try? ChaChaPoly.open(box, using: key(user))).map { Array($0) }
+        keeper.open(closed, Self.purpose, under: user.rawValue)
     }
 }

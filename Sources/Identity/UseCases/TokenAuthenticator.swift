@@ -23,7 +23,7 @@ struct TokenAuthenticator: Sendable {
             id: token.user.map { "\(app.id.rawValue):\($0.rawValue)" } ?? app.id.rawValue, name: app.name,
             scopes: token.scopes.scopes, tier: app.tier, user: token.user?.rawValue, claims: token.scopes.claims,
             isBound: token.boundTo != nil,
-            memory: min(.seconds(1), tokens.clock.now().duration(to: token.expiresAt)))
+            memory: min(.milliseconds(500), tokens.clock.now().duration(to: token.expiresAt)))
     }
 
     private func prove(_ token: AccessToken, _ credential: Credential) throws {

@@ -90,10 +90,7 @@ package struct TableCopy: Sendable {
                 count += rows.count
                 position = table.keyValues(of: last)
             }
-            let digits = hash.finalize().map { byte in
-                byte < 16 ? "0" + String(byte, radix: 16) : String(byte, radix: 16)
-            }
-            return (count, digits.joined())
+            return (count, hash.finalize().hexadecimal)
         }
     }
 

@@ -34,10 +34,7 @@ package struct Migration: Sendable {
 
     /// SHA-256 of the script in hexadecimal.
     func checksum(for dialect: Dialect) -> String {
-        SHA256.hash(data: Array(script(for: dialect).utf8)).map { byte in
-            let text = String(byte, radix: 16)
-            return text.count == 1 ? "0" + text : text
-        }.joined()
+        SHA256.hash(data: Array(script(for: dialect).utf8)).hexadecimal
     }
 }
 

@@ -66,8 +66,7 @@ package struct Call: Sendable {
 
     package func requires(_ scope: Scope) throws {
         guard let principal, principal.scopes.contains(scope) else {
-            throw Problem(.insufficientScope, "This request needs the scope \(scope.rawValue).")
-                .with("scope", .string(scope.rawValue))
+            throw Problem.missing(scope.rawValue, of: principal)
         }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import HTTPTypes
+package import HTTPTypes
 package import Kernel
 package import RateLimiting
 
@@ -26,26 +26,30 @@ package struct Exchange: Sendable {
     /// The field of that name; those of several lines joined by commas (RFC 9110 section 5.3).
     package func header(_ name: String) -> String? { HTTPField.Name(name).flatMap { headers[$0] } }
 
-    /// How often a field of that name was sent.
-    package func count(of name: String) -> Int { HTTPField.Name(name).map { headers[values: $0].count } ?? 0 }
+    /// Each field of that name that was sent.
+    package func values(of name: String) -> [String] { HTTPField.Name(name).map { headers[values: $0] } ?? [] }
 
     /// The body as a form; `nil` where it is none, or is not percent-encoded UTF-8.
     package var form: Form? {
-        let type = header("Content-Type")?.prefix { $0 != ";" }.trimmingSpace.lowercased()
-        guard type == "application/x-www-form-urlencoded" else { return nil }
+        guard mediaType == "application/x-www-form-urlencoded" else { return nil }
         return Form(bytes: body)
     }
 
     /// The body as JSON; `nil` where it is none.
     package var json: JSON? {
-        let type = header("Content-Type")?.prefix { $0 != ";" }.trimmingSpace.lowercased()
-        guard type == "application/json" else { return nil }
+        guard mediaType == "application/json" else { return nil }
         return try? JSON.parse(body)
     }
 
+    private var mediaType: String? { header("Content-Type")?.prefix { $0 != ";" }.trimmingSpace.lowercased() }
+
+    package func cookie(_ name: String) -> String? { headers.cookie(name) }
+}
+
+extension HTTPFields {
     /// The value of a cookie (RFC 6265 section 5.4); the first where there are several.
     package func cookie(_ name: String) -> String? {
-        for line in HTTPField.Name("Cookie").map({ headers[values: $0] }) ?? [] {
+        for line in self[values: .cookie] {
             for pair in line.split(separator: ";") {
                 let parts = pair.drop { $0 == " " }.split(separator: "=", maxSplits: 1)
                 if parts.count == 2, parts[0] == name { return String(parts[1]) }
@@ -65,6 +69,17 @@ package struct Form: Sendable {
             self.name = name
             self.value = value
         }
+
+        /// Reads `name=value`.
+        ///
+        /// - Returns: `nil` where it is not percent-encoded UTF-8.
+        init?(encoded pair: some BidirectionalCollection<UInt8>) {
+            let end = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
+            guard let name = PercentEncoding.decode(bytes: pair[..<end]),
+                let value = PercentEncoding.decode(bytes: pair[end...].dropFirst())
+            else { return nil }
+            self.init(name: name, value: value)
+        }
     }
 
     package let fields: [Field]
@@ -78,11 +93,8 @@ package struct Form: Sendable {
     init?(bytes: [UInt8]) {
         var fields: [Field] = []
         for pair in bytes.split(separator: UInt8(ascii: "&")) {
-            let end = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
-            guard let name = PercentEncoding.decode(bytes: pair[..<end]),
-                let value = PercentEncoding.decode(bytes: pair[end...].dropFirst())
-            else { return nil }
-            fields.append(Field(name: name, value: value))
+            guard let field = Field(encoded: pair) else { return nil }
+            fields.append(field)
         }
         self.init(fields: fields)
     }

@@ -35,11 +35,11 @@ extension ProblemType {
         "A cursor is valid for seven days, on the server that gave it, with the filters and the sorting it was given for. "
             + "Begin again without a cursor.")
     package static let unauthenticated = ProblemType(
-        "unauthenticated", 401, "A valid API key is needed",
-        "Send `Authorization: Bearer <key>`. The key may be missing, unknown, revoked or expired.")
+        "unauthenticated", 401, "A valid API key or token is needed",
+        "Send `Authorization: Bearer <key>`. The key or token may be missing, unknown, revoked or expired.")
     package static let insufficientScope = ProblemType(
-        "insufficient-scope", 403, "The API key lacks a scope",
-        "`scope` names what is missing. Ask the administrator for a key that has it.")
+        "insufficient-scope", 403, "The key or token lacks a scope",
+        "`scope` names what is missing. Ask for a key that has it, or the user for more.")
     package static let notFound = ProblemType(
         "not-found", 404, "There is nothing here",
         "The address is unknown, or what it names does not exist or was deleted.")

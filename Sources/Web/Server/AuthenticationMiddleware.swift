@@ -76,17 +76,22 @@ extension Access {
             throw Problem.challenge("This operation needs an API key or a token. Send Authorization: Bearer <it>.")
         }
         if case .scope(let scope) = self, !principal.scopes.contains(scope) {
-            throw Problem(.insufficientScope, "This operation needs the scope \(scope.rawValue).")
-                .with("scope", .string(scope.rawValue))
-                .with(
-                    header: "WWW-Authenticate",
-                    "\(principal.isBound ? "DPoP" : "Bearer") realm=\"vitrine\", error=\"insufficient_scope\", "
-                        + "scope=\"\(scope.rawValue)\"")
+            throw Problem.missing(scope.rawValue, of: principal)
         }
     }
 }
 
 extension Problem {
+    /// A refusal that names the scope that is missing, in the problem and in the challenge (RFC 6750 section 3.1).
+    package static func missing(_ scope: String, of principal: Principal?) -> Problem {
+        Problem(.insufficientScope, "This request needs the scope \(scope).")
+            .with("scope", .string(scope))
+            .with(
+                header: "WWW-Authenticate",
+                "\(principal?.isBound == true ? "DPoP" : "Bearer") realm=\"vitrine\", error=\"insufficient_scope\", "
+                    + "scope=\"\(scope)\"")
+    }
+
     /// The challenge of RFC 6750 section 3.
     package static func challenge(_ detail: String, scheme: String = "Bearer", error: String? = nil) -> Problem {
         let parameter = error.map { ", error=\"\($0)\"" } ?? ""

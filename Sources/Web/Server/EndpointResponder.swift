@@ -40,8 +40,8 @@ struct EndpointResponder: HTTPResponder {
         if let principal = context.principal { facts.note("vitrine.client.id", principal.id) }
         for (name, value) in subjects(context) { facts.note(name, value) }
         // Whoever changes something answers for it, from where he is.
-        let address = services.limits.address(of: request, context)
-        if endpoint.method.changes, let address { facts.note("client.address", address.description) }
+        let address = endpoint.method.changes ? services.limits.address(of: request, context) : nil
+        if let address { facts.note("client.address", address.description) }
         if !endpoint.isExchange { try negotiate(request.headers) }
         let reader = try RequestReader(
             endpoint: endpoint, path: request.uri.path, query: request.uri.query, headers: request.headers,

@@ -49,14 +49,12 @@ struct RequestReader {
     // MARK: Parameters
 
     private static func parse(_ query: String) throws -> [(name: String, value: String)] {
-        try query.split(separator: "&").map { pair in
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let name = PercentEncoding.decode(parts[0]),
-                let value = PercentEncoding.decode(parts.count > 1 ? parts[1] : "")
-            else {
-                throw Problem(.invalidParameter, "The query string is not percent-encoded UTF-8: \(pair.prefix(60))")
+        try query.utf8.split(separator: UInt8(ascii: "&")).map { pair in
+            guard let field = Form.Field(encoded: pair) else {
+                let start = String(decoding: pair.prefix(60), as: UTF8.self)
+                throw Problem(.invalidParameter, "The query string is not percent-encoded UTF-8: \(start)")
             }
-            return (name, value)
+            return (field.name, field.value)
         }
     }
 
