@@ -34,8 +34,9 @@ swift build --build-tests >"$log" 2>&1 || { grep -E 'error:|warning:' "$log"; ta
 export VITRINE_BINARY="$PWD/.build/release/vitrine"
 
 # What starts the program itself mostly waits for it; so it runs beside the rest, one lane for each core. The bundle is called
-# directly, because `swift test` would wait for the other lane. It exits with 0 where nothing failed.
-suite() { .build/debug/vitrinePackageTests.xctest --testing-library swift-testing --no-parallel "$@"; }
+# directly, because `swift test` would wait for the other lane. It exits with 0 where nothing failed. Colours would hide what
+# is counted below.
+suite() { NO_COLOR=1 .build/debug/vitrinePackageTests.xctest --testing-library swift-testing --no-parallel "$@"; }
 
 program() {
     local status=0
@@ -70,6 +71,11 @@ passed=$(grep -cE '^. Test ".*" (with [0-9]+ test cases )?passed after' "$log")
 broken=$(grep -cE '^. Test ".*" (with [0-9]+ test cases )?failed after' "$log")
 skipped=$(grep -cE '^. Test ".*" skipped' "$log")
 [ "$skipped" -eq 0 ] || { echo "== Skipped"; grep -E '^. Test ".*" skipped' "$log"; }
+# Last, because what keeps only the end of a log should keep this.
+if [ "$status" -ne 0 ]; then
+    echo "== Failed"
+    grep -E '^. Test .* (recorded an issue|failed after)|^BAD|Fatal error|Traceback' "$log" | cut -c1-600 | tail -60
+fi
 [ "$status" -eq 0 ] || [ "$broken" -gt 0 ] || broken=1
 broken=$((broken + failed))
 echo "$passed passed, $broken failed, $skipped skipped"

@@ -3,7 +3,7 @@
 package import Jobs
 package import Kernel
 package import Persistence
-internal import Web
+package import Web
 
 /// The front door: who buys.
 package struct CustomersModule: Sendable {
@@ -48,8 +48,9 @@ package struct CustomersModule: Sendable {
         try CustomerStore.addresses(of: id, PageRequest(limit: 1_000), in: connection).elements.map { AddressBody($0) }
     }
 
-    func existing(_ id: CustomerID, in connection: Connection) throws -> Customer {
-        guard let customer = try find(id, in: connection) else { throw CustomersError.notFound }
+    /// The customer, where a caller may reach them. Another one's is not told from one that there is not.
+    package func existing(_ id: CustomerID, for reach: Reach, in connection: Connection) throws -> Customer {
+        guard reach.includes(id), let customer = try find(id, in: connection) else { throw CustomersError.notFound }
         return customer
     }
 

@@ -26,10 +26,12 @@ package struct IdentityModule: Sendable {
     let devices: AuthorizeDevices
     let signIn: SignIn
     let secondFactor: SecondFactor
+    let customerAccounts: CustomerAccounts
     let keeper: SecretKeeper
 
     package init(
-        database: Database, jobs: JobsModule, clock: WallClock, limits: RequestLimits, settings: IdentitySettings
+        database: Database, jobs: JobsModule, clock: WallClock, limits: RequestLimits, settings: IdentitySettings,
+        findCustomer: @escaping FindCustomer
     ) async throws {
         self.database = database
         self.settings = settings
@@ -60,6 +62,8 @@ package struct IdentityModule: Sendable {
             database: database, clock: clock, keeper: keeper, directory: directory, authorize: authorize)
         let passwords = PasswordKeeper(cost: settings.passwordCost)
         users = ManageUsers(outbox: outbox, clock: clock, passwords: passwords, tokens: tokens)
+        customerAccounts = CustomerAccounts(
+            database: database, outbox: outbox, clock: clock, keeper: keeper, users: users, find: findCustomer)
         secondFactor = SecondFactor(database: database, outbox: outbox, clock: clock, keeper: keeper)
         signIn = SignIn(
             database: database, outbox: outbox, clock: clock, keeper: keeper, passwords: passwords, settings: settings,
@@ -119,6 +123,14 @@ package struct IdentityModule: Sendable {
     ) throws -> (count: Int, head: String?, faults: [String]) {
         let verdict = try AuditLog.verify(knownHead: knownHead, in: connection)
         return (verdict.count, verdict.head, verdict.faults)
+    }
+
+    /// Ends the account of whoever is erased.
+    package var erasureSubscription: Subscription {
+        Subscription("identity.erasure", to: ["customer.erased"]) { [customerAccounts] event, transaction in
+            guard let customer = CustomerID(event.subject) else { return }
+            try customerAccounts.remove(of: customer, by: event.actor, in: transaction)
+        }
     }
 
     /// Writes the events that the audit log is about.

@@ -234,3 +234,38 @@ struct ProofKey {
         return try sign(["typ": .string(type), "alg": "ES256", "jwk": jwk], .object(members))
     }
 }
+
+// Customers with accounts.
+extension TestShop {
+    func addCustomer(_ email: String) async throws -> String {
+        try await post("/v1/customers", ["email": .string(email), "name": "Bea"]).id
+    }
+
+    /// The secret of a new link.
+    func accountLink(of customer: String) async throws -> String {
+        let made = try await post("/v1/customers/\(customer)/account-links")
+        guard let url = made.json["url"]?.string else { throw TestApp.Refused(text: made.text) }
+        return url.split(separator: "=").last.map(String.init) ?? ""
+    }
+
+    /// A customer whose password is ``TestBrowser/password``.
+    @discardableResult
+    func openAccount(_ email: String) async throws -> String {
+        let customer = try await addCustomer(email)
+        let (browser, key) = (TestBrowser(self), try await accountLink(of: customer))
+        _ = try await browser.get("/account-link?key=\(key)")
+        let chosen = try await browser.choose(TestBrowser.password, with: key)
+        guard chosen.status == 303 else { throw TestApp.Refused(text: chosen.text) }
+        return customer
+    }
+}
+
+extension TestBrowser {
+    /// Fills in the page behind a link as it was last seen, or anew.
+    func choose(_ password: String, with key: String) async throws -> Reply {
+        let page = try await get("/account-link?key=\(key)")
+        return try await submit(
+            "/account-link",
+            ["form_token": Self.hidden("form_token", page), "key": key, "email": "", "password": password])
+    }
+}

@@ -6,7 +6,7 @@ package import Web
 extension CatalogModule {
     package var endpoints: [Endpoint] {
         (productEndpoints + variantEndpoints + categoryEndpoints + importEndpoints).map { endpoint in
-            endpoint.method == .get ? endpoint.ready(from: CatalogMigrations.tables) : endpoint
+            endpoint.method == .get ? endpoint.ready(from: CatalogMigrations.tables).forCustomers(.all) : endpoint
         }
     }
 

@@ -9,23 +9,24 @@ extension CustomersModule {
             .list("/v1/customers", "listCustomers", "List customers, latest first", use: list).scope(.readCustomers),
             .change(.post, "/v1/customers", "createCustomer", "Create a customer", status: 201, use: create)
                 .scope(.writeCustomers).mayAnswer(.conflict),
-            .get("/v1/customers/{id}", "getCustomer", "Read a customer", use: get).scope(.readCustomers),
+            .get("/v1/customers/{id}", "getCustomer", "Read a customer", use: get).scope(.readCustomers)
+                .forCustomers(.own),
             .change(.patch, "/v1/customers/{id}", "patchCustomer", "Change parts of a customer", use: patch)
-                .scope(.writeCustomers).conditional().mayAnswer(.conflict, .customerErased),
+                .scope(.writeCustomers).forCustomers(.own).conditional().mayAnswer(.conflict, .customerErased),
             .list("/v1/customers/{id}/addresses", "listAddresses", "List a customer's addresses", use: listAddresses)
-                .scope(.readCustomers),
+                .scope(.readCustomers).forCustomers(.own),
             .change(
                 .post, "/v1/customers/{id}/addresses", "createAddress", "Add an address to a customer", status: 201,
                 use: createAddress
-            ).scope(.writeCustomers).mayAnswer(.customerErased),
+            ).scope(.writeCustomers).forCustomers(.own).mayAnswer(.customerErased),
             .change(
                 .put, "/v1/customers/{id}/addresses/{address_id}", "replaceAddress", "Replace an address",
                 use: replaceAddress
-            ).scope(.writeCustomers),
+            ).scope(.writeCustomers).forCustomers(.own),
             .act(
                 .delete, "/v1/customers/{id}/addresses/{address_id}", "deleteAddress", "Delete an address", status: 204,
                 use: deleteAddress
-            ).scope(.writeCustomers),
+            ).scope(.writeCustomers).forCustomers(.own),
         ]
     }
 
@@ -37,7 +38,7 @@ extension CustomersModule {
     }
 
     private func get(_ call: Call, _ path: CustomerPath) async throws -> Answer<CustomerBody> {
-        let customer = try await call.read { try existing(path.id, in: $0) }
+        let customer = try await call.read { try existing(path.id, for: call.reach, in: $0) }
         return .ok(CustomerBody(customer), version: customer.version)
     }
 
@@ -53,7 +54,10 @@ extension CustomersModule {
 
     private func patch(_ call: Call, _ path: CustomerPath, _ patch: CustomerPatch) async throws -> Answer<CustomerBody>
     {
-        try await call.commit { transaction in
+        try call.reach.requireShop(for: "external_id", where: patch.externalID.isChange)
+        try call.reach.requireShop(for: "metadata", where: patch.metadata.isChange)
+        return try await call.commit { transaction in
+            _ = try existing(path.id, for: call.reach, in: transaction)
             let customer = try change(path.id, if: call.precondition, by: call.actor, in: transaction, patch.apply)
             return .ok(CustomerBody(customer), version: customer.version)
         }
@@ -63,7 +67,7 @@ extension CustomersModule {
 
     private func listAddresses(_ call: Call, _ path: CustomerPath) async throws -> Listing<AddressBody> {
         let page = try await call.read { connection in
-            _ = try existing(path.id, in: connection)
+            _ = try existing(path.id, for: call.reach, in: connection)
             return try CustomerStore.addresses(of: path.id, call.page, in: connection)
         }
         return Listing(page.map { AddressBody($0) })
@@ -73,7 +77,9 @@ extension CustomersModule {
         _ call: Call, _ path: CustomerPath, _ input: AddressInput
     ) async throws -> Answer<AddressBody> {
         try await call.commit { transaction in
-            guard try existing(path.id, in: transaction).erasedAt == nil else { throw CustomersError.erased }
+            guard try existing(path.id, for: call.reach, in: transaction).erasedAt == nil else {
+                throw CustomersError.erased
+            }
             let saved = SavedAddress(
                 id: .make(at: call.now), customer: path.id, address: input.address, isDefault: input.isDefault,
                 version: 1)
@@ -87,6 +93,7 @@ extension CustomersModule {
         _ call: Call, _ path: AddressPath, _ input: AddressInput
     ) async throws -> Answer<AddressBody> {
         try await call.commit { transaction in
+            _ = try existing(path.id, for: call.reach, in: transaction)
             guard var saved = try CustomerStore.address(path.address, of: path.id, in: transaction) else {
                 throw CustomersError.addressNotFound
             }
@@ -101,6 +108,7 @@ extension CustomersModule {
 
     private func deleteAddress(_ call: Call, _ path: AddressPath) async throws -> Answer<NoBody> {
         try await call.commit { transaction in
+            _ = try existing(path.id, for: call.reach, in: transaction)
             try delete(path.address, of: path.id, by: call.actor, in: transaction)
             return .noContent
         }

@@ -107,11 +107,15 @@ struct CallerBody: WireBody {
     let name: String
     let scopes: [Scope]
     let tier: Tier
+    let user: UserID?
+    let customer: CustomerID?
 
     static let schema = Schema.object(
         "Caller", CallerBody.init,
         .required("id", \.id, .string()), .required("name", \.name, .string()),
-        .required("scopes", \.scopes, .array(of: .word)), .required("tier", \.tier, .word))
+        .required("scopes", \.scopes, .array(of: .word)), .required("tier", \.tier, .word),
+        .optional("user_id", \.user, .id(), "In whose name an app asks."),
+        .optional("customer_id", \.customer, .id(), "The customer who that is, and to whose things it is confined."))
 }
 
 struct LimitPath: WireBody {

@@ -6,7 +6,8 @@ package import Web
 extension IdentityModule {
     package var endpoints: [Endpoint] {
         [
-            .get("/v1/me", "getCaller", "Whose key this is, and what it may do", use: caller).anyKey(),
+            .get("/v1/me", "getCaller", "Whose key this is, and what it may do", use: caller).anyKey()
+                .forCustomers(.all),
             .list("/v1/keys", "listKeys", "List API keys", use: listKeys).scope(.readKeys),
             .change(.post, "/v1/keys", "createKey", "Make an API key", status: 201, use: createKey)
                 .scope(.writeKeys).confidential().mayAnswer(.insufficientScope),
@@ -28,13 +29,16 @@ extension IdentityModule {
                 .delete, "/v1/limits/{name}", "resetLimit", "Make a limit what the configuration says again",
                 status: 204, use: resetLimit
             ).scope(.writeKeys).mayAnswer(.insufficientScope),
-        ] + appEndpoints + userEndpoints
+        ] + appEndpoints + userEndpoints + customerAccountEndpoints
     }
 
     private func caller(_ call: Call, _: NoBody) async throws -> Answer<CallerBody> {
         guard let principal = call.principal else { throw Problem(.unauthenticated, "This needs an API key.") }
         let scopes = principal.scopes.sorted { $0.rawValue < $1.rawValue }
-        return .ok(CallerBody(id: principal.id, name: principal.name, scopes: scopes, tier: principal.tier))
+        return .ok(
+            CallerBody(
+                id: principal.id, name: principal.name, scopes: scopes, tier: principal.tier,
+                user: principal.user.flatMap { UserID($0) }, customer: principal.customer))
     }
 
     private func listKeys(_ call: Call, _: NoBody) async throws -> Listing<KeyBody> {

@@ -32,6 +32,9 @@ extension IdentityError: ProblemConvertible {
         case .roleIsBuiltIn(let name): Problem(.conflict, "The role \(name) is the shop's own and stays as it is.")
         case .passwordTooShort: Problem(.invalidBody, "A password has 12 to 200 characters.")
         case .lastOwner: Problem(.conflict, "This is the only owner; make another one first.")
+        case .customerNotFound: Problem(.notFound, "There is no such customer.")
+        case .customerHasNoMail: Problem(.conflict, "The customer has no mail address, with which they could sign in.")
+        case .accountNotFound: Problem(.notFound, "The customer has no account.")
         case .keyIsInvalid: Problem(.conflict, "The key has ended already; make a new one instead.")
         }
     }

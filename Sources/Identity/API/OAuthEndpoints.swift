@@ -16,8 +16,10 @@ extension IdentityModule {
                 .cost(0),
             .exchange(.post, "/oauth/register", "registerClient", "Register an app", use: registerClient)
                 .scope(.writeApps),
-            .exchange(.get, "/oauth/userinfo", "userInfo", "Who the user is", use: userInfo).anyKey(),
-            .exchange(.post, "/oauth/userinfo", "postUserInfo", "Who the user is", use: userInfo).anyKey(),
+            .exchange(.get, "/oauth/userinfo", "userInfo", "Who the user is", use: userInfo).anyKey().forCustomers(
+                .all),
+            .exchange(.post, "/oauth/userinfo", "postUserInfo", "Who the user is", use: userInfo).anyKey()
+                .forCustomers(.all),
             .exchange(.get, "/oauth/jwks", "jwks", "The keys that sign tokens", use: jwks),
             .exchange(.get, "/.well-known/oauth-authorization-server", "serverMetadata", "What this server can") {
                 _, _ in OAuthAnswer.metadata(ServerMetadata(issuer: settings.issuer).server)

@@ -19,7 +19,7 @@ extension IdentityModule {
             .exchange(.get, "/device", "devicePage", "Connect a device", use: showDevice),
             .exchange(.post, "/device", "device", "Allow or refuse a device", use: doDevice),
             .exchange(.get, PageStyle.path, "pageStyle", "How pages look") { _, _ in PageStyle.response },
-        ] + accountEndpoints
+        ] + accountEndpoints + customerAccountPages
     }
 
     // MARK: Signing in

@@ -25,4 +25,7 @@ package enum IdentityError: Error, Equatable {
     case passwordTooShort
     /// Somebody must be able to let others in.
     case lastOwner
+    case customerNotFound
+    case customerHasNoMail
+    case accountNotFound
 }

@@ -43,14 +43,14 @@ struct ScopeSet: Hashable, Sendable {
     func union(_ other: ScopeSet) -> ScopeSet { ScopeSet(keeping: Set(names).union(other.names)) }
     func subtracting(_ other: ScopeSet) -> ScopeSet { ScopeSet(keeping: Set(names).subtracting(other.names)) }
 
-    /// What it lets an app do, in words.
-    var meanings: [String] {
+    /// What it lets an app do in the name of `user`, in words.
+    func meanings(to user: User) -> [String] {
         names.map { name in
             switch name {
             case "openid": "Know that it is you"
             case "profile": "See your name"
             case "email": "See your mail address"
-            default: Scope(rawValue: name)?.meaning ?? name
+            default: Scope(rawValue: name).map { user.customer == nil ? $0.meaning : $0.meaningToCustomers } ?? name
             }
         }
     }

@@ -6,13 +6,15 @@ package import Web
 package enum UserKind: EntityKind { package static let prefix = "usr" }
 package typealias UserID = Identifier<UserKind>
 
-/// Somebody who works in this shop, or builds something for it.
+/// Somebody who works in this shop, builds something for it, or buys in it.
 package struct User: Sendable {
     package let id: UserID
     /// In lower case.
     package let email: String
     package var name: String
     package var role: String
+    /// Who it is where they buy here; they reach only what is theirs.
+    let customer: CustomerID?
     /// What the role lets them do, and so what they can let an app do.
     let scopes: Set<Scope>
     package let createdAt: Timestamp
@@ -26,6 +28,13 @@ package struct User: Sendable {
 package struct Role: Sendable {
     package let name: String
     package let scopes: [Scope]
+
+    /// What customers may do with what is theirs. Nobody who works in the shop has this role.
+    static let customer = Role(
+        name: "customer",
+        scopes: [
+            .readProducts, .readCustomers, .writeCustomers, .readCarts, .writeCarts, .readOrders, .writeOrders,
+        ])
 
     /// The shop's own; others are put together from scopes.
     package static let builtIn: [Role] = [

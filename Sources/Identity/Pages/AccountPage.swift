@@ -32,7 +32,7 @@ struct AccountPage {
         let rows = apps.map { app -> HTML in
             """
             <li><div><p><strong>\(app.name)</strong></p>
-            <p class="quiet">\(app.scopes.isEmpty ? "It has changed, and will ask you anew." : app.scopes.meanings.joined(separator: " · "))</p>
+            <p class="quiet">\(app.scopes.isEmpty ? "It has changed, and will ask you anew." : app.scopes.meanings(to: visitor.user).joined(separator: " · "))</p>
             <p class="quiet">since \(Self.day(app.givenAt))</p></div>
             \(form("/account/apps/remove", ("app", app.app.rawValue), button: "Remove", about: app.name))</li>
             """

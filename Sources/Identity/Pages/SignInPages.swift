@@ -25,7 +25,7 @@ enum SignInPages {
                 <label><span>Password</span><input name="password" type="password" autocomplete="current-password" required\
                 \(email.isEmpty ? "" : " autofocus" as HTML)></label>
                 <button class="whole">Sign in</button></form></section>
-                <p class="quiet">Accounts are made by an owner of this shop.</p>
+                <p class="quiet">The shop makes accounts, and sends you a link where you have lost your password.</p>
                 """, formTargets: formTargets)
     }
 
@@ -72,7 +72,7 @@ enum SignInPages {
                 <p>You are <strong>\(visitor.user.name)</strong>, \(visitor.user.email).
                 <a href="/sign-in?again=1&amp;then=\(PercentEncoding.encode("/oauth/authorize?" + query))">Not you?</a>
                 \(homepage(app))</p>
-                <h2>It will be able to</h2>\(list(granted))\(withheld.isEmpty ? "" : not(withheld))
+                <h2>It will be able to</h2>\(list(granted, visitor.user))\(withheld.isEmpty ? "" : not(withheld, visitor.user))
                 \(known.isEmpty ? "" : "<p class=\"quiet\">You have allowed some of this before.</p>" as HTML)
                 \(origin(request))
                 <form method="post" action="/oauth/decision">
@@ -89,12 +89,12 @@ enum SignInPages {
         return "<a href=\"\(homepage)\" rel=\"noreferrer noopener\" target=\"_blank\">About \(app.name)</a>"
     }
 
-    static func list(_ scopes: ScopeSet, _ class: HTML = "scopes") -> HTML {
-        "<ul class=\"\(`class`)\">\(scopes.meanings.map { "<li>\($0)</li>" as HTML })</ul>"
+    static func list(_ scopes: ScopeSet, _ user: User, _ class: HTML = "scopes") -> HTML {
+        "<ul class=\"\(`class`)\">\(scopes.meanings(to: user).map { "<li>\($0)</li>" as HTML })</ul>"
     }
 
-    private static func not(_ scopes: ScopeSet) -> HTML {
-        "<h2>It asks for more than you may allow</h2>\(list(scopes, "scopes not"))"
+    private static func not(_ scopes: ScopeSet, _ user: User) -> HTML {
+        "<h2>It asks for more than you may allow</h2>\(list(scopes, user, "scopes not"))"
     }
 
     /// Where the answer goes; a program on one's own machine could be anybody's.
@@ -138,7 +138,7 @@ enum SignInPages {
                 <section class="card"><h1>\(app.name) on a device wants to use \(shop) in your name</h1>
                 <p>You are <strong>\(visitor.user.name)</strong>, \(visitor.user.email). The device shows
                 <strong>\(shown)</strong>.</p>
-                <h2>It will be able to</h2>\(list(granted))\(withheld.isEmpty ? "" : not(withheld))
+                <h2>It will be able to</h2>\(list(granted, visitor.user))\(withheld.isEmpty ? "" : not(withheld, visitor.user))
                 <p class="quiet">Go on only if the device is before you. Somebody who sent you this code would get what you allow.</p>
                 <form method="post" action="/device"><input type="hidden" name="form_token" value="\(formToken)">
                 <input type="hidden" name="user_code" value="\(request.userCode)">

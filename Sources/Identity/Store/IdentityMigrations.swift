@@ -51,5 +51,6 @@ enum IdentityMigrations {
         oauth,
         auditChain,
         secondFactor,
+        customerAccounts,
     ]
 }

@@ -34,9 +34,14 @@ enum UserStore {
         return password.map { (user, $0) }
     }
 
+    static func find(customer: CustomerID, in connection: Connection) throws -> User? {
+        try connection.first("\(select) WHERE users.customer = \(customer)", user)
+    }
+
+    /// Those who work here.
     static func page(_ request: PageRequest, in connection: Connection) throws -> Page<User> {
         let keyset = Keyset((expression: "users.id", order: .descending))
-        let rows = try connection.all("\(select) WHERE 1 = 1 \(keyset.clause(request))", user)
+        let rows = try connection.all("\(select) WHERE role <> \(Role.customer.name) \(keyset.clause(request))", user)
         return Page(rows: rows, for: request) { [.text($0.id.rawValue)] }
     }
 
@@ -52,8 +57,9 @@ enum UserStore {
     static func insert(_ user: User, password: String, in transaction: Transaction) throws {
         try transaction.execute(
             """
-            INSERT INTO users (id, email, name, password, role, created_at, version)
-            VALUES (\(user.id), \(user.email), \(user.name), \(password), \(user.role), \(user.createdAt), \(user.version))
+            INSERT INTO users (id, email, name, password, role, customer, created_at, version)
+            VALUES (\(user.id), \(user.email), \(user.name), \(password), \(user.role), \(user.customer),
+                \(user.createdAt), \(user.version))
             """)
     }
 
@@ -68,6 +74,20 @@ enum UserStore {
 
     static func setPassword(_ password: String, of id: UserID, in transaction: Transaction) throws {
         try transaction.execute("UPDATE users SET password = \(password), version = version + 1 WHERE id = \(id)")
+    }
+
+    static func setEmail(_ email: String, of id: UserID, in transaction: Transaction) throws {
+        try transaction.execute("UPDATE users SET email = \(email) WHERE id = \(id)")
+    }
+
+    /// Removes who somebody is. The row stays, because the audit log names it.
+    static func forget(_ id: UserID, at now: Timestamp, in transaction: Transaction) throws {
+        try transaction.execute(
+            """
+            UPDATE users SET email = \(id.rawValue), name = '', password = '', customer = NULL, disabled_at = \(now),
+                second_factor = NULL, version = version + 1
+            WHERE id = \(id)
+            """)
     }
 
     // MARK: Roles
@@ -97,7 +117,7 @@ enum UserStore {
 
     private static let select: SQL =
         """
-        SELECT users.id, email, users.name, role, scopes, created_at, disabled_at,
+        SELECT users.id, email, users.name, role, customer, scopes, created_at, disabled_at,
             CASE WHEN second_factor IS NULL THEN 0 ELSE 1 END, version
         FROM users LEFT JOIN roles ON roles.name = users.role
         """
@@ -108,10 +128,12 @@ enum UserStore {
         let (id, email, name, role) = try (
             row.next(UserID.self), row.next(String.self), row.next(String.self), row.next(String.self)
         )
+        let customer = try row.next(CustomerID?.self)
         let own = try row.next(String?.self).map(scopes)
+        let known = role == Role.customer.name ? Role.customer : Role.builtIn.first { $0.name == role }
         return try User(
-            id: id, email: email, name: name, role: role,
-            scopes: Set(own ?? Role.builtIn.first { $0.name == role }?.scopes ?? []), createdAt: row.next(),
+            id: id, email: email, name: name, role: role, customer: customer,
+            scopes: Set(known?.scopes ?? own ?? []), createdAt: row.next(),
             disabledAt: row.next(), hasSecondFactor: row.next(), version: row.next())
     }
 }

@@ -9,6 +9,8 @@ struct AccessToken: Sendable {
     let app: AppID
     /// In whose name; `nil` where the app asks for itself.
     let user: UserID?
+    /// The customer who that is, and to whose things the token is confined.
+    let customer: CustomerID?
     /// What it ends with: the user's authorization, or the app's installation.
     let root: String
     let scopes: ScopeSet
@@ -28,6 +30,7 @@ struct AccessToken: Sendable {
             .init("jti", .string(id.rawValue)), .init("sid", .string(root)),
         ]
         if let authenticatedAt { members.append(.init("auth_time", .integer(authenticatedAt.seconds))) }
+        if let customer { members.append(.init("customer_id", .string(customer.rawValue))) }
         if let boundTo { members.append(.init("cnf", ["jkt": .string(boundTo)])) }
         return .object(members)
     }
@@ -50,19 +53,20 @@ struct AccessToken: Sendable {
         let user = UserID(subject)
         guard user != nil || subject == app.rawValue else { return nil }
         self.init(
-            id: id, app: app, user: user, root: root, scopes: ScopeSet(stored: scopes),
-            issuedAt: issuedAt, expiresAt: expiresAt,
+            id: id, app: app, user: user, customer: token.payload["customer_id"]?.string.flatMap { CustomerID($0) },
+            root: root, scopes: ScopeSet(stored: scopes), issuedAt: issuedAt, expiresAt: expiresAt,
             authenticatedAt: token.payload["auth_time"]?.integer.flatMap { Timestamp(seconds: $0) },
             boundTo: token.payload["cnf"]?["jkt"]?.string)
     }
 
     init(
-        id: AccessTokenID, app: AppID, user: UserID?, root: String, scopes: ScopeSet, issuedAt: Timestamp,
-        expiresAt: Timestamp, authenticatedAt: Timestamp?, boundTo: String?
+        id: AccessTokenID, app: AppID, user: UserID?, customer: CustomerID?, root: String, scopes: ScopeSet,
+        issuedAt: Timestamp, expiresAt: Timestamp, authenticatedAt: Timestamp?, boundTo: String?
     ) {
         self.id = id
         self.app = app
         self.user = user
+        self.customer = customer
         self.root = root
         self.scopes = scopes
         self.issuedAt = issuedAt

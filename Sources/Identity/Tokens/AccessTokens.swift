@@ -86,12 +86,13 @@ struct TokenSigner: Sendable {
     let clock: WallClock
 
     func make(
-        for app: App, user: UserID?, root: String, scopes: ScopeSet, authenticatedAt: Timestamp? = nil, boundTo: String?
+        for app: App, user: User?, root: String, scopes: ScopeSet, authenticatedAt: Timestamp? = nil, boundTo: String?
     ) throws -> (text: String, token: AccessToken) {
         let now = clock.now().wholeSecond
         let token = AccessToken(
-            id: .make(at: clock.now()), app: app.id, user: user, root: root, scopes: scopes, issuedAt: now,
-            expiresAt: now.advanced(by: settings.accessTokenLifetime), authenticatedAt: authenticatedAt,
+            id: .make(at: clock.now()), app: app.id, user: user?.id, customer: user?.customer, root: root,
+            scopes: scopes, issuedAt: now, expiresAt: now.advanced(by: settings.accessTokenLifetime),
+            authenticatedAt: authenticatedAt,
             boundTo: boundTo)
         return (try JWS.sign(token.claims(issuer: settings.issuer), type: AccessToken.type, with: key), token)
     }

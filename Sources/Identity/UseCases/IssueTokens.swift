@@ -246,7 +246,7 @@ extension IssueTokens {
         let scopes = try Self.narrowed(authorization.scopes, to: scope)
             .intersection(Authorize.allowed(user)).intersection(app.scopes)
         let access = try signer.make(
-            for: app, user: user.id, root: authorization.id.rawValue, scopes: scopes,
+            for: app, user: user, root: authorization.id.rawValue, scopes: scopes,
             authenticatedAt: authorization.authenticatedAt, boundTo: boundTo)
         var members = grant(access, scopes: scopes).members ?? []
         members.append(.init("refresh_token", .string(refresh.text)))

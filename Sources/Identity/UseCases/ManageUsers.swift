@@ -29,7 +29,7 @@ package struct ManageUsers: Sendable {
         guard let known = try UserStore.role(role, in: transaction) else { throw IdentityError.roleUnknown(role) }
         guard try UserStore.find(email: email, in: transaction) == nil else { throw IdentityError.emailTaken }
         let user = User(
-            id: .make(at: clock.now()), email: email, name: name, role: role, scopes: Set(known.scopes),
+            id: .make(at: clock.now()), email: email, name: name, role: role, customer: nil, scopes: Set(known.scopes),
             createdAt: clock.now(), disabledAt: nil, hasSecondFactor: false, version: 1)
         try UserStore.insert(user, password: password, in: transaction)
         try outbox.publish(
@@ -42,7 +42,9 @@ package struct ManageUsers: Sendable {
         _ change: (inout User) throws -> Void
     ) throws -> User {
         try UserStore.lock(id, in: transaction)
-        guard var user = try UserStore.find(id, in: transaction) else { throw IdentityError.userNotFound }
+        guard var user = try UserStore.find(id, in: transaction), user.role != Role.customer.name else {
+            throw IdentityError.userNotFound
+        }
         try precondition.check(user.version)
         let before = user
         try change(&user)
@@ -78,7 +80,7 @@ package struct ManageUsers: Sendable {
     }
 
     func save(_ role: Role, by actor: String, in transaction: Transaction) throws {
-        guard !Role.builtIn.contains(where: { $0.name == role.name }) else {
+        guard !(Role.builtIn + [.customer]).contains(where: { $0.name == role.name }) else {
             throw IdentityError.roleIsBuiltIn(role.name)
         }
         // Held before it is saved, so that nobody gets a token by the role as it was.
@@ -93,7 +95,7 @@ package struct ManageUsers: Sendable {
             in: transaction)
     }
 
-    private func endEverything(of id: UserID, in transaction: Transaction) throws {
+    func endEverything(of id: UserID, in transaction: Transaction) throws {
         let now = clock.now()
         try SessionStore.endAll(of: id, in: transaction)
         try AuthorizationStore.revoke(

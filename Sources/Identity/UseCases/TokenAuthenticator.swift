@@ -21,7 +21,8 @@ struct TokenAuthenticator: Sendable {
         try prove(token, credential)
         return Principal(
             id: token.user.map { "\(app.id.rawValue):\($0.rawValue)" } ?? app.id.rawValue, name: app.name,
-            scopes: token.scopes.scopes, tier: app.tier, user: token.user?.rawValue, claims: token.scopes.claims,
+            scopes: token.scopes.scopes, tier: app.tier, user: token.user?.rawValue, customer: token.customer,
+            claims: token.scopes.claims,
             isBound: token.boundTo != nil,
             memory: min(.milliseconds(500), tokens.clock.now().duration(to: token.expiresAt)))
     }

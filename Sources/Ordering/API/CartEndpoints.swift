@@ -8,29 +8,31 @@ extension OrderingModule {
     var cartEndpoints: [Endpoint] {
         [
             .change(.post, "/v1/carts", "createCart", "Begin a cart", status: 201, use: createCart)
-                .scope(.writeCarts).mayAnswer(.notForSale),
-            .get("/v1/carts/{id}", "getCart", "Read a cart, at today's prices", use: getCart).scope(.readCarts),
+                .scope(.writeCarts).forCustomers(.own).mayAnswer(.notForSale),
+            .get("/v1/carts/{id}", "getCart", "Read a cart, at today's prices", use: getCart).scope(.readCarts)
+                .forCustomers(.own),
             .change(.patch, "/v1/carts/{id}", "patchCart", "Change who a cart is for", use: patchCart)
-                .scope(.writeCarts).mayAnswer(.cartNotOpen),
+                .scope(.writeCarts).forCustomers(.own).mayAnswer(.cartNotOpen),
             .act(.delete, "/v1/carts/{id}", "deleteCart", "Delete a cart", status: 204, use: deleteCart)
-                .scope(.writeCarts).mayAnswer(.cartNotOpen),
+                .scope(.writeCarts).forCustomers(.own).mayAnswer(.cartNotOpen),
             .change(.post, "/v1/carts/{id}/lines", "addCartLine", "Put something in a cart", use: addLine)
-                .scope(.writeCarts).mayAnswer(.cartNotOpen, .notForSale),
+                .scope(.writeCarts).forCustomers(.own).mayAnswer(.cartNotOpen, .notForSale),
             .change(.patch, "/v1/carts/{id}/lines/{line_id}", "patchCartLine", "Change how many of it", use: patchLine)
-                .scope(.writeCarts).mayAnswer(.cartNotOpen),
+                .scope(.writeCarts).forCustomers(.own).mayAnswer(.cartNotOpen),
             .act(.delete, "/v1/carts/{id}/lines/{line_id}", "deleteCartLine", "Take something out", use: deleteLine)
-                .scope(.writeCarts).mayAnswer(.cartNotOpen),
+                .scope(.writeCarts).forCustomers(.own).mayAnswer(.cartNotOpen),
         ]
     }
 
     private func createCart(_ call: Call, _: NoBody, _ input: CartInput) async throws -> Answer<CartBody> {
         let lines = try input.lines.map { try $0.request() }
+        let owner = try call.reach.owner(input.customer)
         return try await call.commit { transaction in
-            if let customer = input.customer, try customers.find(customer, in: transaction) == nil {
+            if let customer = owner, try customers.find(customer, in: transaction) == nil {
                 throw OrderingError.unknownCustomer(customer)
             }
             let cart = try carts.create(
-                currency: input.currency, customer: input.customer, email: input.email, country: input.country,
+                currency: input.currency, customer: owner, email: input.email, country: input.country,
                 lines: lines, by: call.actor, in: transaction)
             return .created(
                 CartBody(try carts.view(cart, in: transaction)), at: "/v1/carts/\(cart.id)", version: cart.version)
@@ -39,15 +41,18 @@ extension OrderingModule {
 
     private func getCart(_ call: Call, _ path: CartPath) async throws -> Answer<CartBody> {
         try await call.read { connection in
-            guard let cart = try CartStore.find(path.id, in: connection) else { throw OrderingError.cartNotFound }
+            let cart = try carts.find(path.id, for: call.reach, in: connection)
             return .ok(CartBody(try carts.view(cart, in: connection)), version: cart.version)
         }
     }
 
     private func patchCart(_ call: Call, _ path: CartPath, _ patch: CartPatch) async throws -> Answer<CartBody> {
         try await call.commit { transaction in
-            let cart = try carts.change(path.id, if: call.precondition, by: call.actor, in: transaction) { cart in
+            let cart = try carts.change(
+                path.id, for: call.reach, if: call.precondition, by: call.actor, in: transaction
+            ) { cart in
                 patch.apply(to: &cart)
+                cart.customer = try call.reach.owner(cart.customer)
                 if let customer = cart.customer, try customers.find(customer, in: transaction) == nil {
                     throw OrderingError.unknownCustomer(customer)
                 }
@@ -58,7 +63,7 @@ extension OrderingModule {
 
     private func deleteCart(_ call: Call, _ path: CartPath) async throws -> Answer<NoBody> {
         try await call.commit { transaction in
-            try carts.delete(path.id, if: call.precondition, by: call.actor, in: transaction)
+            try carts.delete(path.id, for: call.reach, if: call.precondition, by: call.actor, in: transaction)
             return .noContent
         }
     }
@@ -66,7 +71,9 @@ extension OrderingModule {
     private func addLine(_ call: Call, _ path: CartPath, _ input: CartLineInput) async throws -> Answer<CartBody> {
         let request = try input.request()
         return try await call.commit { transaction in
-            let cart = try carts.change(path.id, if: call.precondition, by: call.actor, in: transaction) { cart in
+            let cart = try carts.change(
+                path.id, for: call.reach, if: call.precondition, by: call.actor, in: transaction
+            ) { cart in
                 try carts.add(request, place: 0, to: &cart, in: transaction)
             }
             return .ok(CartBody(try carts.view(cart, in: transaction)), version: cart.version)
@@ -85,7 +92,9 @@ extension OrderingModule {
 
     private func setQuantity(_ quantity: Int, _ path: CartLinePath, _ call: Call) async throws -> Answer<CartBody> {
         try await call.commit { transaction in
-            let cart = try carts.change(path.id, if: call.precondition, by: call.actor, in: transaction) { cart in
+            let cart = try carts.change(
+                path.id, for: call.reach, if: call.precondition, by: call.actor, in: transaction
+            ) { cart in
                 guard let place = cart.lines.firstIndex(where: { $0.id == path.line }) else {
                     throw OrderingError.lineNotFound(path.line.rawValue)
                 }

@@ -15,54 +15,61 @@ extension OrderingModule {
     private var orderEndpoints: [Endpoint] {
         [
             .list("/v1/orders", "listOrders", "List orders, latest first", use: listOrders)
-                .scope(.readOrders).cost(5).expands("lines"),
+                .scope(.readOrders).forCustomers(.own).cost(5).expands("lines"),
             .change(
                 .post, "/v1/orders", "placeOrder", "Place an order, from a cart or from lines", status: 201,
                 use: placeOrder
             )
-            .scope(.writeOrders).cost(10).essential().orLater()
+            .scope(.writeOrders).forCustomers(.own).cost(10).essential().orLater()
             .mayAnswer(
                 .paymentDeclined, .outOfStock, .cartNotOpen, .orderExpired, .externalIDTaken, .notForSale,
                 .unknownParty),
             .get("/v1/orders/{id}", "getOrder", "Read an order", use: getOrder)
-                .scope(.readOrders).expands("payments", "customer"),
+                .scope(.readOrders).forCustomers(.own).expands("payments", "customer"),
             .change(
                 .patch, "/v1/orders/{id}", "patchOrder", "Move an order on, or change where it goes", use: patchOrder
             )
             .scope(.writeOrders).conditional().mayAnswer(.illegalTransition, .paymentState),
             .act(.post, "/v1/orders/{id}/cancel", "cancelOrder", "Cancel an order", use: cancelOrder)
-                .scope(.writeOrders).mayAnswer(.illegalTransition),
+                .scope(.writeOrders).forCustomers(.own).mayAnswer(.illegalTransition),
             .change(
                 .post, "/v1/orders/{id}/authentication", "authenticatePayment",
                 "Go on after the customer's second step", use: authenticate
-            ).scope(.writeOrders).essential().orLater().mayAnswer(.paymentDeclined, .orderExpired),
+            ).scope(.writeOrders).forCustomers(.own).essential().orLater().mayAnswer(.paymentDeclined, .orderExpired),
             .change(
                 .post, "/v1/orders/{id}/fulfilments", "createFulfilment", "Send off what is left, or a part",
                 status: 201,
                 use: createFulfilment
             ).scope(.writeOrders).mayAnswer(.illegalTransition, .quantityNotAvailable),
             .list("/v1/orders/{id}/fulfilments", "listFulfilments", "List what was sent off", use: listFulfilments)
-                .scope(.readOrders),
+                .scope(.readOrders).forCustomers(.own),
             .change(.post, "/v1/orders/{id}/refunds", "createRefund", "Give money back", status: 201, use: createRefund)
                 .scope(.writeOrders).mayAnswer(.refundTooLarge, .paymentState),
-            .list("/v1/orders/{id}/refunds", "listRefunds", "List what went back", use: listRefunds).scope(.readOrders),
+            .list("/v1/orders/{id}/refunds", "listRefunds", "List what went back", use: listRefunds)
+                .scope(.readOrders).forCustomers(.own),
             .list(
                 "/v1/customers/{id}/orders", "listCustomerOrders", "List a customer's orders", use: listCustomerOrders
             )
-            .scope(.readOrders).cost(5).expands("lines"),
+            .scope(.readOrders).forCustomers(.own).cost(5).expands("lines"),
         ]
     }
 
     // MARK: Reading
 
     private func listOrders(_ call: Call, _ query: OrderQuery) async throws -> Listing<OrderBody> {
-        try await listing(query.filter, call)
+        var filter = query.filter
+        if let customer = call.reach.customer {
+            // Asked for another's, they get what they would of a customer that there is not: an empty list.
+            guard call.reach.includes(filter.customer ?? customer) else {
+                return Listing(Page(elements: [], next: nil, previous: nil))
+            }
+            filter.customer = customer
+        }
+        return try await listing(filter, call)
     }
 
     private func listCustomerOrders(_ call: Call, _ path: CustomerPath) async throws -> Listing<OrderBody> {
-        guard try await call.read({ try customers.find(path.id, in: $0) }) != nil else {
-            throw CustomersError.notFound
-        }
+        _ = try await call.read { try customers.existing(path.id, for: call.reach, in: $0) }
         return try await listing(OrderStore.Filter(customer: path.id), call)
     }
 
@@ -76,7 +83,7 @@ extension OrderingModule {
 
     private func getOrder(_ call: Call, _ path: OrderPath) async throws -> Answer<OrderBody> {
         try await call.read { connection in
-            guard let order = try OrderStore.find(path.id, in: connection) else { throw OrderingError.orderNotFound }
+            let order = try changing.find(path.id, for: call.reach, in: connection)
             let customer =
                 try call.expansions.contains("customer")
                 ? order.customer.flatMap { try customers.find($0, in: connection) } : nil
@@ -117,6 +124,8 @@ extension OrderingModule {
     }
 
     private func command(_ input: OrderInput, _ call: Call) throws -> PlaceOrder.Command {
+        try call.reach.requireShop(for: "external_id", where: input.externalID != nil)
+        try call.reach.requireShop(for: "capture", where: input.payment.capture != .automatic)
         let source: PlaceOrder.Command.Source
         switch (input.cart, input.lines) {
         case (let cart?, nil): source = .cart(cart)
@@ -126,7 +135,8 @@ extension OrderingModule {
         case (nil, nil), (_?, _?): throw Problem(.invalidBody, "Send either cart_id, or lines with a currency.")
         }
         let command = PlaceOrder.Command(
-            source: source, customer: input.customer, email: input.email, shippingAddress: input.shippingAddress,
+            source: source, reach: call.reach, customer: try call.reach.owner(input.customer), email: input.email,
+            shippingAddress: input.shippingAddress,
             billingAddress: input.billingAddress, payment: try input.payment.method(), capture: input.payment.capture,
             externalID: input.externalID, placedAt: input.placedAt, metadata: input.metadata, actor: call.actor)
         if command.isRecorded { try call.requires(.importOrders) }
@@ -137,7 +147,7 @@ extension OrderingModule {
 
     private func patchOrder(_ call: Call, _ path: OrderPath, _ patch: OrderPatch) async throws -> Answer<OrderBody> {
         try await deciding(call) { transaction in
-            var order = try changing.find(path.id, if: call.precondition, in: transaction)
+            var order = try changing.find(path.id, for: call.reach, if: call.precondition, in: transaction)
             if patch.changesDetails {
                 try changing.edit(&order, by: call.actor, in: transaction) { order in
                     order.email = patch.email.applied(to: order.email)
@@ -156,7 +166,7 @@ extension OrderingModule {
 
     private func cancelOrder(_ call: Call, _ path: OrderPath) async throws -> Answer<OrderBody> {
         try await deciding(call) { transaction in
-            var order = try changing.find(path.id, if: call.precondition, in: transaction)
+            var order = try changing.find(path.id, for: call.reach, if: call.precondition, in: transaction)
             try placing.advance(&order, .cancelled, by: call.actor, in: transaction)
             let paid = try payments.payments(of: order.id, in: transaction)
             return .ok(OrderBody(order, payments: paid), version: order.version)
@@ -184,14 +194,17 @@ extension OrderingModule {
     }
 
     private func listFulfilments(_ call: Call, _ path: OrderPath) async throws -> Listing<FulfilmentBody> {
-        let all = try await call.read { try OrderStore.fulfilments(of: path.id, in: $0) }
+        let all = try await call.read { connection in
+            _ = try changing.find(path.id, for: call.reach, in: connection)
+            return try OrderStore.fulfilments(of: path.id, in: connection)
+        }
         return Listing(Page(elements: all.map { FulfilmentBody($0) }, next: nil, previous: nil))
     }
 
     private func createRefund(_ call: Call, _ path: OrderPath, _ input: RefundInput) async throws -> Answer<RefundBody>
     {
         try await deciding(call) { transaction in
-            var order = try changing.find(path.id, if: call.precondition, in: transaction)
+            var order = try changing.find(path.id, for: call.reach, if: call.precondition, in: transaction)
             let refund = try changing.refund(
                 &order, input.amount, reason: input.reason, by: call.actor, in: transaction)
             return .created(RefundBody(refund), at: "/v1/orders/\(path.id)/refunds")
@@ -199,7 +212,10 @@ extension OrderingModule {
     }
 
     private func listRefunds(_ call: Call, _ path: OrderPath) async throws -> Listing<RefundBody> {
-        let all = try await call.read { try payments.refunds(of: path.id, in: $0) }
+        let all = try await call.read { connection in
+            _ = try changing.find(path.id, for: call.reach, in: connection)
+            return try payments.refunds(of: path.id, in: connection)
+        }
         return Listing(Page(elements: all.map { RefundBody($0) }, next: nil, previous: nil))
     }
 }

@@ -12,13 +12,14 @@ extension OrderingModule {
                 use: createOrderReturn
             ).scope(.writeOrders).mayAnswer(.illegalTransition, .quantityNotAvailable),
             .list("/v1/orders/{id}/returns", "listOrderReturns", "List an order's returns", use: listOrderReturns)
-                .scope(.readOrders),
+                .scope(.readOrders).forCustomers(.own),
             .change(
                 .post, "/v1/returns", "createReturn", "Take back goods whose sale is not on record", status: 201,
                 use: createReturn
             ).scope(.importOrders).mayAnswer(.externalIDTaken, .notForSale),
             .list("/v1/returns", "listReturns", "List returns, latest first", use: listReturns).scope(.readOrders),
-            .get("/v1/returns/{id}", "getReturn", "Read a return", use: getReturn).scope(.readOrders),
+            .get("/v1/returns/{id}", "getReturn", "Read a return", use: getReturn)
+                .scope(.readOrders).forCustomers(.own),
         ]
     }
 
@@ -27,7 +28,7 @@ extension OrderingModule {
     ) async throws -> Answer<ReturnBody> {
         let quantities = try input.lines.quantities()
         return try await deciding(call) { transaction in
-            var order = try changing.find(path.id, if: call.precondition, in: transaction)
+            var order = try changing.find(path.id, for: call.reach, if: call.precondition, in: transaction)
             let entry = try returning.receive(
                 order: &order, quantities, restock: input.restock, refund: input.refund, reason: input.reason,
                 by: call.actor, in: transaction)
@@ -36,7 +37,10 @@ extension OrderingModule {
     }
 
     private func listOrderReturns(_ call: Call, _ path: OrderPath) async throws -> Listing<ReturnBody> {
-        let all = try await call.read { try ReturnStore.returns(of: path.id, in: $0) }
+        let all = try await call.read { connection in
+            _ = try changing.find(path.id, for: call.reach, in: connection)
+            return try ReturnStore.returns(of: path.id, in: connection)
+        }
         return Listing(Page(elements: all.map { ReturnBody($0) }, next: nil, previous: nil))
     }
 
@@ -56,7 +60,8 @@ extension OrderingModule {
     }
 
     private func getReturn(_ call: Call, _ path: ReturnPath) async throws -> Answer<ReturnBody> {
-        guard let entry = try await call.read({ try ReturnStore.find(path.id, in: $0) }) else {
+        let entry = try await call.read { try ReturnStore.find(path.id, in: $0) }
+        guard let entry, call.reach.includes(entry.customer) else {
             throw Problem(.notFound, "There is no such return.")
         }
         return .ok(ReturnBody(entry))

@@ -13,8 +13,13 @@ struct ChangeOrder: Sendable {
     let outbox: Outbox
     let clock: WallClock
 
-    func find(_ id: OrderID, if precondition: Precondition, in connection: Connection) throws -> Order {
-        guard let order = try OrderStore.find(id, in: connection) else { throw OrderingError.orderNotFound }
+    /// The order, where a caller may reach it. Another one's is not told from one that there is not.
+    func find(
+        _ id: OrderID, for reach: Reach, if precondition: Precondition = .none, in connection: Connection
+    ) throws -> Order {
+        guard let order = try OrderStore.find(id, in: connection), reach.includes(order.customer) else {
+            throw OrderingError.orderNotFound
+        }
         try precondition.check(order.version)
         return order
     }

@@ -35,10 +35,10 @@ struct EditCart: Sendable {
 
     /// Each change keeps the cart alive for another time to live.
     func change(
-        _ id: CartID, if precondition: Precondition, by actor: String, in transaction: Transaction,
+        _ id: CartID, for reach: Reach, if precondition: Precondition, by actor: String, in transaction: Transaction,
         _ edit: (inout Cart) throws -> Void
     ) throws -> Cart {
-        var cart = try open(id, if: precondition, in: transaction)
+        var cart = try open(id, for: reach, if: precondition, in: transaction)
         let wasEmpty = cart.lines.isEmpty
         try edit(&cart)
         if wasEmpty, !cart.lines.isEmpty { OrderingMetrics.cartMoved(to: "filled", cart.currency, in: transaction) }
@@ -49,8 +49,18 @@ struct EditCart: Sendable {
         return cart
     }
 
-    private func open(_ id: CartID, if precondition: Precondition, in connection: Connection) throws -> Cart {
-        guard let cart = try CartStore.find(id, in: connection) else { throw OrderingError.cartNotFound }
+    /// The cart, where a caller may reach it. Another one's is not told from one that there is not.
+    func find(_ id: CartID, for reach: Reach, in connection: Connection) throws -> Cart {
+        guard let cart = try CartStore.find(id, in: connection), reach.includes(cart.customer) else {
+            throw OrderingError.cartNotFound
+        }
+        return cart
+    }
+
+    private func open(
+        _ id: CartID, for reach: Reach, if precondition: Precondition, in connection: Connection
+    ) throws -> Cart {
+        let cart = try find(id, for: reach, in: connection)
         try precondition.check(cart.version)
         guard cart.state == .open else { throw OrderingError.cartNotOpen(cart.state) }
         return cart
@@ -76,9 +86,9 @@ struct EditCart: Sendable {
     }
 
     func delete(
-        _ id: CartID, if precondition: Precondition, by actor: String, in transaction: Transaction
+        _ id: CartID, for reach: Reach, if precondition: Precondition, by actor: String, in transaction: Transaction
     ) throws {
-        _ = try open(id, if: precondition, in: transaction)
+        _ = try open(id, for: reach, if: precondition, in: transaction)
         try CartStore.delete(id, in: transaction)
         try publish("cart.deleted", id, by: actor, in: transaction)
     }

@@ -7,6 +7,7 @@ internal import Jobs
 package import Kernel
 package import Payments
 package import Persistence
+package import Web
 
 /// From a wish to an order, in three steps of which each may be the last before a crash:
 ///
@@ -33,6 +34,8 @@ package struct PlaceOrder: Sendable {
         }
 
         package var source: Source
+        /// Whose cart it may be.
+        package var reach = Reach.everybody
         package var customer: CustomerID?
         package var email: String?
         package var shippingAddress: PostalAddress?
@@ -108,7 +111,7 @@ package struct PlaceOrder: Sendable {
                 lines: lines, currency: currency, customer: command.customer, email: command.email, country: country)
             return (wish, nil)
         case .cart(let id):
-            guard let cart = try CartStore.find(id, in: connection) else { throw OrderingError.cartNotFound }
+            let cart = try carts.find(id, for: command.reach, in: connection)
             guard cart.state == .open, clock.now() < cart.expiresAt else {
                 throw OrderingError.cartNotOpen(cart.state == .open ? .expired : cart.state)
             }

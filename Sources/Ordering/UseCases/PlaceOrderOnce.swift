@@ -54,7 +54,9 @@ struct PlaceOrderOnce: Sendable {
         _ id: OrderID, afterAction succeeded: Bool, _ call: Call, _ describe: @escaping Describe<Body>
     ) async throws -> Answer<Body> {
         let payment = try await database.read { connection in
-            guard let order = try OrderStore.find(id, in: connection) else { throw OrderingError.orderNotFound }
+            guard let order = try OrderStore.find(id, in: connection), call.reach.includes(order.customer) else {
+                throw OrderingError.orderNotFound
+            }
             return try payments.payments(of: order.id, in: connection).last
         }
         guard let payment else { throw OrderingError.noPayment }

@@ -44,7 +44,7 @@ extension Shop {
             let limited: [any MiddlewareProtocol<Request, Response, APIContext>] = [
                 AuthenticationMiddleware(access: endpoint.access, limits: calls.limits, authenticate: authenticate),
                 LimitMiddleware(calls.limits, endpoint: endpoint, clock: clock),
-                AccessMiddleware(endpoint.access),
+                AccessMiddleware(endpoint),
             ]
             guard let faults = configuration.faults else { return limited }
             if endpoint.path == FaultEndpoints.path { return [FaultExemptMiddleware()] + limited }

@@ -74,8 +74,14 @@ package struct Shop: Sendable {
         let limits = try RequestLimits(configuration.limits)
         self.limits = limits
         await limits.settled()
+        let customers = CustomersModule(database: database, jobs: jobs, clock: clock)
+        self.customers = customers
         identity = try await IdentityModule(
-            database: database, jobs: jobs, clock: clock, limits: limits, settings: configuration.identitySettings)
+            database: database, jobs: jobs, clock: clock, limits: limits, settings: configuration.identitySettings
+        ) { id, connection in
+            guard let customer = try customers.find(id, in: connection), customer.erasedAt == nil else { return nil }
+            return KnownCustomer(id: id, email: customer.email, name: customer.name)
+        }
         let inventory = InventoryModule(database: database, jobs: jobs, clock: clock)
         self.inventory = inventory
         catalog = CatalogModule(database: database, jobs: jobs, clock: clock, language: configuration.language) {
@@ -84,7 +90,6 @@ package struct Shop: Sendable {
                 variant.id, of: variant.product, sku: variant.sku, tracksInventory: variant.tracksInventory,
                 in: transaction)
         }
-        customers = CustomersModule(database: database, jobs: jobs, clock: clock)
         payments = PaymentsModule(
             database: database, jobs: jobs, clock: clock, stripe: configuration.stripe, faults: configuration.faults)
         ordering = OrderingModule(

@@ -15,6 +15,8 @@ extension Shop {
             ordering.subscription,
             // Whatever somebody may have to answer for.
             identity.auditSubscription,
+            // customer.erased: the account ends.
+            identity.erasureSubscription,
         ])
     }
 }

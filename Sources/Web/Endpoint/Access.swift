@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import Kernel
+
 /// What an API key may do. Named after what developers know: an action and what it acts on.
 package enum Scope: String, CaseIterable, Sendable {
     case readProducts = "read:products"
@@ -52,6 +54,19 @@ package enum Scope: String, CaseIterable, Sendable {
         case .readTelemetry: "See metrics, traces and logs"
         }
     }
+
+    /// The same for a customer, whose apps reach only what is theirs.
+    package var meaningToCustomers: String {
+        switch self {
+        case .readCustomers: "See what the shop knows of you, and your addresses"
+        case .writeCustomers: "Change what the shop knows of you, and your addresses"
+        case .readCarts: "See your carts"
+        case .writeCarts: "Fill and change your carts"
+        case .readOrders: "See your orders, and what you paid"
+        case .writeOrders: "Place orders for you, and cancel them"
+        default: meaning
+        }
+    }
 }
 
 /// Who may call an endpoint.
@@ -76,6 +91,8 @@ package struct Principal: Hashable, Sendable {
     package let unitsPerMinute: Int?
     /// In whose name an app asks; `nil` where it asks for itself, and for keys.
     package let user: String?
+    /// The customer who that is, and to whose things it is confined; `nil` for everybody who works in the shop.
+    package let customer: CustomerID?
     /// What it may learn of that person (OpenID Connect Core 1.0 section 5.4).
     package let claims: Set<String>
     /// Whether each request has to prove that its sender has the token's key (RFC 9449).
@@ -85,7 +102,7 @@ package struct Principal: Hashable, Sendable {
 
     package init(
         id: String, name: String, scopes: Set<Scope>, tier: Tier = .standard, unitsPerMinute: Int? = nil,
-        user: String? = nil, claims: Set<String> = [], isBound: Bool = false,
+        user: String? = nil, customer: CustomerID? = nil, claims: Set<String> = [], isBound: Bool = false,
         memory: Duration = .seconds(5)
     ) {
         self.id = id
@@ -94,6 +111,7 @@ package struct Principal: Hashable, Sendable {
         self.tier = tier
         self.unitsPerMinute = unitsPerMinute
         self.user = user
+        self.customer = customer
         self.claims = claims
         self.isBound = isBound
         self.memory = memory

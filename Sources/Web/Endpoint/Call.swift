@@ -64,6 +64,9 @@ package struct Call: Sendable {
     /// The caller's name for the audit trail.
     package var actor: String { principal?.id ?? "anonymous" }
 
+    /// Whose things the caller reaches.
+    package var reach: Reach { Reach(customer: principal?.customer) }
+
     package func requires(_ scope: Scope) throws {
         guard let principal, principal.scopes.contains(scope) else {
             throw Problem.missing(scope.rawValue, of: principal)

@@ -43,6 +43,7 @@ package struct Endpoint: Sendable {
     package let operationID: String
     package let summary: String
     package var access = Access.open
+    package var customers = CustomerAccess.none
     package var cache = CachePolicy.revalidate
     /// What a call costs in the currency of rate limits; a read by key costs 1.
     package var cost = 1
@@ -312,6 +313,7 @@ extension Decoding {
 // Settings, each a copy with one thing changed, so that a declaration reads as a sentence.
 extension Endpoint {
     package func scope(_ scope: Scope) -> Endpoint { changed { $0.access = .scope(scope) } }
+    package func forCustomers(_ access: CustomerAccess) -> Endpoint { changed { $0.customers = access } }
     package func ready(from tables: [String]) -> Endpoint { changed { $0.tables = tables } }
     package func anyKey() -> Endpoint { changed { $0.access = .key } }
     package func cost(_ cost: Int) -> Endpoint { changed { $0.cost = cost } }

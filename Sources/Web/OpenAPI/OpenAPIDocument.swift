@@ -78,6 +78,9 @@ package struct OpenAPIDocument {
             let scopes: JSON = [.string(scope.rawValue)]
             members.append(.init("security", [["api_key": scopes], ["oauth2": scopes]]))
         }
+        if endpoint.customers != .none {
+            members.append(.init("x-vitrine-customers", .string(endpoint.customers.rawValue)))
+        }
         members.append(.init("x-vitrine-cost", .integer(Int64(endpoint.cost))))
         return .object(members)
     }

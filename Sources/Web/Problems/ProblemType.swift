@@ -40,6 +40,10 @@ extension ProblemType {
     package static let insufficientScope = ProblemType(
         "insufficient-scope", 403, "The key or token lacks a scope",
         "`scope` names what is missing. Ask for a key that has it, or the user for more.")
+    package static let notForCustomers = ProblemType(
+        "not-for-customers", 403, "Customers cannot do this",
+        "The token speaks for a customer, who reaches only their own things and decides only about them. Use a key, or the "
+            + "token of somebody who works in the shop.")
     package static let notFound = ProblemType(
         "not-found", 404, "There is nothing here",
         "The address is unknown, or what it names does not exist or was deleted.")
@@ -98,8 +102,9 @@ extension ProblemType {
 
     /// The problems that any operation may answer with.
     package static let common: [ProblemType] = [
-        malformedRequest, invalidParameter, invalidCursor, unauthenticated, insufficientScope, notFound,
-        methodNotAllowed, notAcceptable, requestTimeout, inProgress, conflict, externalIDTaken, preconditionFailed,
+        malformedRequest, invalidParameter, invalidCursor, unauthenticated, insufficientScope, notForCustomers,
+        notFound, methodNotAllowed, notAcceptable, requestTimeout, inProgress, conflict, externalIDTaken,
+        preconditionFailed,
         contentTooLarge,
         unsupportedMediaType, invalidBody, idempotencyMismatch, preconditionRequired, costExceedsLimit, quotaExceeded,
         headersTooLarge,

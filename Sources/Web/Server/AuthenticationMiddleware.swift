@@ -56,14 +56,18 @@ package struct AccessMiddleware: RouterMiddleware {
     package typealias Context = APIContext
 
     private let access: Access
+    private let customers: CustomerAccess
 
-    package init(_ access: Access) { self.access = access }
+    package init(_ endpoint: Endpoint) { (access, customers) = (endpoint.access, endpoint.customers) }
 
     package func handle(
         _ request: Request, context: APIContext,
         next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
         try access.require(of: context.principal)
+        if context.principal?.customer != nil, customers == .none {
+            throw Problem(.notForCustomers, "This operation is for those who work in the shop.")
+        }
         return try await next(request, context)
     }
 }

@@ -9,7 +9,7 @@ document (whole, in gzip, as HEAD, and as 304), every kind of write once, and th
 needs, so an empty shop does as well as the sample shop. Ends with 1 where a note of level bad or warning is not among
 EXPECTED, and with 2 where an operation of the document was not asked.
 """
-import argparse, collections, json, re, socket, sys, time, urllib.parse
+import argparse, collections, http.cookiejar, json, re, socket, sys, time, urllib.parse, urllib.request
 from httplint import HttpRequestLinter, HttpResponseLinter, levels
 
 # Class names of notes that are known and meant, each with why.
@@ -145,6 +145,14 @@ class Shop:
         return (json.loads(content) if content else None), headers
 
 
+def open_account(url):
+    """Chooses a password on the page behind a customer's link, as a browser does."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
+    page = browser.open(url, timeout=10).read().decode()
+    fields = dict(re.findall(r'name="(form_token|key)" value="([^"]*)"', page), password="lint lint lint")
+    browser.open(url.split("?")[0], urllib.parse.urlencode(fields).encode(), timeout=10)
+
+
 def fixtures(shop):
     """Makes one of each thing through every write there is; answers the identifiers to read with."""
     run = format(time.time_ns(), "x")
@@ -209,6 +217,14 @@ def fixtures(shop):
     spare, _ = shop.make("POST", cus + "/addresses", again, "createAddress")
     shop.make("DELETE", cus + "/addresses/" + spare["id"], None, "deleteAddress")
 
+    link, _ = shop.make("POST", cus + "/account-links", None, "createAccountLink")
+    open_account(link["url"])
+    shop.make("DELETE", cus + "/account/second-factor", None, "removeCustomerSecondFactor")
+    leaving, _ = shop.make("POST", v1 + "customers", {"email": f"leaving-{run}@example.com"}, "createCustomer")
+    link, _ = shop.make("POST", v1 + f"customers/{leaving['id']}/account-links", None, "createAccountLink")
+    open_account(link["url"])
+    shop.make("DELETE", v1 + f"customers/{leaving['id']}/account", None, "deleteCustomerAccount")
+
     cart, _ = shop.make("POST", v1 + "carts", {"currency": "GBP", "customer_id": customer["id"]}, "createCart")
     c = v1 + "carts/" + cart["id"]
     filled, _ = shop.make("POST", c + "/lines", {"variant_id": sold["id"], "quantity": 2}, "addCartLine")
@@ -263,7 +279,7 @@ def fixtures(shop):
     left, _ = shop.make("POST", v1 + "apps", {"name": "left"}, "createApp")
     shop.make("DELETE", v1 + "apps/" + left["id"], None, "deleteApp")
     shop.make("PUT", v1 + "roles/lint", {"scopes": ["read:products"]}, "putRole")
-    user, _ = shop.make("POST", v1 + "users", {"email": f"lint-{run}@example.com", "name": "Lint", "role": "lint",
+    user, _ = shop.make("POST", v1 + "users", {"email": f"staff-{run}@example.com", "name": "Lint", "role": "lint",
                                                "password": "lint lint lint"}, "createUser")
     shop.make("PATCH", v1 + "users/" + user["id"], {"name": "Lint 2"}, "patchUser", headers=star)
     shop.make("DELETE", v1 + "users/" + user["id"] + "/second-factor", None, "removeUserSecondFactor")
