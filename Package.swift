@@ -19,6 +19,7 @@ let testSettings: [SwiftSetting] = [
 
 // The field's own parts. docs/ARCHITECTURE.md says what each adds to a clean build.
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdHTTP2: Target.Dependency = .product(name: "HummingbirdHTTP2", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
@@ -84,8 +85,8 @@ let ground: [Target] = [
         "Web",
         [
             "Kernel", "Persistence", "RateLimiting", "Resilience", coreMetrics, crypto, httpTypes, hummingbird,
-            hummingbirdCore, instrumentation, logging, metrics, nioCore, nioHTTP1, nioHTTPTypes, serviceContext,
-            tracing,
+            hummingbirdCore, hummingbirdHTTP2, instrumentation, logging, metrics, nioCore, nioHTTP1, nioHTTP2,
+            nioHTTPTypes, nioSSL, serviceContext, tracing,
         ]),
 ]
 

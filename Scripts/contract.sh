@@ -10,7 +10,7 @@ venv=$PWD/.build/venv-contract
 "$venv/bin/pip" install --quiet --disable-pip-version-check 'schemathesis==4.32.5' 'httplint==2026.10.4'
 
 work=$(mktemp -d)
-VITRINE_LIMITS="sign-in=1000000, anonymous=1000000" .build/release/vitrine demo --shoppers 0 --port 0 --data "$work/shop" >"$work/log" 2>&1 &
+VITRINE_SANDBOX_URL=http://127.0.0.1:1 VITRINE_LIMITS="sign-in=1000000, anonymous=1000000" .build/release/vitrine demo --shoppers 0 --port 0 --data "$work/shop" >"$work/log" 2>&1 &
 shop=$!
 trap 'kill $shop 2>/dev/null || true; wait $shop 2>/dev/null || true; rm -rf "$work"' EXIT
 until grep -q 'vk_' "$work/log" && grep -q 'http://127' "$work/log"; do sleep 0.1; done

@@ -27,6 +27,8 @@ package struct IdentityModule: Sendable {
     let signIn: SignIn
     let secondFactor: SecondFactor
     let customerAccounts: CustomerAccounts
+    let testCredentials: TestCredentials
+    package let sandbox: OpenSandbox
     let keeper: SecretKeeper
 
     package init(
@@ -64,6 +66,8 @@ package struct IdentityModule: Sendable {
         users = ManageUsers(outbox: outbox, clock: clock, passwords: passwords, tokens: tokens)
         customerAccounts = CustomerAccounts(
             database: database, outbox: outbox, clock: clock, keeper: keeper, users: users, find: findCustomer)
+        testCredentials = try await TestCredentials(of: database)
+        sandbox = OpenSandbox(database: database, keys: keys, users: users, apps: apps)
         secondFactor = SecondFactor(database: database, outbox: outbox, clock: clock, keeper: keeper)
         signIn = SignIn(
             database: database, outbox: outbox, clock: clock, keeper: keeper, passwords: passwords, settings: settings,
@@ -102,6 +106,9 @@ package struct IdentityModule: Sendable {
             Schedule("identity.purge", every: .seconds(300)) { try await purge.run() },
         ]
     }
+
+    /// Whether nobody has a key yet.
+    package func isNew() async throws -> Bool { try await database.read { try !APIKeyStore.exists(in: $0) } }
 
     /// Makes an administrator's key where the shop has no key at all.
     ///

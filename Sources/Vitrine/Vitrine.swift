@@ -17,7 +17,8 @@ struct VitrineCommand: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            ServeCommand.self, DemoCommand.self, UserCommand.self, ImportCommand.self, ReplayCommand.self,
+            ServeCommand.self, SandboxCommand.self, DemoCommand.self, UserCommand.self, ImportCommand.self,
+            ReplayCommand.self,
             MigrateCommand.self,
             CopyCommand.self, CheckCommand.self, OpenAPICommand.self, SignalsCommand.self, CollectCommand.self,
             ObserveCommand.self, TelemetryCommand.self, DashboardsCommand.self, ChaosCommand.self,

@@ -79,7 +79,8 @@ struct House {
 
     /// The manifest's short names of packages, by the module they bring.
     private static let modules = [
-        "hummingbird": "Hummingbird", "hummingbirdCore": "HummingbirdCore", "httpTypes": "HTTPTypes",
+        "hummingbird": "Hummingbird", "hummingbirdCore": "HummingbirdCore", "hummingbirdHTTP2": "HummingbirdHTTP2",
+        "httpTypes": "HTTPTypes",
         "nioCore": "NIOCore", "nioPosix": "NIOPosix",
         "nioHTTP1": "NIOHTTP1", "nioHTTP2": "NIOHTTP2", "nioHPACK": "NIOHPACK", "nioSSL": "NIOSSL",
         "nioHTTPTypes": "NIOHTTPTypes", "nioEmbedded": "NIOEmbedded", "logging": "Logging",

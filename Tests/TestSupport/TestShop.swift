@@ -106,9 +106,30 @@ package struct TestShop: Sendable {
         _ method: HTTPRequest.Method, _ path: String, body: [UInt8]? = nil, headers extra: [String: String] = [:],
         key: String? = nil, mounting endpoint: Endpoint? = nil
     ) async throws -> Reply {
+        let responder: any HTTPResponder<APIContext> =
+            if let endpoint { shop.makeResponder(beside: [endpoint]) } else { self.responder }
+        let before = method == .get ? 0 : try await lastEvent()
+        let reply = try await Self.ask(responder, method, path, body: body, headers: extra, key: key ?? self.key)
+        // 202 waits for something to happen, and a batch (207) may have refused every line.
+        let isRetry = extra["Idempotency-Key"].map { silent.isKnown(key: $0) } ?? false
+        // Tokens come and go without the shop's being another one.
+        let isToken = ["/oauth/", "/device", "/sign-in", "/account/second-factor"].contains { path.hasPrefix($0) }
+        if ![.get, .head, .options].contains(method), !isRetry, !isToken, !path.contains("dry_run="),
+            [200, 201, 204].contains(reply.status), reply.header("Idempotent-Replayed") == nil,
+            try await lastEvent() == before
+        {
+            silent.writes.withLock { _ = $0.insert("\(method.rawValue) \(path)") }
+        }
+        return reply
+    }
+
+    /// One exchange with whatever answers.
+    package static func ask(
+        _ responder: any HTTPResponder<APIContext>, _ method: HTTPRequest.Method, _ path: String, body: [UInt8]? = nil,
+        headers extra: [String: String] = [:], key: String
+    ) async throws -> Reply {
         var headers = HTTPFields()
-        let bearer = key ?? self.key
-        if !bearer.isEmpty { headers[.authorization] = "Bearer \(bearer)" }
+        if !key.isEmpty { headers[.authorization] = "Bearer \(key)" }
         if let body {
             headers[.contentType] = method == .patch ? "application/merge-patch+json" : "application/json"
             headers[.contentLength] = String(body.count)
@@ -125,21 +146,7 @@ package struct TestShop: Sendable {
             body: RequestBody(buffer: ByteBuffer(bytes: body ?? [])))
         let context = APIContext(
             source: ApplicationRequestContextSource(channel: EmbeddedChannel(), logger: Logger(label: "test")))
-        let responder: any HTTPResponder<APIContext> =
-            if let endpoint { shop.makeResponder(beside: [endpoint]) } else { self.responder }
-        let before = method == .get ? 0 : try await lastEvent()
         let response = try await responder.respond(to: request, context: context)
-        // 202 waits for something to happen, and a batch (207) may have refused every line.
-        let isRetry = extra["Idempotency-Key"].map { silent.isKnown(key: $0) } ?? false
-        // Tokens come and go without the shop's being another one.
-        let isToken = ["/oauth/", "/device", "/sign-in", "/account/second-factor"].contains { path.hasPrefix($0) }
-        if ![.get, .head, .options].contains(method), !isRetry, !isToken, !path.contains("dry_run="),
-            [200, 201, 204].contains(response.status.code),
-            HTTPField.Name("Idempotent-Replayed").flatMap({ response.headers[$0] }) == nil,
-            try await lastEvent() == before
-        {
-            silent.writes.withLock { _ = $0.insert("\(method.rawValue) \(path)") }
-        }
         let bytes = try await response.body.bytes()
         return Reply(status: response.status.code, headers: response.headers, body: bytes)
     }

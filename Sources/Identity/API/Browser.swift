@@ -9,16 +9,18 @@ struct Browser: Sendable {
     private let exchange: Exchange
     private let keeper: SecretKeeper
     private let issuer: String
+    private let isSandbox: Bool
     /// The secret in its cookie to which its forms are bound, before and after signing in.
     private let secret: String
     /// Whether it has that cookie already.
     private let isKnown: Bool
 
-    init(_ exchange: Exchange, signIn: SignIn, keeper: SecretKeeper, issuer: String) async throws {
+    init(_ exchange: Exchange, signIn: SignIn, keeper: SecretKeeper, settings: IdentitySettings) async throws {
         self.exchange = exchange
         self.keeper = keeper
-        self.issuer = issuer
-        let names = CookieNames(issuer: issuer)
+        issuer = settings.issuer
+        isSandbox = settings.isSandbox
+        let names = CookieNames(issuer: settings.issuer, isSandbox: settings.isSandbox)
         let session = exchange.cookie(names.session)
         var found: SignIn.Visitor?
         if let session { found = try await signIn.visitor(with: session) }
@@ -75,11 +77,13 @@ struct Browser: Sendable {
 
         /// Over https the names say that no other host and no page without encryption can have set them (RFC 6265bis
         /// section 4.1.3.2).
-        init(issuer: String) {
+        /// Cookies are not kept apart by port (section 8.5), as a sandbox may be from its shop.
+        init(issuer: String, isSandbox: Bool) {
             let isSecure = issuer.hasPrefix("https:")
-            session = isSecure ? "__Host-vitrine_session" : "vitrine_session"
-            visit = isSecure ? "__Host-vitrine_visit" : "vitrine_visit"
-            known = isSecure ? "__Host-vitrine_known" : "vitrine_known"
+            let prefix = (isSecure ? "__Host-vitrine_" : "vitrine_") + (isSandbox ? "test_" : "")
+            session = prefix + "session"
+            visit = prefix + "visit"
+            known = prefix + "known"
             // Lax, because people come here from the pages of apps.
             attributes = "; Path=/; HttpOnly; SameSite=Lax" + (isSecure ? "; Secure" : "")
         }
@@ -87,13 +91,13 @@ struct Browser: Sendable {
 
     /// To be set with a page that has a form.
     var cookies: [String] {
-        let names = CookieNames(issuer: issuer)
+        let names = CookieNames(issuer: issuer, isSandbox: isSandbox)
         return isKnown ? [] : ["\(names.visit)=\(secret)\(names.attributes)"]
     }
 
     /// Whether somebody has signed in to this account here before.
     func isKnown(to email: String) -> Bool {
-        guard let mark = exchange.cookie(CookieNames(issuer: issuer).known) else { return false }
+        guard let mark = exchange.cookie(CookieNames(issuer: issuer, isSandbox: isSandbox).known) else { return false }
         return mark.isSame(as: knownMark(email))
     }
 
@@ -102,7 +106,7 @@ struct Browser: Sendable {
     }
 
     func cookies(signingIn session: String, _ email: String, _ lifetime: Duration) -> [String] {
-        let names = CookieNames(issuer: issuer)
+        let names = CookieNames(issuer: issuer, isSandbox: isSandbox)
         return [
             "\(names.session)=\(session)\(names.attributes); Max-Age=\(Int(lifetime / .seconds(1)))",
             "\(names.visit)=\(names.attributes); Max-Age=0",
@@ -111,7 +115,7 @@ struct Browser: Sendable {
     }
 
     var cookiesSigningOut: [String] {
-        let names = CookieNames(issuer: issuer)
+        let names = CookieNames(issuer: issuer, isSandbox: isSandbox)
         return ["\(names.session)=\(names.attributes); Max-Age=0"]
     }
 }

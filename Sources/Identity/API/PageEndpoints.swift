@@ -249,7 +249,7 @@ extension IdentityModule {
     // MARK: Every page
 
     func browser(_ exchange: Exchange) async throws -> Browser {
-        try await Browser(exchange, signIn: signIn, keeper: keeper, issuer: settings.issuer)
+        try await Browser(exchange, signIn: signIn, keeper: keeper, settings: settings)
     }
 
     var staleForm: WireResponse {

@@ -49,7 +49,7 @@ package struct APIKeyDraft: Sendable {
 /// So much randomness cannot be guessed, so a plain SHA-256 keeps it as safe as a slow hash keeps a password, and costs
 /// less than a microsecond on every request.
 enum APISecret {
-    private static let prefix = "vk_"
+    static let prefix = "vk_"
 
     static func make() -> String { prefix + RandomText.make() }
 

@@ -44,6 +44,9 @@ struct App: Sendable {
     var removedAt: Timestamp?
     var version: Int64
 
+    /// Whether it proves who it is by a secret.
+    var hasSecret: Bool { confidentiality == .confidential && keys.isEmpty }
+
     func redirects(to uri: String) -> Bool { redirectURIs.contains { RedirectURI.matches(registered: $0, uri) } }
 }
 
@@ -58,7 +61,7 @@ struct AppSecret: Sendable {
 
     func isValid(at time: Timestamp) -> Bool { expiresAt.map { time < $0 } ?? true }
 
-    private static let prefix = "vs_"
+    static let prefix = "vs_"
 
     static func make() -> String { prefix + RandomText.make() }
 

@@ -16,6 +16,11 @@ package struct IdentitySettings: Sendable {
     /// How much work a password costs whoever tries it out.
     package var passwordCost = PasswordCost.standard
 
+    /// Where developers try things out; `nil` where there is no sandbox. Environment: `VITRINE_SANDBOX_URL`.
+    package var sandboxAddress: String?
+    /// Whether this shop is a sandbox; browsers then keep its sign-in apart from that of the shop beside it.
+    package var isSandbox = false
+
     /// How long the audit log is kept. Default for ever. Environment: `VITRINE_AUDIT_RETENTION`.
     package var auditRetention: Duration?
 

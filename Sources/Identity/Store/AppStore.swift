@@ -36,6 +36,18 @@ enum AppStore {
         }.flatMap(\.self)
     }
 
+    /// Those that were removed, too.
+    static func all(in connection: Connection) throws -> [App] {
+        try connection.all("SELECT \(columns) FROM apps ORDER BY id", app)
+    }
+
+    static func versions(in connection: Connection) throws -> [AppID: Int64] {
+        let rows = try connection.all("SELECT id, version FROM apps") { row in
+            try (row.next(AppID.self), row.next(Int64.self))
+        }
+        return Dictionary(uniqueKeysWithValues: rows)
+    }
+
     static func page(_ request: PageRequest, in connection: Connection) throws -> Page<App> {
         let keyset = Keyset((expression: "id", order: .descending))
         let rows = try connection.all(
@@ -62,6 +74,13 @@ enum AppStore {
                 homepage = \(app.homepage), installation = \(app.installation), removed_at = \(app.removedAt), version = version + 1
             WHERE id = \(app.id)
             """)
+    }
+
+    /// Makes the row what `app` is, its version included.
+    static func replace(_ app: App, in transaction: Transaction) throws {
+        guard try find(app.id, in: transaction) != nil else { return try insert(app, in: transaction) }
+        try update(app, in: transaction)
+        try transaction.execute("UPDATE apps SET version = \(app.version) WHERE id = \(app.id)")
     }
 
     // MARK: Secrets

@@ -42,8 +42,7 @@ struct ManageApps: Sendable {
             installation: .make(at: now), createdAt: now, createdBy: actor, removedAt: nil, version: 1)
         try check(app)
         try AppStore.insert(app, in: transaction)
-        let hasSecret = app.confidentiality == .confidential && app.keys.isEmpty
-        let secret = hasSecret ? try addSecret(to: app.id, at: now, in: transaction).text : nil
+        let secret = app.hasSecret ? try addSecret(to: app.id, at: now, in: transaction).text : nil
         try outbox.publish(
             "app.registered", subject: app.id.rawValue, actor: actor,
             ["name": .string(app.name), "scope": .string(app.scopes.text), "own_scope": .string(app.ownScopes.text)],
@@ -102,7 +101,7 @@ struct ManageApps: Sendable {
         of id: AppID, overlap: Duration, by actor: String, in transaction: Transaction
     ) throws -> (app: App, secret: AppSecret, text: String) {
         let (app, now) = (try find(id, in: transaction), clock.now())
-        guard app.confidentiality == .confidential, app.keys.isEmpty else { throw IdentityError.publicAppHasNoSecret }
+        guard app.hasSecret else { throw IdentityError.publicAppHasNoSecret }
         let isFull =
             try AppStore.secrets(of: id, in: transaction).filter { $0.isValid(at: now) }.count >= Self.secretsMax
         if isFull { throw IdentityError.tooManySecrets }
@@ -114,10 +113,24 @@ struct ManageApps: Sendable {
         return (app, made.secret, made.text)
     }
 
+    /// Makes an app what it is in another shop, under the same name and with a `secret` of its own here.
+    func mirror(_ app: App, secret: String, by actor: String, in transaction: Transaction) throws {
+        if let before = try AppStore.find(app.id, in: transaction) {
+            try AuthorizationStore.voidConsents(to: app.id, in: transaction)
+            try endTokens(of: before, in: transaction)
+        }
+        try AppStore.replace(app, in: transaction)
+        if app.hasSecret, try AppStore.secrets(of: app.id, in: transaction).isEmpty {
+            _ = try addSecret(secret, to: app.id, at: clock.now(), in: transaction)
+        }
+        try outbox.publish(
+            app.removedAt == nil ? "app.registered" : "app.removed", subject: app.id.rawValue, actor: actor,
+            ["name": .string(app.name)], in: transaction)
+    }
+
     private func addSecret(
-        to app: AppID, at now: Timestamp, in transaction: Transaction
+        _ text: String = AppSecret.make(), to app: AppID, at now: Timestamp, in transaction: Transaction
     ) throws -> (secret: AppSecret, text: String) {
-        let text = AppSecret.make()
         let secret = AppSecret(
             id: .make(at: now), hint: AppSecret.hint(text), hash: keeper.hash(text), createdAt: now, expiresAt: nil)
         try AppStore.insert(secret, of: app, in: transaction)

@@ -19,10 +19,12 @@ package struct ManageKeys: Sendable {
     }
 
     /// - Throws: ``IdentityError/expiryInPast``.
-    package func create(_ draft: APIKeyDraft, by actor: String, in transaction: Transaction) throws -> Issued {
+    package func create(
+        _ draft: APIKeyDraft, secret given: String? = nil, by actor: String, in transaction: Transaction
+    ) throws -> Issued {
         let now = clock.now()
         if let expiry = draft.expiresAt, expiry <= now { throw IdentityError.expiryInPast }
-        let secret = APISecret.make()
+        let secret = given ?? APISecret.make()
         let key = APIKey(
             id: .make(at: now), name: draft.name, hint: APISecret.hint(secret), scopes: draft.scopes, tier: draft.tier,
             unitsPerMinute: draft.unitsPerMinute, createdAt: now, expiresAt: draft.expiresAt, revokedAt: nil,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
+internal import Web
 
 /// The cards of the sandbox: by a word that says what they do, or by the test numbers that developers know.
 enum SandboxCard {
@@ -33,6 +34,21 @@ enum SandboxCard {
         case "sandbox_duplicate": .duplicate
         case "sandbox_amount": behaviour(amount: amount)
         default: .decline(.invalidMethod)
+        }
+    }
+
+    /// What a request asked for instead.
+    static func behaviour(_ simulated: Simulation.Payment) -> Behaviour {
+        switch simulated {
+        case .approved: .approve
+        case .declined: .decline(.cardDeclined)
+        case .insufficientFunds: .decline(.insufficientFunds)
+        case .expiredCard: .decline(.expiredCard)
+        case .fraud: .decline(.fraudSuspected)
+        case .requiresAction: .secondStep
+        case .slow: .slow
+        case .timeout: .stall
+        case .unknown: .vanish
         }
     }
 

@@ -2,6 +2,7 @@
 
 internal import Kernel
 internal import Persistence
+internal import Web
 
 /// A provider that moves no money and behaves as its cards say.
 ///
@@ -23,7 +24,9 @@ struct SandboxProvider: PaymentProvider {
     func open(_ request: AuthorizationRequest) async throws -> String { "sandbox_" + request.key }
 
     func authorize(_ request: AuthorizationRequest, reference: String) async throws -> PaymentOutcome {
-        let behaviour = SandboxCard.behaviour(token: request.token, amount: request.amount)
+        let behaviour =
+            Simulation.current?.payment.map(SandboxCard.behaviour)
+            ?? SandboxCard.behaviour(token: request.token, amount: request.amount)
         switch behaviour {
         case .stall:
             // Longer than any deadline: the caller gives up, and nothing was booked.

@@ -36,8 +36,11 @@ struct ServeCommand: AsyncParsableCommand {
             Terminal.say("The observatory is at \(address), its pages at \(address)/console")
         }
         let health = Signals.health(of: shop, signals, observatory)
-        let application = shop.makeApplication(beside: Signals.endpoints(telemetry, health)) { port in
-            Terminal.say("Vitrine listens on http://\(configuration.host):\(port)")
+        let reports = Signals.endpoints(telemetry, health)
+        let application = shop.makeApplication(beside: reports, certificates: try configuration.certificates()) {
+            port in
+            let scheme = configuration.tls == nil ? "http" : "https"
+            Terminal.say("Vitrine listens on \(scheme)://\(configuration.host):\(port)")
         }
         let watching = observatory?.services(signals) ?? []
         let group = ServiceGroup(

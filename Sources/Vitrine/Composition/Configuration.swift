@@ -22,6 +22,9 @@ package struct Configuration: Sendable {
     /// How clients reach the API, without a slash at the end. Default `http://HOST:PORT`. Environment:
     /// `VITRINE_PUBLIC_URL`. Set it behind a proxy, because links and problem types begin with it.
     package var publicURL: String?
+    /// The certificate chain and its key, in PEM, with which the shop speaks TLS itself; replaced files are taken up without a
+    /// restart. Default none, for a proxy that does. Environment: `VITRINE_TLS_CERTIFICATE` and `VITRINE_TLS_KEY`.
+    package var tls: (certificate: String, key: String)?
     /// The language of texts that are no translations. Default `en`. Environment: `VITRINE_LANGUAGE`.
     package var language = "en"
     /// A Postgres server instead of the data directory: `postgres://user@host:port/database?sslmode=verify-full`.
@@ -59,6 +62,11 @@ package struct Configuration: Sendable {
     /// Does faults to the database, to payment providers and to requests on purpose, when an administrator says so; answers are
     /// not kept ready meanwhile. Default none. Environment: `VITRINE_FAULTS`, which takes `allowed`.
     package var faults: FaultInjector?
+    /// Where developers reach the sandbox of this shop. Default none. Environment: `VITRINE_SANDBOX_URL`, which `vitrine sandbox`
+    /// takes for its own.
+    package var sandboxURL: String?
+    /// Whether this is a sandbox, in which requests may say what is to go wrong.
+    package var isSandbox = false
     /// Carts and reservations; see `OrderingModule.Settings` for units and names.
     package var ordering = OrderingModule.Settings()
     /// Tokens, sessions and passwords; see `IdentitySettings` for units and names. Its issuer is ``baseURL``.
@@ -72,6 +80,8 @@ package struct Configuration: Sendable {
         VITRINE_HOST             address to listen on (127.0.0.1)
         VITRINE_PORT             port to listen on, 0 for a free one (8080)
         VITRINE_PUBLIC_URL       how clients reach the API (http://HOST:PORT)
+        VITRINE_TLS_CERTIFICATE  certificate chain in PEM, for TLS without a proxy (none)
+        VITRINE_TLS_KEY          its key in PEM; both may be replaced while the shop is open
         VITRINE_LANGUAGE         language of texts that are no translations (en)
         VITRINE_READER_THREADS   threads that read the database (2)
         VITRINE_IDLE_TIMEOUT     seconds until an idle connection is closed (60)
@@ -81,6 +91,7 @@ package struct Configuration: Sendable {
         VITRINE_SHOP_NAME        what the shop is called on its pages (Vitrine)
         VITRINE_ACCESS_TOKEN_LIFETIME  seconds that an access token is good (900)
         VITRINE_AUDIT_RETENTION  days that the audit log is kept, 0 for ever (0)
+        VITRINE_SANDBOX_URL            how developers reach `vitrine sandbox` (none; see docs/SANDBOX.md)
         VITRINE_STRIPE_KEY             secret key of a Stripe account that takes the payments (none: a sandbox)
         VITRINE_STRIPE_SIGNING_SECRET  of the endpoint that Stripe notifies
         VITRINE_STRIPE_RETURN_URL      where customers come back to from their bank's page
@@ -115,6 +126,13 @@ package struct Configuration: Sendable {
         host = text("VITRINE_HOST") ?? host
         port = try number("VITRINE_PORT", 0...65_535, port)
         publicURL = text("VITRINE_PUBLIC_URL")
+        sandboxURL = text("VITRINE_SANDBOX_URL")
+        switch (text("VITRINE_TLS_CERTIFICATE"), text("VITRINE_TLS_KEY")) {
+        case (let certificate?, let key?): tls = (certificate, key)
+        case (nil, nil): break
+        default:
+            throw Failure(.misconfigured, "VITRINE_TLS_CERTIFICATE and VITRINE_TLS_KEY are given together.")
+        }
         language = text("VITRINE_LANGUAGE") ?? language
         readerThreads = try number("VITRINE_READER_THREADS", 1...64, readerThreads)
         idleSeconds = try number("VITRINE_IDLE_TIMEOUT", 1...3_600, idleSeconds)
@@ -178,8 +196,15 @@ package struct Configuration: Sendable {
     var identitySettings: IdentitySettings {
         var settings = identity
         settings.issuer = baseURL
+        settings.sandboxAddress = sandboxURL
+        settings.isSandbox = isSandbox
         return settings
     }
 
-    package var baseURL: String { publicURL ?? "http://\(host):\(port)" }
+    package var baseURL: String { publicURL ?? "\(tls == nil ? "http" : "https")://\(host):\(port)" }
+
+    /// - Throws: `Failure` with `misconfigured` where the files cannot be used.
+    func certificates() throws -> Certificates? {
+        try tls.map { try Certificates(certificate: $0.certificate, key: $0.key) }
+    }
 }

@@ -34,6 +34,7 @@ extension Shop {
     package func makeResponder(beside others: [Endpoint] = []) -> some HTTPResponder<APIContext> {
         let router = Router(context: APIContext.self)
         router.add(middleware: SignalsMiddleware())
+        router.add(middleware: SecurityHeadersMiddleware(baseURL: configuration.baseURL))
         router.add(middleware: CrossOriginMiddleware(isAllowed: identity.isAppOrigin))
         router.add(middleware: ProblemMiddleware(baseURL: configuration.baseURL))
         let authenticate = identity.authenticate
@@ -45,6 +46,7 @@ extension Shop {
                 AuthenticationMiddleware(access: endpoint.access, limits: calls.limits, authenticate: authenticate),
                 LimitMiddleware(calls.limits, endpoint: endpoint, clock: clock),
                 AccessMiddleware(endpoint),
+                SimulationMiddleware(endpoint, isAllowed: configuration.isSandbox),
             ]
             guard let faults = configuration.faults else { return limited }
             if endpoint.path == FaultEndpoints.path { return [FaultExemptMiddleware()] + limited }
@@ -56,7 +58,8 @@ extension Shop {
     /// The server with everything that runs beside it, as one service that finishes what it took before it ends.
     /// `onRunning` is told the port once the server listens.
     func makeApplication(
-        beside others: [Endpoint] = [], onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+        beside others: [Endpoint] = [], certificates: Certificates? = nil,
+        onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) -> some Service {
         var logger = Logger(label: "vitrine.server")
         logger.logLevel = max(configuration.logLevel, .warning)
@@ -64,7 +67,7 @@ extension Shop {
             responder: makeResponder(beside: others),
             server: .shop(
                 answers: calls.ready, idleTimeout: .seconds(configuration.idleSeconds), baseURL: configuration.baseURL,
-                clock: clock),
+                clock: clock, certificates: certificates),
             configuration: .init(
                 address: .hostname(configuration.host, port: configuration.port), serverName: "vitrine"),
             services: services,

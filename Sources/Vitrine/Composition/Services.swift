@@ -99,7 +99,7 @@ package struct Shop: Sendable {
         calls = CallServices(
             database: database, clock: clock, cursors: CursorCodec(key: cursorKey, clock: clock),
             baseURL: configuration.baseURL, limits: limits, load: Self.load(configuration),
-            keepsAnswers: configuration.faults == nil,
+            keepsAnswers: configuration.faults == nil && !configuration.isSandbox,
             accessTables: IdentityModule.accessTables)
     }
 
@@ -122,9 +122,10 @@ package struct Shop: Sendable {
     }
 
     /// What runs beside the server.
-    var services: [any Service] {
-        [relay, jobs.runner(schedules)]
-    }
+    var services: [any Service] { services(beside: []) }
+
+    /// With more chores.
+    func services(beside chores: [Schedule]) -> [any Service] { [relay, jobs.runner(schedules + chores)] }
 
     var schedules: [Schedule] {
         let (database, clock) = (database, clock)

@@ -316,6 +316,7 @@ extension Endpoint {
     package func forCustomers(_ access: CustomerAccess) -> Endpoint { changed { $0.customers = access } }
     package func ready(from tables: [String]) -> Endpoint { changed { $0.tables = tables } }
     package func anyKey() -> Endpoint { changed { $0.access = .key } }
+    package func uncached() -> Endpoint { changed { $0.cache = .none } }
     package func cost(_ cost: Int) -> Endpoint { changed { $0.cost = cost } }
     package func searching(cost: Int) -> Endpoint {
         changed { ($0.cost, $0.isSearch, $0.priority) = (cost, true, .sheddable) }

@@ -7,13 +7,15 @@ package import NIOCore
 internal import NIOHTTPTypes
 
 extension HTTPServerBuilder {
-    /// HTTP/1.1 as the shop speaks it.
+    /// HTTP/1.1 as the shop speaks it; with `certificates` over TLS, and HTTP/2 beside it.
     package static func shop(
-        answers: ReadyAnswers, idleTimeout: Duration, baseURL: String, clock: WallClock
+        answers: ReadyAnswers, idleTimeout: Duration, baseURL: String, clock: WallClock,
+        certificates: Certificates? = nil
     ) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
-            ShopChannel(
+            let plain = ShopChannel(
                 responder: responder, answers: answers, idleTimeout: idleTimeout, baseURL: baseURL, clock: clock)
+            return certificates.map { SecureShopChannel(plain, $0) } ?? plain
         }
     }
 }

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import HTTPTypes
+import Kernel
+import Logging
+import ServiceLifecycle
+import TestSupport
+import Testing
+import Web
+
+@testable import Vitrine
+
+/// A sandbox beside the shop that it belongs to.
+struct SandboxTests {
+    fileprivate struct Pair {
+        let live: TestShop
+        let sandbox: Sandbox
+        let configuration: Configuration
+
+        var testKey: String { sandbox.credentials.administratorKey }
+
+        func ask(
+            _ method: HTTPRequest.Method, _ path: String, _ body: JSON? = nil, headers: [String: String] = [:],
+            key: String? = nil
+        ) async throws -> Reply {
+            try await TestShop.ask(
+                SandboxResponder(sandbox), method, path, body: body.map { Array($0.text.utf8) }, headers: headers,
+                key: key ?? testKey)
+        }
+
+        /// A client's credentials at the token endpoint of either.
+        func token(_ id: String, _ secret: String, inSandbox: Bool) async throws -> Reply {
+            let form = "grant_type=client_credentials&client_id=\(id)&client_secret=\(secret)"
+            let headers = ["Content-Type": "application/x-www-form-urlencoded"]
+            let body = Array(form.utf8)
+            return inSandbox
+                ? try await TestShop.ask(
+                    SandboxResponder(sandbox), .post, "/oauth/token", body: body, headers: headers, key: "")
+                : try await live.send(.post, "/oauth/token", body: body, headers: headers, key: "")
+        }
+
+        func order(_ simulate: String? = nil) async throws -> Reply {
+            let sku = try await ask(.get, "/v1/products?expand=variants&in_stock=true&limit=1").items.first?
+                .at("variants", "0", "sku")
+            let body: JSON = [
+                "currency": "GBP", "lines": [["sku": sku ?? .null, "quantity": 1]],
+                "payment": ["card": "sandbox_approve"],
+            ]
+            return try await ask(.post, "/v1/orders", body, headers: simulate.map { ["Vitrine-Simulate": $0] } ?? [:])
+        }
+    }
+
+    private func run(_ test: (Pair) async throws -> Void) async throws {
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        try await TestShop.run(configure: { $0.sandboxURL = "https://sandbox.example" }) { live in
+            var configuration = try Configuration(environment: [:])
+            configuration.dataDirectory = directory.path
+            configuration.identity.passwordCost = .least
+            let sandbox = try await Sandbox(configuration, of: live.shop.database)
+            // What runs beside the server, for as long as the test.
+            let group = ServiceGroup(configuration: .init(services: [sandbox], logger: Logger(label: "test")))
+            try await withThrowingTaskGroup { tasks in
+                tasks.addTask { try await group.run() }
+                defer { tasks.cancelAll() }
+                try await test(Pair(live: live, sandbox: sandbox, configuration: configuration))
+                await group.triggerGracefulShutdown()
+                try await tasks.waitForAll()
+            }
+        }
+    }
+
+    @Test func `no credential of the shop opens the sandbox, and none of the sandbox the shop`() async throws {
+        try await run { pair in
+            let app = try await pair.live.post("/v1/apps", ["name": "a", "own_scopes": ["read:products"]])
+            let secret = app.json["client_secret"]?.string ?? ""
+            try await pair.mirror()
+            let told = try await pair.live.get("/v1/apps/\(app.id)/test-credentials").json
+            #expect(told["client_id"]?.string == app.id && told["url"] == "https://sandbox.example")
+            let testSecret = told["client_secret"]?.string ?? ""
+
+            let live = try await pair.token(app.id, secret, inSandbox: false).json["access_token"]?.string ?? ""
+            let test = try await pair.token(app.id, testSecret, inSandbox: true).json["access_token"]?.string ?? ""
+            #expect(try await pair.live.send(.get, "/v1/products", key: live).status == 200)
+            let seen = try await pair.ask(.get, "/v1/products", key: test)
+            #expect(seen.status == 200, "\(seen.text)")
+            for crossed in [live, pair.live.key] {
+                #expect(try await pair.ask(.get, "/v1/products", key: crossed).status == 401)
+            }
+            for crossed in [test, pair.testKey] {
+                #expect(try await pair.live.send(.get, "/v1/products", key: crossed).status == 401)
+            }
+            #expect(try await pair.token(app.id, secret, inSandbox: true).status == 401)
+            #expect(try await pair.token(app.id, testSecret, inSandbox: false).status == 401)
+            // The browser keeps both apart where they are on one host.
+            let page = try await pair.ask(.get, "/sign-in", key: "")
+            #expect(page.header("Set-Cookie")?.hasPrefix("vitrine_test_visit=") == true)
+            #expect(page.text.contains("(sandbox)"))
+        }
+    }
+
+    @Test func `apps are those of the shop, as they change and as they go`() async throws {
+        try await run { pair in
+            let app = try await pair.live.post("/v1/apps", ["name": "before", "own_scopes": ["read:products"]])
+            try await pair.mirror()
+            #expect(try await pair.ask(.get, "/v1/apps/\(app.id)").json["name"] == "before")
+            let secret = try await pair.live.get("/v1/apps/\(app.id)/test-credentials").json["client_secret"]?.string
+            let token = try await pair.token(app.id, secret ?? "", inSandbox: true).json["access_token"]?.string ?? ""
+            #expect(try await pair.ask(.get, "/v1/products", key: token).status == 200)
+            _ = try await pair.live.patch("/v1/apps/\(app.id)", ["name": "after"])
+            try await pair.mirror()
+            #expect(try await pair.ask(.get, "/v1/apps/\(app.id)").json["name"] == "after")
+            _ = try await pair.live.delete("/v1/apps/\(app.id)")
+            try await pair.mirror()
+            #expect(try await pair.ask(.get, "/v1/apps/\(app.id)").status == 404)
+            #expect(try await pair.ask(.get, "/v1/products", key: token).status == 401)
+        }
+    }
+
+    @Test func `a request says what goes wrong, and a live shop refuses that`() async throws {
+        try await run { pair in
+            #expect(try await pair.order().status == 201)
+            let declined = try await pair.order("payment=declined")
+            #expect(declined.code == "payment_declined" && declined.json["reason"] == "card_declined")
+            #expect(try await pair.order("payment=insufficient_funds").json["reason"] == "insufficient_funds")
+            #expect(try await pair.order("latency=5ms, payment=requires_action").json["status"] == "pending")
+            #expect(try await pair.order("problem=out-of-stock").code == "out_of_stock")
+            #expect(try await pair.order("problem=unavailable").status == 503)
+            for wrong in ["payment=free", "latency=2h", "latency=31s", "problem=none", "weather=rain", "payment"] {
+                #expect(try await pair.order(wrong).code == "invalid_parameter", "\(wrong)")
+            }
+            let refused = try await pair.live.get("/v1/products", headers: ["Vitrine-Simulate": "latency=1s"])
+            #expect(refused.status == 400 && refused.text.contains("live shop"))
+        }
+    }
+
+    @Test func `time moves on as a developer says, and what is due has happened`() async throws {
+        try await run { pair in
+            let pending = try await pair.order("payment=requires_action")
+            #expect(pending.json["status"] == "pending")
+            let before = try await pair.ask(.get, "/v1/sandbox/clock").json
+            #expect(before["ahead_seconds"] == 0)
+            let once = ["Idempotency-Key": "tick"]
+            let moved = try await pair.ask(.post, "/v1/sandbox/clock", ["advance_seconds": 901], headers: once)
+            #expect(moved.json["ahead_seconds"] == 901, "\(moved.text)")
+            _ = try await pair.ask(.post, "/v1/sandbox/clock", ["advance_seconds": 901], headers: once)
+            #expect(
+                try await pair.ask(.get, "/v1/sandbox/clock").json["ahead_seconds"] == 901, "a replay moves nothing")
+            let order = try await pair.ask(.get, "/v1/orders/\(pending.id)").json
+            #expect(order["status"] == "cancelled" && order["cancel_reason"] == "expired")
+            // Opened again, it is where it was.
+            let again = try await Sandbox(pair.configuration, of: pair.live.shop.database)
+            #expect(again.clock.isAhead == .seconds(901))
+            let same = try await TestShop.ask(
+                SandboxResponder(again), .get, "/v1/orders/\(pending.id)", key: pair.testKey)
+            #expect(same.status == 200)
+            try await again.generation.shop.database.close()
+        }
+    }
+
+    @Test func `a reset takes it back to its beginning, and leaves what opens it`() async throws {
+        try await run { pair in
+            let app = try await pair.live.post("/v1/apps", ["name": "a", "own_scopes": ["read:products"]])
+            let secret = try await pair.live.get("/v1/apps/\(app.id)/test-credentials").json["client_secret"]?.string
+            let seeded = try await pair.ask(.get, "/v1/products?limit=1").items.first?["title"]
+            let order = try await pair.order()
+            _ = try await pair.ask(.post, "/v1/sandbox/clock", ["advance_seconds": 60])
+            let old = try pair.sandbox.generation.directory
+            #expect(try await pair.ask(.post, "/v1/sandbox/reset").status == 204)
+            #expect(try await pair.ask(.get, "/v1/orders/\(order.id)").status == 404)
+            #expect(try await pair.ask(.get, "/v1/products?limit=1").items.first?["title"] == seeded)
+            #expect(try await pair.ask(.get, "/v1/sandbox/clock").json["ahead_seconds"] == 0)
+            #expect(try await pair.token(app.id, secret ?? "", inSandbox: true).status == 200)
+            for _ in 0..<200 where FileManager.default.fileExists(atPath: old) {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            #expect(!FileManager.default.fileExists(atPath: old))
+            // And what runs beside it runs for the new one: an order is told of.
+            #expect(try await pair.order().status == 201)
+            let weak = try await pair.ask(.post, "/v1/keys", ["name": "weak", "scopes": ["read:products"]])
+            let refused = try await pair.ask(.post, "/v1/sandbox/reset", key: weak.json["secret"]?.string ?? "")
+            #expect(refused.status == 403)
+        }
+    }
+
+    @Test func `a shop without a sandbox says so, and one that has it tells what opens it`() async throws {
+        try await TestShop.run { shop in
+            let (told, reset) = (try await shop.get("/v1/sandbox"), try await shop.post("/v1/sandbox/reset"))
+            #expect(told.status == 404 && reset.status == 404)
+        }
+        try await run { pair in
+            let told = try await pair.live.get("/v1/sandbox").json
+            #expect(told["key"]?.string == pair.testKey && told["key"]?.string?.hasPrefix("vk_test_") == true)
+            #expect(told["emails"]?.array?.contains("owner@sandbox.example") == true)
+            #expect(told["password"]?.string == pair.sandbox.credentials.password)
+            #expect(try await pair.ask(.get, "/v1/sandbox").status == 404)
+        }
+    }
+}
+
+extension SandboxTests.Pair {
+    /// At once, what happens every second.
+    fileprivate func mirror() async throws {
+        try await sandbox.generation.shop.identity.sandbox.mirrorApps(
+            of: live.shop.database, with: sandbox.credentials)
+    }
+}
