@@ -4,10 +4,11 @@
 # make bench  the shop beside its peers
 # make bench-observatory  the observatory beside Prometheus and VictoriaMetrics, its spans and log records, and its pages
 # make bench-oauth  what tokens cost
+# make sdks   clients of the API in Python, TypeScript, Swift, Java and Go, in .build/sdks
 # make lint   formatting and style
 # make golden the OpenAPI document that the API is held to
 
-.PHONY: run test bench bench-observatory bench-oauth lint golden setup soak
+.PHONY: run test bench bench-observatory bench-oauth sdks lint golden setup soak
 
 setup:
 	@Scripts/setup.sh
@@ -23,6 +24,10 @@ test: setup
 soak: setup
 	@Scripts/build.sh
 	@Scripts/soak.sh
+
+sdks: setup
+	@Scripts/build.sh
+	@Scripts/sdks.sh $(LANGUAGES)
 
 bench: setup
 	@Scripts/setup.sh bench

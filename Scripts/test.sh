@@ -44,6 +44,8 @@ program() {
     suite --filter '^VitrineTests\.' || status=1
     echo "== Attack through the OpenAPI document"
     Scripts/contract.sh 10 || status=1
+    echo "== A generated client"
+    Scripts/sdk-test.sh || status=1
     echo "== Commands of the documents"
     python3 Scripts/documents.py || status=1
     return $status
