@@ -33,7 +33,7 @@ package struct IdentityModule: Sendable {
 
     package init(
         database: Database, jobs: JobsModule, clock: WallClock, limits: RequestLimits, settings: IdentitySettings,
-        findCustomer: @escaping FindCustomer
+        versions: APIVersions, findCustomer: @escaping FindCustomer
     ) async throws {
         self.database = database
         self.settings = settings
@@ -49,7 +49,8 @@ package struct IdentityModule: Sendable {
         let proofs = KeyProofs(
             keeper: keeper, seen: SeenTokens(lifetime: KeyProofs.lifetime), clock: clock, issuer: settings.issuer)
         tokenAuthenticator = TokenAuthenticator(tokens: tokens, directory: directory, proofs: proofs)
-        apps = ManageApps(outbox: outbox, clock: clock, keeper: keeper, tokens: tokens)
+        apps = ManageApps(
+            outbox: outbox, clock: clock, keeper: keeper, tokens: tokens, versions: versions)
         clients = AuthenticateClient(
             directory: directory, keeper: keeper,
             seen: SeenTokens(lifetime: AuthenticateClient.assertionLifetimeMax), clock: clock, issuer: settings.issuer)

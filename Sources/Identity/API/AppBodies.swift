@@ -18,6 +18,7 @@ struct AppInput: WireBody {
     let jwks: JSON?
     let requiresBinding: Bool
     let homepage: String?
+    let apiVersion: String?
 
     static let schema = Schema.object(
         "AppInput", AppInput.init,
@@ -36,13 +37,14 @@ struct AppInput: WireBody {
             "jwks", \.jwks, .metadata, "Public keys by which it proves who it is in place of a secret (RFC 7523)."),
         .standard(
             "dpop_bound", \.requiresBinding, .boolean, false, "Whether its tokens are bound to a key (RFC 9449)."),
-        .optional("homepage", \.homepage, .homepage, "Where people read about it."))
+        .optional("homepage", \.homepage, .homepage, "Where people read about it."),
+        .optional("api_version", \.apiVersion, .apiVersion, "What it is written for; the latest where missing."))
 
     func draft() throws -> AppDraft {
         AppDraft(
             name: name, confidentiality: type, redirectURIs: redirectURIs,
             scopes: ScopeSet(stored: scopes.joined(separator: " ")), ownScopes: ScopeSet(ownScopes), tier: tier,
-            keys: try Self.keys(jwks), requiresBinding: requiresBinding, homepage: homepage)
+            keys: try Self.keys(jwks), requiresBinding: requiresBinding, homepage: homepage, apiVersion: apiVersion)
     }
 
     static func keys(_ json: JSON?) throws -> [JWK] {
@@ -62,6 +64,7 @@ struct AppPatch: WireBody {
     let tier: Patch<Tier>
     let requiresBinding: Patch<Bool>
     let homepage: Patch<String>
+    let apiVersion: Patch<String>
 
     static let schema = Schema.object(
         "AppPatch", AppPatch.init,
@@ -70,7 +73,8 @@ struct AppPatch: WireBody {
         .patch("scopes", \.scopes, .array(of: .scopeName, countMax: 50)),
         .patch("own_scopes", \.ownScopes, .array(of: .word, countMax: 50)), .patch("tier", \.tier, .word),
         .patch("dpop_bound", \.requiresBinding, .boolean),
-        .patch("homepage", \.homepage, .homepage, removable: true))
+        .patch("homepage", \.homepage, .homepage, removable: true),
+        .patch("api_version", \.apiVersion, .apiVersion))
 
     func apply(to app: inout App) {
         app.name = name.applied(to: app.name)
@@ -80,6 +84,7 @@ struct AppPatch: WireBody {
         app.tier = tier.applied(to: app.tier)
         app.requiresBinding = requiresBinding.applied(to: app.requiresBinding)
         app.homepage = homepage.applied(to: app.homepage)
+        app.apiVersion = apiVersion.applied(to: app.apiVersion)
     }
 }
 
@@ -94,6 +99,7 @@ struct AppBody: WireBody {
     let keys: [String]
     let requiresBinding: Bool
     let homepage: String?
+    let apiVersion: String
     let createdAt: Timestamp
     let secret: String?
 
@@ -106,6 +112,7 @@ struct AppBody: WireBody {
         .required("tier", \.tier, .word),
         .required("key_thumbprints", \.keys, .array(of: .string()), "Of its public keys (RFC 7638)."),
         .required("dpop_bound", \.requiresBinding, .boolean), .optional("homepage", \.homepage, .string()),
+        .required("api_version", \.apiVersion, .string(), "What it gets where a request does not say."),
         .required("created_at", \.createdAt, .timestamp),
         .optional(
             "client_secret", \.secret, .string(), "Only in the answer that makes the app; it cannot be had again."))
@@ -121,14 +128,15 @@ struct AppBody: WireBody {
         keys = app.keys.map(\.thumbprint)
         requiresBinding = app.requiresBinding
         homepage = app.homepage
+        apiVersion = app.apiVersion
         createdAt = app.createdAt
         self.secret = secret
     }
 
     private init(
         id: AppID, name: String, type: App.Confidentiality, redirectURIs: [String], scopes: [String],
-        ownScopes: [String], tier: Tier, keys: [String], requiresBinding: Bool, homepage: String?, createdAt: Timestamp,
-        secret: String?
+        ownScopes: [String], tier: Tier, keys: [String], requiresBinding: Bool, homepage: String?, apiVersion: String,
+        createdAt: Timestamp, secret: String?
     ) {
         self.id = id
         self.name = name
@@ -140,6 +148,7 @@ struct AppBody: WireBody {
         self.keys = keys
         self.requiresBinding = requiresBinding
         self.homepage = homepage
+        self.apiVersion = apiVersion
         self.createdAt = createdAt
         self.secret = secret
     }
@@ -168,6 +177,11 @@ struct AppSecretsBody: WireBody {
 extension Schema where Value == String {
     /// A scope of the API or of OpenID Connect.
     static let scopeName = oneOf(ScopeSet.known)
+
+    /// A day; whether there is a version of it is another question.
+    static let apiVersion = string(
+        pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", example: "2026-11-27", lengths: 10...10
+    ) { APIVersion($0) != nil }
 
     /// A page on the web; only https, because people follow it from the page on which they decide.
     static let homepage = string(

@@ -38,6 +38,8 @@ struct App: Sendable {
     /// Whether its tokens are bound to a key of its (RFC 9449).
     var requiresBinding: Bool
     var homepage: String?
+    /// The version of the API that it is written for.
+    var apiVersion: String
     var installation: InstallationID
     let createdAt: Timestamp
     let createdBy: String

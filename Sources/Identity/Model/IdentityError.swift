@@ -25,6 +25,7 @@ package enum IdentityError: Error, Equatable {
     case passwordTooShort
     /// Somebody must be able to let others in.
     case lastOwner
+    case versionUnknown(String, [String])
     case customerNotFound
     case customerHasNoMail
     case accountNotFound

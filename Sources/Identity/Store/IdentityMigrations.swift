@@ -52,5 +52,6 @@ enum IdentityMigrations {
         auditChain,
         secondFactor,
         customerAccounts,
+        versions,
     ]
 }

@@ -16,6 +16,8 @@ struct AppDraft: Sendable {
     var keys: [JWK] = []
     var requiresBinding = false
     var homepage: String?
+    /// The latest where nothing is said: who begins now begins with that.
+    var apiVersion: String?
 }
 
 /// Registers apps, changes them and takes them out again.
@@ -24,6 +26,7 @@ struct ManageApps: Sendable {
     let clock: WallClock
     let keeper: SecretKeeper
     let tokens: AccessTokens
+    let versions: APIVersions
 
     /// An app with its secret, which cannot be had again; a public app, and one with keys, has none.
     struct Registered: Sendable {
@@ -39,7 +42,7 @@ struct ManageApps: Sendable {
             id: .make(at: now), name: draft.name, confidentiality: draft.confidentiality,
             redirectURIs: draft.redirectURIs, scopes: draft.scopes, ownScopes: draft.ownScopes, tier: draft.tier,
             keys: draft.keys, requiresBinding: draft.requiresBinding, homepage: draft.homepage,
-            installation: .make(at: now), createdAt: now, createdBy: actor, removedAt: nil, version: 1)
+            apiVersion: draft.apiVersion ?? versions.latest.description, installation: .make(at: now), createdAt: now, createdBy: actor, removedAt: nil, version: 1)
         try check(app)
         try AppStore.insert(app, in: transaction)
         let secret = app.hasSecret ? try addSecret(to: app.id, at: now, in: transaction).text : nil
@@ -155,6 +158,9 @@ struct ManageApps: Sendable {
     private func check(_ app: App) throws {
         for uri in app.redirectURIs {
             if let fault = RedirectURI.fault(in: uri) { throw IdentityError.redirectURI(uri, fault) }
+        }
+        if versions.find(app.apiVersion) == nil {
+            throw IdentityError.versionUnknown(app.apiVersion, versions.releases.map(\.version.description))
         }
         if app.confidentiality == .public, !app.ownScopes.isEmpty { throw IdentityError.publicAppActsForNobody }
     }

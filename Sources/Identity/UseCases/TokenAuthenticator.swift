@@ -23,7 +23,7 @@ struct TokenAuthenticator: Sendable {
             id: token.user.map { "\(app.id.rawValue):\($0.rawValue)" } ?? app.id.rawValue, name: app.name,
             scopes: token.scopes.scopes, tier: app.tier, user: token.user?.rawValue, customer: token.customer,
             claims: token.scopes.claims,
-            isBound: token.boundTo != nil,
+            isBound: token.boundTo != nil, apiVersion: app.apiVersion,
             memory: min(.milliseconds(500), tokens.clock.now().duration(to: token.expiresAt)))
     }
 

@@ -67,6 +67,8 @@ package struct Configuration: Sendable {
     package var sandboxURL: String?
     /// Whether this is a sandbox, in which requests may say what is to go wrong.
     package var isSandbox = false
+    /// The versions of the API that are served.
+    package var versions = Versions.all
     /// Carts and reservations; see `OrderingModule.Settings` for units and names.
     package var ordering = OrderingModule.Settings()
     /// Tokens, sessions and passwords; see `IdentitySettings` for units and names. Its issuer is ``baseURL``.

@@ -21,4 +21,5 @@ enum Migrations {
         + CustomersModule.migrations
         + PaymentsModule.migrations
         + OrderingModule.migrations
+        + [DeprecatedCalls.migration]
 }

@@ -27,7 +27,8 @@ extension Shop {
     }
 
     var serviceEndpoints: ServiceEndpoints {
-        ServiceEndpoints(version: VitrineCommand.version, server: configuration.baseURL)
+        ServiceEndpoints(
+            version: VitrineCommand.version, server: configuration.baseURL, versions: configuration.versions)
     }
 
     /// Middleware from the outside in, then the endpoints.

@@ -77,7 +77,8 @@ package struct Shop: Sendable {
         let customers = CustomersModule(database: database, jobs: jobs, clock: clock)
         self.customers = customers
         identity = try await IdentityModule(
-            database: database, jobs: jobs, clock: clock, limits: limits, settings: configuration.identitySettings
+            database: database, jobs: jobs, clock: clock, limits: limits, settings: configuration.identitySettings,
+            versions: configuration.versions
         ) { id, connection in
             guard let customer = try customers.find(id, in: connection), customer.erasedAt == nil else { return nil }
             return KnownCustomer(id: id, email: customer.email, name: customer.name)
@@ -99,6 +100,7 @@ package struct Shop: Sendable {
         calls = CallServices(
             database: database, clock: clock, cursors: CursorCodec(key: cursorKey, clock: clock),
             baseURL: configuration.baseURL, limits: limits, load: Self.load(configuration),
+            versions: configuration.versions,
             keepsAnswers: configuration.faults == nil && !configuration.isSandbox,
             accessTables: IdentityModule.accessTables)
     }
@@ -129,7 +131,9 @@ package struct Shop: Sendable {
 
     var schedules: [Schedule] {
         let (database, clock) = (database, clock)
+        let deprecated = calls.deprecated
         return jobs.schedules + identity.schedules + payments.schedules + ordering.schedules + [
+            Schedule("deprecations.flush", every: .seconds(10)) { try await deprecated.flush() },
             Schedule("idempotency.purge", every: .seconds(3_600)) {
                 try await database.write { try IdempotencyStore.purge(now: clock.now(), in: $0) }
             }

@@ -5,7 +5,7 @@ internal import Kernel
 internal import Synchronization
 internal import Web
 
-/// What only a sandbox can do. They stand in its OpenAPI document alone.
+/// What only a sandbox can do. The OpenAPI document is the shop's, and knows nothing of them; docs/SANDBOX.md does.
 struct SandboxEndpoints: Sendable {
     unowned let sandbox: Sandbox
     let shop: Shop

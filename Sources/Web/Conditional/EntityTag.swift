@@ -12,6 +12,12 @@ package enum EntityTag {
 
     static func weak(body: [UInt8]) -> String { "W/\"\(hash(body))\"" }
 
+    /// The tag of another representation of the same state.
+    static func retagged(_ tag: String, body: [UInt8]) -> String {
+        guard !tag.hasPrefix("W/"), let version = Int64(opaque(tag).prefix { $0 != "-" }) else { return weak(body: body) }
+        return strong(version: version, body: body)
+    }
+
     /// Whether `If-None-Match` lists `tag`, by weak comparison (RFC 9110 section 13.1.2).
     static func matches(ifNoneMatch header: String, _ tag: String) -> Bool {
         list(header).contains { $0 == "*" || opaque($0) == opaque(tag) }

@@ -97,13 +97,15 @@ package struct Principal: Hashable, Sendable {
     package let claims: Set<String>
     /// Whether each request has to prove that its sender has the token's key (RFC 9449).
     package let isBound: Bool
+    /// The version of the API that it is written for; `nil` where nobody said.
+    package let apiVersion: String?
     /// How long what is known of it may be believed without asking again.
     package let memory: Duration
 
     package init(
         id: String, name: String, scopes: Set<Scope>, tier: Tier = .standard, unitsPerMinute: Int? = nil,
         user: String? = nil, customer: CustomerID? = nil, claims: Set<String> = [], isBound: Bool = false,
-        memory: Duration = .seconds(5)
+        apiVersion: String? = nil, memory: Duration = .seconds(5)
     ) {
         self.id = id
         self.name = name
@@ -114,8 +116,14 @@ package struct Principal: Hashable, Sendable {
         self.customer = customer
         self.claims = claims
         self.isBound = isBound
+        self.apiVersion = apiVersion
         self.memory = memory
     }
+}
+
+extension Principal {
+    /// The key, or the app in whosever name it asks.
+    package var client: String { String(id.prefix { $0 != ":" }) }
 }
 
 /// What a request shows of who sends it.

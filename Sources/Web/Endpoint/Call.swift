@@ -16,12 +16,15 @@ package struct CallServices: Sendable {
     package let load: ConcurrencyLimiter
     /// Scheme, host and port by which clients reach the API, without a slash at the end.
     package let baseURL: String
+    /// Which versions of the API there are.
+    package let versions: APIVersions
+    package let deprecated: DeprecatedCalls
     /// The tables that say who may ask: a change there outdates every ready answer.
     let accessTables: [String]
 
     package init(
         database: Database, clock: WallClock, cursors: CursorCodec, baseURL: String, limits: RequestLimits,
-        load: ConcurrencyLimiter, keepsAnswers: Bool = true, accessTables: [String] = []
+        load: ConcurrencyLimiter, versions: APIVersions, keepsAnswers: Bool = true, accessTables: [String] = []
     ) {
         self.load = load
         self.database = database
@@ -30,6 +33,8 @@ package struct CallServices: Sendable {
         self.cursors = cursors
         ready = ReadyAnswers(versions: database.versions, limits: limits, isOff: !keepsAnswers)
         self.accessTables = accessTables
+        self.versions = versions
+        deprecated = DeprecatedCalls(database: database)
         self.baseURL = baseURL
     }
 }

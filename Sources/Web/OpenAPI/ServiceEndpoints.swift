@@ -6,10 +6,12 @@ internal import Kernel
 package struct ServiceEndpoints: Sendable {
     private let version: String
     private let server: String
+    private let versions: APIVersions
 
-    package init(version: String, server: String) {
+    package init(version: String, server: String, versions: APIVersions) {
         self.version = version
         self.server = server
+        self.versions = versions
     }
 
     /// All endpoints of a server: `described`, and those that explain them.
@@ -30,7 +32,8 @@ package struct ServiceEndpoints: Sendable {
                 return Self.html(problem.title, Self.article(problem))
             },
         ]
-        return described + pages + [document(of: described + pages)]
+        let all = described + pages + [changelog, deprecations(of: described)]
+        return all + [document(of: all)]
     }
 
     /// The document as JSON text with a line for each value.
@@ -38,6 +41,33 @@ package struct ServiceEndpoints: Sendable {
         let all = endpoints(describing: described)
         return OpenAPIDocument(endpoints: all, title: "Vitrine", version: version, server: server).json.prettyText
             + "\n"
+    }
+
+    private var changelog: Endpoint {
+        Endpoint.page("/changelog", "getChangelog", "What changed from version to version", contentType: Self.htmlType) {
+            (_: Call, _: NoBody) in Self.html("Changelog", Self.changelog(versions))
+        }
+    }
+
+    /// What a client calls that is on its way out.
+    private func deprecations(of described: [Endpoint]) -> Endpoint {
+        let leaving = described.filter { $0.deprecation != nil }
+        return .get("/v1/me/deprecations", "listOwnDeprecations", "What you call that is on its way out, and until when") {
+            (call: Call, _: NoBody) in
+            guard let principal = call.principal else { throw Problem(.unauthenticated, "This needs an API key.") }
+            let uses = try await call.services.deprecated.uses(by: principal.client)
+            return .ok(
+                DeprecationsBody(
+                    versions: versions.releases.map(\.version.description),
+                    pinned: principal.apiVersion,
+                    deprecations: leaving.compactMap { endpoint in
+                        guard let deprecation = endpoint.deprecation, let use = uses[endpoint.operationID] else { return nil }
+                        return DeprecationBody(
+                            operation: endpoint.operationID, method: endpoint.method.rawValue, path: endpoint.path,
+                            since: deprecation.since, sunset: deprecation.sunset, guide: deprecation.guide,
+                            calls: use.count, lastCalledAt: use.lastAt)
+                    }))
+        }.anyKey().forCustomers(.all).uncached()
     }
 
     private func document(of others: [Endpoint]) -> Endpoint {
@@ -58,6 +88,16 @@ package struct ServiceEndpoints: Sendable {
             known.append(problem)
         }
         return known.sorted { ($0.status, $0.slug) < ($1.status, $1.slug) }
+    }
+
+    private static let htmlType = "text/html; charset=utf-8"
+
+    private static func changelog(_ versions: APIVersions) -> String {
+        versions.releases.reversed().map { release in
+            let lines = release.additions + release.changes.map(\.summary)
+            return "<h2>\(release.version)</h2><ul>" + lines.map { "<li>\($0)</li>" }.joined() + "</ul>"
+        }.joined()
+            + "<p>A request says its version with <code>\(APIVersions.header)</code>; an app is pinned to one.</p>"
     }
 
     private static func list(_ problems: [ProblemType]) -> String {
@@ -83,6 +123,38 @@ package struct ServiceEndpoints: Sendable {
 
             """.utf8)
     }
+}
+
+private struct DeprecationBody: WireBody {
+    let operation: String
+    let method: String
+    let path: String
+    let since: Timestamp
+    let sunset: Timestamp?
+    let guide: String
+    let calls: Int
+    let lastCalledAt: Timestamp
+
+    static let schema = Schema.object(
+        "Deprecation", DeprecationBody.init,
+        .required("operation_id", \.operation, .string()), .required("method", \.method, .string()),
+        .required("path", \.path, .string()), .required("deprecated_since", \.since, .timestamp),
+        .optional("sunset", \.sunset, .timestamp, "When it will be gone."),
+        .required("guide", \.guide, .string(), "What to do instead."),
+        .required("calls", \.calls, .count, "By this client, ever."),
+        .required("last_called_at", \.lastCalledAt, .timestamp))
+}
+
+private struct DeprecationsBody: WireBody {
+    let versions: [String]
+    let pinned: String?
+    let deprecations: [DeprecationBody]
+
+    static let schema = Schema.object(
+        "Deprecations", DeprecationsBody.init,
+        .required("versions", \.versions, .array(of: .string()), "That are served, oldest first."),
+        .optional("pinned", \.pinned, .string(), "What this client gets where it says nothing; else the oldest."),
+        .required("deprecations", \.deprecations, .array(of: DeprecationBody.schema)))
 }
 
 private struct ProblemPath: WireBody {

@@ -43,12 +43,17 @@ struct EndpointResponder: HTTPResponder {
         let address = endpoint.method.changes ? services.limits.address(of: request, context) : nil
         if let address { facts.note("client.address", address.description) }
         if !endpoint.isExchange { try negotiate(request.headers) }
+        let version = try version(of: request, context)
+        if endpoint.deprecation != nil, let principal = context.principal {
+            services.deprecated.note(endpoint.operationID, by: principal.client, at: services.clock.now())
+        }
         let reader = try RequestReader(
             endpoint: endpoint, path: request.uri.path, query: request.uri.query, headers: request.headers,
             pathParameters: try pathParameters(context))
         let body = try await body(of: request)
         let input = try reader.input(
-            body: body, method: endpoint.method, address: address)
+            body: version.map { services.versions.upgraded(body, of: endpoint, from: $0) } ?? body,
+            method: endpoint.method, address: address)
         let call = try reader.call(
             principal: context.principal, requestID: context.requestID, services: services, body: body,
             method: endpoint.method)
@@ -59,8 +64,10 @@ struct EndpointResponder: HTTPResponder {
                 try await admitted(facts) { try await answer(call, input) }
             }
         }
-        conclude(&response, for: request)
-        if !tables.isEmpty {
+        if let version { services.versions.downgrade(&response, of: endpoint, to: version) }
+        conclude(&response, for: request, version)
+        // The lane does not read which version a request names, so that what it keeps is of those that name none.
+        if !tables.isEmpty, !APIVersions.isNamed(in: request.headers) {
             services.ready.keep(
                 response, for: ReadyAnswers.Key(request), made: context.moment, of: tables, signals: signals,
                 principal: context.principal, use: endpoint.use)
@@ -122,6 +129,12 @@ struct EndpointResponder: HTTPResponder {
 
     // MARK: Before the handler
 
+    /// The version that is spoken; none in protocols of others.
+    private func version(of request: Request, _ context: APIContext) throws -> APIVersion? {
+        guard !endpoint.isExchange, endpoint.answerContentType == "application/json" else { return nil }
+        return try services.versions.asked(request.headers, pin: context.principal?.apiVersion)
+    }
+
     private func negotiate(_ headers: HTTPFields) throws {
         guard let header = headers[.accept] else { return }
         let isAcceptable = RequestReader.qualities(header).contains { value, quality in
@@ -135,7 +148,7 @@ struct EndpointResponder: HTTPResponder {
 
     private static func accepts(_ range: String, offered: String) -> Bool {
         let family = String(offered.prefix { $0 != "/" })
-        return range == "*/*" || range == offered || range == family + "/*"
+        return range == "*/*" || range == offered || (offered == "application/json" && range == APIVersions.mediaType) || range == family + "/*"
             || (offered == "application/json" && range == "application/problem+json")
     }
 
@@ -206,12 +219,16 @@ struct EndpointResponder: HTTPResponder {
 
     // MARK: After the handler
 
+    private static let vary =
+        "Accept, Accept-Encoding, Accept-Language, Authorization, Origin, \(APIVersions.header)"
+
     /// Adds what every answer has, and compresses what is worth it.
-    private func conclude(_ response: inout WireResponse, for request: Request) {
+    private func conclude(_ response: inout WireResponse, for request: Request, _ version: APIVersion?) {
         response.headers += signals.deprecation
         guard response.status < 400, !endpoint.isExchange else { return }
         response.headers.append(HeaderField("Cache-Control", endpoint.cache.header))
-        response.headers.append(HeaderField("Vary", "Accept-Encoding, Accept-Language, Authorization, Origin"))
+        response.headers.append(HeaderField("Vary", Self.vary))
+        if let version { response.headers.append(HeaderField(APIVersions.header, version.description)) }
         guard response.body.count >= Self.compressedBytesMin, acceptsGzip(request.headers),
             let compressed = Gzip.compress(response.body)
         else { return }

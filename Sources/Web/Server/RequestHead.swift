@@ -63,6 +63,7 @@ struct RequestHead {
         case 6 where Self.equals(name, "accept"): return Self.set(&accept, value)
         // Answers to pages of other origins say whom they are for.
         case 6 where Self.equals(name, "origin"): return false
+        case 15 where Self.equals(name, "vitrine-version"), 16 where Self.equals(name, "vitrine-simulate"): return false
         case 13 where Self.equals(name, "authorization"): return Self.set(&authorization, value)
         case 13 where Self.equals(name, "if-none-match"): return Self.set(&ifNoneMatch, value)
         case 15 where Self.equals(name, "accept-language"): return Self.set(&language, value)
