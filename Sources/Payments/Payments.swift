@@ -21,11 +21,16 @@ package struct PaymentsModule: Sendable {
     /// After so long without an answer an authorisation has failed, and its outcome must be asked for.
     package static let authorizationTimeMax = AuthorizePayment.longest
 
-    /// New payments go to `stripe` where it is given, else to the sandbox; older ones stay with whom they were opened.
+    /// Whether customers may pay by themselves: not where nobody moves money but in tests, or anyone could call an order paid.
+    package let areForCustomers: Bool
+
+    /// New payments go to `stripe` where it is given, else to the sandbox; older ones stay with whom they were opened. In a
+    /// shop that is a `trial` nobody expects that money moves.
     package init(
         database: Database, jobs: JobsModule, clock: WallClock, stripe: StripeSettings? = nil,
-        faults: FaultInjector? = nil
+        faults: FaultInjector? = nil, isTrial: Bool = false
     ) {
+        areForCustomers = stripe != nil || isTrial
         let logger = Logger(label: "vitrine.payments")
         let sandbox = SandboxProvider(database: database, clock: clock, sleep: { try await Task.sleep(for: $0) })
         let current: any PaymentProvider = stripe.map { StripeProvider($0) } ?? sandbox

@@ -22,7 +22,13 @@ struct CustomerAccountTests {
             #expect(try await browser.get("/account-link?key=\(key)").status == 200, "looking spends nothing")
             #expect(try await browser.choose("short", with: key).status == 422)
             #expect(try await browser.choose(TestBrowser.password, with: key).status == 303)
-            #expect(try await browser.choose(TestBrowser.password, with: key).status == 403, "no page, no form")
+            let saved = try await browser.submit(
+                "/account-link",
+                [
+                    "form_token": TestBrowser.hidden("form_token", page), "key": key,
+                    "password": "somebody else's word",
+                ])
+            #expect(saved.status == 404, "a page that was kept open spends nothing twice")
             #expect(try await browser.get("/account-link?key=\(key)").status == 404, "spent")
             let signedIn = try await browser.signIn("bea@example.com")
             #expect(signedIn.status == 303)
@@ -53,6 +59,8 @@ struct CustomerAccountTests {
         try await TestShop.run { shop in
             let customer = try await shop.openAccount("bea@example.com")
             let elsewhere = try await TestBrowser.signedIn(shop, "bea@example.com")
+            let app = try await TestApp.register(shop, [.init("people", "customers")])
+            let grant = try await app.exchange(app.code(elsewhere, ["scope": "openid read:orders"]))
             #expect(try await shop.patch("/v1/customers/\(customer)", ["email": "bee@example.com"]).status == 200)
             #expect(try await TestBrowser(shop).signIn("bea@example.com").status == 303, "until the new one is proven")
             let browser = TestBrowser(shop)
@@ -60,6 +68,8 @@ struct CustomerAccountTests {
             _ = try await browser.get("/account-link?key=\(key)")
             #expect(try await browser.choose("another long password", with: key).status == 303)
             #expect(try await elsewhere.get("/account").status == 303)
+            let refreshed = try await app.refresh(grant.json["refresh_token"]?.string ?? "")
+            #expect(refreshed.status == 400, "another address may be another person")
             #expect(try await TestBrowser(shop).signIn("bea@example.com").status == 401)
             #expect(try await TestBrowser(shop).signIn("bee@example.com", "another long password").status == 303)
         }
@@ -99,7 +109,11 @@ struct CustomerAccountTests {
         try await TestShop.run { shop in
             let customer = try await shop.openAccount("bea@example.com")
             let app = try await TestApp.register(
-                shop, [.init("scopes", ["openid", "read:orders", "write:products", "write:users"])])
+                shop,
+                [
+                    .init("scopes", ["openid", "read:orders", "write:products", "write:users"]),
+                    .init("people", "everybody"),
+                ])
             let browser = try await TestBrowser.signedIn(shop, "bea@example.com")
             let asked = "openid read:orders write:products write:users"
             let page = try await browser.get(app.authorizeAddress(["scope": asked]))
@@ -112,7 +126,8 @@ struct CustomerAccountTests {
             #expect(me.json["customer_id"]?.string == customer && me.json["user_id"]?.string?.hasPrefix("usr_") == true)
             let known = try await app.ask("/oauth/introspect", ["token": token])
             #expect(known.json["customer_id"]?.string == customer)
-            #expect(try await shop.send(.get, "/oauth/userinfo", key: token).status == 200)
+            let person = try await shop.send(.get, "/oauth/userinfo", key: token)
+            #expect(person.json["customer_id"]?.string == customer, "no app takes a customer for staff")
         }
     }
 
@@ -120,7 +135,7 @@ struct CustomerAccountTests {
     func `removed or erased, an account ends with every token in its name`(isErased: Bool) async throws {
         try await TestShop.run { shop in
             let customer = try await shop.openAccount("bea@example.com")
-            let app = try await TestApp.register(shop)
+            let app = try await TestApp.register(shop, [.init("people", "customers")])
             let browser = try await TestBrowser.signedIn(shop, "bea@example.com")
             let grant = try await app.exchange(app.code(browser, ["scope": "openid read:orders"]))
             let token = grant.json["access_token"]?.string ?? ""
@@ -142,6 +157,27 @@ struct CustomerAccountTests {
             #expect(!rows.contains { $0.contains("bea") })
             // The address is free, and so is the customer where they are still one.
             if !isErased { #expect(try await shop.accountLink(of: customer).count > 20) }
+        }
+    }
+
+    @Test func `an app is for whom it was registered, and a guess at links keeps out nobody else`() async throws {
+        try await TestShop.run { shop in
+            try await shop.addUser("ada@example.com")
+            let customer = try await shop.openAccount("bea@example.com")
+            let forStaff = try await TestApp.register(shop)
+            let bea = try await TestBrowser.signedIn(shop, "bea@example.com")
+            let refused = try await bea.get(forStaff.authorizeAddress())
+            #expect(TestApp.query(refused)["error"] == "access_denied")
+            let forCustomers = try await TestApp.register(shop, [.init("people", "customers")])
+            let ada = try await TestBrowser.signedIn(shop, "ada@example.com")
+            #expect(try await TestApp.query(ada.get(forCustomers.authorizeAddress()))["error"] == "access_denied")
+            // Turned into one for staff, it has nobody's leave any more.
+            let grant = try await forCustomers.exchange(forCustomers.code(bea, ["scope": "openid read:orders"]))
+            #expect(grant.status == 200)
+            _ = try await shop.patch("/v1/apps/\(forCustomers.id)", ["people": "staff"])
+            let refresh = grant.json["refresh_token"]?.string ?? ""
+            #expect(try await forCustomers.refresh(refresh).status == 400)
+            #expect(customer.hasPrefix("cus_"))
         }
     }
 }

@@ -4,6 +4,7 @@ import Kernel
 import Payments
 import TestSupport
 import Testing
+import Web
 
 @testable import Ordering
 @testable import Vitrine
@@ -116,7 +117,7 @@ struct PlaceOrderTests {
     private func crash(_ shop: TestShop, after step: Step) async throws -> OrderID {
         let command = PlaceOrder.Command(
             source: .lines([LineRequest(variant: .sku("A1"), quantity: 1, unitPrice: nil)], .gbp),
-            payment: .card(token: "sandbox_approve"), actor: "test")
+            reach: .everybody, payment: .card(token: "sandbox_approve"), actor: "test")
         let (order, payment) = try await shop.shop.database.write {
             try shop.shop.ordering.placing.reserve(command, in: $0)
         }

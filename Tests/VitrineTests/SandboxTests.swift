@@ -111,6 +111,12 @@ struct SandboxTests {
             _ = try await pair.live.patch("/v1/apps/\(app.id)", ["name": "after"])
             try await pair.mirror()
             #expect(try await pair.ask(.get, "/v1/apps/\(app.id)").json["name"] == "after")
+            // What is done to them here does not last.
+            _ = try await pair.ask(.patch, "/v1/apps/\(app.id)", ["name": "other"], headers: ["If-Match": "*"])
+            try await pair.mirror()
+            #expect(try await pair.ask(.get, "/v1/apps/\(app.id)").json["name"] == "after")
+            let rotated = try await pair.ask(.post, "/v1/apps/\(app.id)/secrets", [:])
+            #expect(rotated.status == 409)
             _ = try await pair.live.delete("/v1/apps/\(app.id)")
             try await pair.mirror()
             #expect(try await pair.ask(.get, "/v1/apps/\(app.id)").status == 404)
@@ -151,11 +157,11 @@ struct SandboxTests {
             #expect(order["status"] == "cancelled" && order["cancel_reason"] == "expired")
             // Opened again, it is where it was.
             let again = try await Sandbox(pair.configuration, of: pair.live.shop.database)
-            #expect(again.clock.isAhead == .seconds(901))
+            #expect(try again.generation.clock.isAhead == .seconds(901))
             let same = try await TestShop.ask(
                 SandboxResponder(again), .get, "/v1/orders/\(pending.id)", key: pair.testKey)
             #expect(same.status == 200)
-            try await again.generation.shop.database.close()
+            await (try again.generation).shop.database.close()
         }
     }
 
@@ -166,7 +172,7 @@ struct SandboxTests {
             let seeded = try await pair.ask(.get, "/v1/products?limit=1").items.first?["title"]
             let order = try await pair.order()
             _ = try await pair.ask(.post, "/v1/sandbox/clock", ["advance_seconds": 60])
-            let old = try pair.sandbox.generation.directory
+            let old = try pair.sandbox.generation.shop.configuration.dataDirectory
             #expect(try await pair.ask(.post, "/v1/sandbox/reset").status == 204)
             #expect(try await pair.ask(.get, "/v1/orders/\(order.id)").status == 404)
             #expect(try await pair.ask(.get, "/v1/products?limit=1").items.first?["title"] == seeded)
@@ -176,11 +182,56 @@ struct SandboxTests {
                 try await Task.sleep(for: .milliseconds(50))
             }
             #expect(!FileManager.default.fileExists(atPath: old))
-            // And what runs beside it runs for the new one: an order is told of.
-            #expect(try await pair.order().status == 201)
+            // And what runs beside it runs for the new one: apps go on being mirrored, without our doing.
+            let late = try await pair.live.post("/v1/apps", ["name": "late"])
+            for _ in 0..<200 where try await pair.ask(.get, "/v1/apps/\(late.id)").status != 200 {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            #expect(try await pair.ask(.get, "/v1/apps/\(late.id)").status == 200)
             let weak = try await pair.ask(.post, "/v1/keys", ["name": "weak", "scopes": ["read:products"]])
             let refused = try await pair.ask(.post, "/v1/sandbox/reset", key: weak.json["secret"]?.string ?? "")
             #expect(refused.status == 403)
+        }
+    }
+
+    @Test func `resets one after the other leave the last one open, whatever still runs in the first`() async throws {
+        try await run { pair in
+            async let slow = pair.ask(.get, "/v1/products?limit=1", headers: ["Vitrine-Simulate": "latency=3s"])
+            try await Task.sleep(for: .milliseconds(300))
+            #expect(try await pair.ask(.post, "/v1/sandbox/reset").status == 204)
+            #expect(try await pair.ask(.post, "/v1/sandbox/reset").status == 204)
+            let order = try await pair.order()
+            #expect(try await slow.status == 200, "it ends where it began")
+            let folder = pair.configuration.dataDirectory
+            func generations() -> [String] {
+                let all = try? FileManager.default.contentsOfDirectory(atPath: folder)
+                return (all ?? []).filter { $0 != "state.json" }
+            }
+            for _ in 0..<200 where generations() != ["3"] { try await Task.sleep(for: .milliseconds(50)) }
+            #expect(generations() == ["3"])
+            #expect(try await pair.ask(.get, "/v1/orders/\(order.id)").status == 200)
+            // Both at once: one of them is told to come again.
+            async let one = pair.ask(.post, "/v1/sandbox/reset")
+            async let other = pair.ask(.post, "/v1/sandbox/clock", ["advance_seconds": 60])
+            let statuses = try await [one.status, other.status]
+            #expect(
+                statuses.allSatisfy { [200, 204, 409].contains($0) } && statuses.contains { $0 < 300 }, "\(statuses)")
+            #expect(try await pair.ask(.post, "/v1/sandbox/clock", ["advance_seconds": 31_536_000]).status == 200)
+        }
+    }
+
+    @Test func `another shop's folder is no sandbox of this one, and half a beginning none at all`() async throws {
+        try await run { pair in
+            let order = try await pair.order()
+            try await TestShop.run { other in
+                let sandbox = try await Sandbox(pair.configuration, of: other.shop.database)
+                #expect(sandbox.credentials.administratorKey != pair.testKey)
+                let seen = try await TestShop.ask(
+                    SandboxResponder(sandbox), .get, "/v1/orders/\(order.id)", key: sandbox.credentials.administratorKey
+                )
+                #expect(seen.status == 404)
+                await (try sandbox.generation).shop.database.close()
+            }
         }
     }
 

@@ -82,10 +82,40 @@ struct TLSTests {
                 in: directory)
         }
         #expect(try await handshake("-tls1_2").contains("Protocol  : TLSv1.2"))
+        let weak = try await shell(
+            "openssl s_client -connect localhost:\(port) -tls1_2 -cipher 'ECDHE-ECDSA-AES128-SHA' 2>&1", in: directory)
+        #expect(weak.contains("handshake failure"), "no suite without authenticated encryption: \(weak)")
+        // What is about a connection of HTTP/1.1 is not said in HTTP/2, and the refusal arrives.
+        let large = try await shell(
+            """
+            head -c 2000000 /dev/zero | tr '\\0' ' ' > large; \(curl) --http2 -H 'Content-Type: application/json' \
+            --data-binary @large -w '%{http_code}' https://localhost:\(port)/v1/customers
+            """, in: directory)
+        #expect(large.hasSuffix("413") && large.contains("content_too_large"), "\(large.suffix(300))")
+        // The same from the lane of ready answers as from the general path.
+        let ready = try await shell(
+            "for i in 1 2 3 4; do \(curl) --http1.1 -s -D - -o /dev/null \(address) | grep -ci strict-transport; done",
+            in: directory)
+        #expect(ready == "1\n1\n1\n1\n", "\(ready)")
         #expect(try await handshake("-tls1_1").contains("alert protocol version"))
         // Whoever speaks no TLS does no harm.
         _ = try await shell("curl -sS http://localhost:\(port)/ -m 5", in: directory)
         #expect(try await shell("\(curl) -o /dev/null -w '%{http_code}' \(address)", in: directory) == "200")
+    }
+
+    @Test(.timeLimit(.minutes(2)))
+    func `a connection of HTTP/2 that stays open keeps nobody from ending the process`() async throws {
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        try await makeCertificate("one", in: directory)
+        let (shop, port, _) = try await serve(directory)
+        async let held = shell(
+            "exec openssl s_client -quiet -alpn h2 -connect localhost:\(port) < <(sleep 90 >/dev/null 2>&1) 2>&1",
+            in: directory)
+        try await Task.sleep(for: .seconds(1))
+        shop.interrupt()
+        #expect(try await shop.exitStatus(within: .seconds(60)) == 0)
+        _ = try await held
     }
 
     @Test func `a certificate is replaced without a restart, and one that cannot be used is not taken up`() async throws

@@ -12,7 +12,8 @@ import Vitrine
 /// What each released version answers, word for word, replayed against the shop as it is now. `VITRINE_RECORD=1` writes the
 /// transcript of the latest version, before it is released; later than that it is never written again.
 struct TranscriptTests {
-    private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Golden/transcripts")
+    private static let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(
+        path: "Golden/transcripts")
 
     /// Requests through the whole of the API. `{name}` is the id that an earlier step of that name was answered.
     private static let script: [(name: String, method: String, path: String, body: JSON?)] = [
@@ -20,7 +21,7 @@ struct TranscriptTests {
         (
             "product", "POST", "/v1/products",
             [
-                "title": "Mug", "description": "Holds tea.", "category_ids": ["{category}"],
+                "title": "Mug", "description": "Holds tea.", "categories": ["{category}"],
                 "attributes": ["colour": "blue"],
                 "variants": [["sku": "MUG-1", "prices": [["amount": 1_200, "currency": "GBP"]]]],
             ]
@@ -29,8 +30,13 @@ struct TranscriptTests {
         ("", "GET", "/v1/products/{product}", nil),
         ("", "GET", "/v1/products?q=mug&fields=id,title", nil),
         ("", "GET", "/v1/products/{none}", nil),
-        ("location", "POST", "/v1/inventory/locations", ["code": "main", "name": "Main"]),
+        ("location", "POST", "/v1/inventory/locations", ["code": "main", "name": "Main", "country": "GB"]),
         ("", "GET", "/v1/inventory/locations", nil),
+        (
+            "", "POST", "/v1/inventory/counts",
+            ["location_id": "{location}", "lines": [["variant_id": "{variant}", "quantity": 9]]]
+        ),
+        ("", "GET", "/v1/inventory/products/{product}", nil),
         ("customer", "POST", "/v1/customers", ["email": "ada@example.com", "name": "Ada"]),
         (
             "address", "POST", "/v1/customers/{customer}/addresses",
@@ -40,10 +46,19 @@ struct TranscriptTests {
         ("", "GET", "/v1/customers/{customer}/addresses", nil),
         ("cart", "POST", "/v1/carts", ["currency": "GBP", "lines": [["sku": "MUG-1", "quantity": 2]]]),
         ("", "PATCH", "/v1/carts/{cart}", ["country": "GB"]),
-        ("", "POST", "/v1/orders", ["cart_id": "{cart}", "payment": ["card": "sandbox_approve"]]),
-        ("", "POST", "/v1/inventory/counts", ["location_id": "{location}", "lines": []]),
+        ("order", "POST", "/v1/orders", ["cart_id": "{cart}", "payment": ["card": "sandbox_approve"]]),
+        ("", "GET", "/v1/orders/{order}?expand=payments", nil),
+        ("", "GET", "/v1/orders", nil),
+        ("", "POST", "/v1/orders/{order}/refunds", ["amount": ["amount": 100, "currency": "GBP"]]),
+        (
+            "", "POST", "/v1/orders",
+            ["lines": [["sku": "MUG-1", "quantity": 99]], "currency": "GBP", "payment": ["card": "x"]]
+        ),
         ("", "GET", "/v1/ledger?currency=GBP", nil),
-        ("app", "POST", "/v1/apps", ["name": "Printer", "type": "public", "redirect_uris": ["https://app.example/back"]]),
+        (
+            "app", "POST", "/v1/apps",
+            ["name": "Printer", "type": "public", "redirect_uris": ["https://app.example/back"]]
+        ),
         ("", "GET", "/v1/apps/{app}", nil),
         ("", "GET", "/v1/roles", nil),
         ("", "GET", "/v1/limits", nil),
@@ -63,6 +78,7 @@ struct TranscriptTests {
                 let reply = try await shop.send(
                     method, path, body: body, headers: ["If-Match": "*", "Vitrine-Version": version])
                 if !step.name.isEmpty { ids[step.name] = reply.id }
+                if let variant = reply.json.at("variants", "0", "id")?.string { ids["variant"] = variant }
                 steps.append([
                     "request": .string("\(step.method) \(step.path)"), "body": step.body ?? .null,
                     "status": .integer(Int64(reply.status)), "answer": Self.named(reply.json),
@@ -85,6 +101,28 @@ struct TranscriptTests {
         return (try? JSON.parse(Array(text.utf8))) ?? .null
     }
 
+    /// Whether an answer is what it was, with what was added since.
+    private static func holds(_ now: JSON, _ was: JSON) -> Bool {
+        switch (was, now) {
+        case (.object(let members), .object):
+            members.allSatisfy { member in now[member.name].map { holds($0, member.value) } ?? false }
+        case (.array(let before), .array(let after)):
+            before.count == after.count && zip(after, before).allSatisfy { holds($0, $1) }
+        default: was == now
+        }
+    }
+
+    @Test func `what was left out of an answer, or is another, is found`() {
+        let was: JSON = ["a": 1, "list": [["b": "x"]]]
+        #expect(Self.holds(["a": 1, "list": [["b": "x", "c": 2]], "d": .null], was))
+        for broken: JSON in [
+            ["list": [["b": "x"]]], ["a": 2, "list": [["b": "x"]]], ["a": 1, "list": []],
+            ["a": 1, "list": [["b": "y"]]],
+        ] {
+            #expect(!Self.holds(broken, was))
+        }
+    }
+
     @Test func `every released version is answered as on its first day`() async throws {
         let latest = try Configuration(environment: [:]).versions.latest.description
         if ProcessInfo.processInfo.environment["VITRINE_RECORD"] == "1" {
@@ -99,7 +137,7 @@ struct TranscriptTests {
             let kept = try JSON.parse(Array(Data(contentsOf: Self.folder.appending(path: version + ".json"))))
             let now = try await run(version)
             for (was, isNow) in zip(kept.array ?? [], now.array ?? []) {
-                #expect(was == isNow, "\(version): \(was["request"]?.string ?? "")")
+                #expect(Self.holds(isNow, was), "\(version): \(was["request"]?.string ?? "")")
             }
             #expect(kept.array?.count == now.array?.count)
         }

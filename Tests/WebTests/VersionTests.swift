@@ -75,7 +75,9 @@ struct VersionTests {
             #expect(try await version([:], key: token) == "2026-11-27")
             #expect(try await shop.patch("/v1/apps/\(app.id)", ["api_version": "2026-06-01"]).status == 200)
             #expect(try await version([:], key: token) == "2026-06-01")
-            #expect(try await version(["Accept": "application/vnd.vitrine+json;version=\"2026-01-01\""], key: token) == "2026-01-01")
+            #expect(
+                try await version(["Accept": "application/vnd.vitrine+json;version=\"2026-01-01\""], key: token)
+                    == "2026-01-01")
             #expect(try await shop.patch("/v1/apps/\(app.id)", ["api_version": "2026-06-02"]).status == 422)
             let me = try await shop.send(.get, "/v1/me/deprecations", key: token)
             #expect(me.json["pinned"] == "2026-06-01" && me.json["versions"]?.array?.count == 3)
@@ -113,7 +115,8 @@ struct VersionTests {
         try await run { shop in
             func once(_ version: String) async throws -> Reply {
                 try await shop.post(
-                    "/v1/customers", ["full_name": "Ada"], headers: ["Idempotency-Key": "k", "Vitrine-Version": version])
+                    "/v1/customers", ["full_name": "Ada"],
+                    headers: ["Idempotency-Key": "k", "Vitrine-Version": version])
             }
             let first = try await once("2026-01-01")
             let again = try await once("2026-01-01")

@@ -69,16 +69,25 @@ extension CatalogModule {
     }
 
     private func listRelated(_ call: Call, _ path: ProductPath) async throws -> Listing<ProductBody> {
-        guard try await call.read({ try ProductStore.find(path.id, in: $0) }) != nil else {
-            throw CatalogError.productNotFound
-        }
+        _ = try await visible(path.id, to: call)
         return try await listing(ProductQuery(relatedTo: path.id, sort: .bestSelling), for: call)
     }
 
+    /// A product where the caller may see it: what is not on sale, only who may change it.
+    func visible(_ id: ProductID, to call: Call) async throws -> Product {
+        guard let product = try await call.read({ try ProductStore.find(id, in: $0) }), isVisible(product, to: call)
+        else {
+            throw CatalogError.productNotFound
+        }
+        return product
+    }
+
+    func isVisible(_ product: Product, to call: Call) -> Bool {
+        product.status == .active || call.principal?.scopes.contains(.writeProducts) == true
+    }
+
     private func getProduct(_ call: Call, _ path: ProductPath) async throws -> Answer<ProductBody> {
-        guard let product = try await call.read({ try ProductStore.find(path.id, in: $0) }),
-            product.status == .active || call.principal?.scopes.contains(.writeProducts) == true
-        else { throw CatalogError.productNotFound }
+        let product = try await visible(path.id, to: call)
         let body = body(product, for: call)
         return .ok(body, version: product.version, language: body.language)
     }

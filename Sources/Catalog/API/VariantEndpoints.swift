@@ -29,9 +29,7 @@ extension CatalogModule {
     }
 
     private func listVariants(_ call: Call, _ path: ProductPath) async throws -> Listing<VariantBody> {
-        guard let product = try await call.read({ try ProductStore.find(path.id, in: $0) }) else {
-            throw CatalogError.productNotFound
-        }
+        let product = try await visible(path.id, to: call)
         // A product has at most 250 variants, so one read serves any page of them.
         let start: Int
         switch call.page.position {
@@ -64,9 +62,9 @@ extension CatalogModule {
 
     private func getVariant(_ call: Call, _ path: VariantPath) async throws -> Answer<VariantBody> {
         let product = try await call.read { try ProductStore.find(holding: path.id, in: $0) }
-        guard let variant = product?.variants.first(where: { $0.id == path.id }) else {
-            throw CatalogError.variantNotFound
-        }
+        guard let product, isVisible(product, to: call),
+            let variant = product.variants.first(where: { $0.id == path.id })
+        else { throw CatalogError.variantNotFound }
         return .ok(VariantBody(variant), version: variant.version)
     }
 

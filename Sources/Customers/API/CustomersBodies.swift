@@ -102,6 +102,16 @@ extension CustomerBody {
     }
 }
 
+extension Customer {
+    /// Without what the shop keeps to itself.
+    package func shown(to reach: Reach) -> Customer {
+        guard reach.customer != nil else { return self }
+        var copy = self
+        (copy.externalID, copy.metadata) = (nil, [:])
+        return copy
+    }
+}
+
 extension Schema where Value == PostalAddress {
     /// An address, the same in requests and answers, with the field names that Zalando #173 and others share.
     package static let address = object(

@@ -39,7 +39,7 @@ extension CustomersModule {
 
     private func get(_ call: Call, _ path: CustomerPath) async throws -> Answer<CustomerBody> {
         let customer = try await call.read { try existing(path.id, for: call.reach, in: $0) }
-        return .ok(CustomerBody(customer), version: customer.version)
+        return .ok(CustomerBody(customer.shown(to: call.reach)), version: customer.version)
     }
 
     private func create(_ call: Call, _: NoBody, _ input: CustomerInput) async throws -> Answer<CustomerBody> {
@@ -56,10 +56,12 @@ extension CustomersModule {
     {
         try call.reach.requireShop(for: "external_id", where: patch.externalID.isChange)
         try call.reach.requireShop(for: "metadata", where: patch.metadata.isChange)
+        // Links to the account go there, so that only the shop may say where that is.
+        try call.reach.requireShop(for: "email", where: patch.email.isChange)
         return try await call.commit { transaction in
             _ = try existing(path.id, for: call.reach, in: transaction)
             let customer = try change(path.id, if: call.precondition, by: call.actor, in: transaction, patch.apply)
-            return .ok(CustomerBody(customer), version: customer.version)
+            return .ok(CustomerBody(customer.shown(to: call.reach)), version: customer.version)
         }
     }
 

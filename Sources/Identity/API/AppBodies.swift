@@ -14,6 +14,7 @@ struct AppInput: WireBody {
     let redirectURIs: [String]
     let scopes: [String]
     let ownScopes: [Scope]
+    let people: App.People
     let tier: Tier
     let jwks: JSON?
     let requiresBinding: Bool
@@ -32,6 +33,8 @@ struct AppInput: WireBody {
         .standard(
             "own_scopes", \.ownScopes, .array(of: .word, countMax: 50), [],
             "What it may do for itself, by client_credentials."),
+        .standard(
+            "people", \.people, .word, .staff, "Whom it may ask: staff of the shop, its customers, or everybody."),
         .standard("tier", \.tier, .word, .standard, "How much it may use."),
         .optional(
             "jwks", \.jwks, .metadata, "Public keys by which it proves who it is in place of a secret (RFC 7523)."),
@@ -43,7 +46,8 @@ struct AppInput: WireBody {
     func draft() throws -> AppDraft {
         AppDraft(
             name: name, confidentiality: type, redirectURIs: redirectURIs,
-            scopes: ScopeSet(stored: scopes.joined(separator: " ")), ownScopes: ScopeSet(ownScopes), tier: tier,
+            scopes: ScopeSet(stored: scopes.joined(separator: " ")), ownScopes: ScopeSet(ownScopes), people: people,
+            tier: tier,
             keys: try Self.keys(jwks), requiresBinding: requiresBinding, homepage: homepage, apiVersion: apiVersion)
     }
 
@@ -61,6 +65,7 @@ struct AppPatch: WireBody {
     let redirectURIs: Patch<[String]>
     let scopes: Patch<[String]>
     let ownScopes: Patch<[Scope]>
+    let people: Patch<App.People>
     let tier: Patch<Tier>
     let requiresBinding: Patch<Bool>
     let homepage: Patch<String>
@@ -71,7 +76,8 @@ struct AppPatch: WireBody {
         .patch("name", \.name, .string(1...100)),
         .patch("redirect_uris", \.redirectURIs, .array(of: .string(1...500), countMax: 20)),
         .patch("scopes", \.scopes, .array(of: .scopeName, countMax: 50)),
-        .patch("own_scopes", \.ownScopes, .array(of: .word, countMax: 50)), .patch("tier", \.tier, .word),
+        .patch("own_scopes", \.ownScopes, .array(of: .word, countMax: 50)), .patch("people", \.people, .word),
+        .patch("tier", \.tier, .word),
         .patch("dpop_bound", \.requiresBinding, .boolean),
         .patch("homepage", \.homepage, .homepage, removable: true),
         .patch("api_version", \.apiVersion, .apiVersion))
@@ -81,6 +87,7 @@ struct AppPatch: WireBody {
         app.redirectURIs = redirectURIs.applied(to: app.redirectURIs)
         app.scopes = ScopeSet(stored: scopes.applied(to: app.scopes.names).joined(separator: " "))
         app.ownScopes = ScopeSet(ownScopes.applied(to: Array(app.ownScopes.scopes)))
+        app.people = people.applied(to: app.people)
         app.tier = tier.applied(to: app.tier)
         app.requiresBinding = requiresBinding.applied(to: app.requiresBinding)
         app.homepage = homepage.applied(to: app.homepage)
@@ -95,6 +102,7 @@ struct AppBody: WireBody {
     let redirectURIs: [String]
     let scopes: [String]
     let ownScopes: [String]
+    let people: App.People
     let tier: Tier
     let keys: [String]
     let requiresBinding: Bool
@@ -109,7 +117,7 @@ struct AppBody: WireBody {
         .required("type", \.type, .word), .required("redirect_uris", \.redirectURIs, .array(of: .string())),
         .required("scopes", \.scopes, .array(of: .string())),
         .required("own_scopes", \.ownScopes, .array(of: .string())),
-        .required("tier", \.tier, .word),
+        .required("people", \.people, .word), .required("tier", \.tier, .word),
         .required("key_thumbprints", \.keys, .array(of: .string()), "Of its public keys (RFC 7638)."),
         .required("dpop_bound", \.requiresBinding, .boolean), .optional("homepage", \.homepage, .string()),
         .required("api_version", \.apiVersion, .string(), "What it gets where a request does not say."),
@@ -124,6 +132,7 @@ struct AppBody: WireBody {
         redirectURIs = app.redirectURIs
         scopes = app.scopes.names
         ownScopes = app.ownScopes.names
+        people = app.people
         tier = app.tier
         keys = app.keys.map(\.thumbprint)
         requiresBinding = app.requiresBinding
@@ -135,7 +144,8 @@ struct AppBody: WireBody {
 
     private init(
         id: AppID, name: String, type: App.Confidentiality, redirectURIs: [String], scopes: [String],
-        ownScopes: [String], tier: Tier, keys: [String], requiresBinding: Bool, homepage: String?, apiVersion: String,
+        ownScopes: [String], people: App.People, tier: Tier, keys: [String], requiresBinding: Bool, homepage: String?,
+        apiVersion: String,
         createdAt: Timestamp, secret: String?
     ) {
         self.id = id
@@ -144,6 +154,7 @@ struct AppBody: WireBody {
         self.redirectURIs = redirectURIs
         self.scopes = scopes
         self.ownScopes = ownScopes
+        self.people = people
         self.tier = tier
         self.keys = keys
         self.requiresBinding = requiresBinding

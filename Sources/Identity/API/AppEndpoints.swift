@@ -86,7 +86,10 @@ extension IdentityModule {
     private func rotateSecret(
         _ call: Call, _ path: AppPath, _ input: RotationInput
     ) async throws -> Answer<AppSecretBody> {
-        try await call.commit { transaction in
+        guard !settings.isSandbox else {
+            throw Problem(.conflict, "A sandbox has the apps of its shop, with their secrets.")
+        }
+        return try await call.commit { transaction in
             let made = try apps.rotateSecret(
                 of: path.id, overlap: .seconds(input.overlapSeconds), by: call.actor, in: transaction)
             // Whoever has the secret can do what the app may.

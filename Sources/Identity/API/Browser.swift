@@ -9,7 +9,7 @@ struct Browser: Sendable {
     private let exchange: Exchange
     private let keeper: SecretKeeper
     private let issuer: String
-    private let isSandbox: Bool
+    private let names: CookieNames
     /// The secret in its cookie to which its forms are bound, before and after signing in.
     private let secret: String
     /// Whether it has that cookie already.
@@ -19,8 +19,7 @@ struct Browser: Sendable {
         self.exchange = exchange
         self.keeper = keeper
         issuer = settings.issuer
-        isSandbox = settings.isSandbox
-        let names = CookieNames(issuer: settings.issuer, isSandbox: settings.isSandbox)
+        names = CookieNames(issuer: settings.issuer, isSandbox: settings.isSandbox)
         let session = exchange.cookie(names.session)
         var found: SignIn.Visitor?
         if let session { found = try await signIn.visitor(with: session) }
@@ -91,13 +90,12 @@ struct Browser: Sendable {
 
     /// To be set with a page that has a form.
     var cookies: [String] {
-        let names = CookieNames(issuer: issuer, isSandbox: isSandbox)
         return isKnown ? [] : ["\(names.visit)=\(secret)\(names.attributes)"]
     }
 
     /// Whether somebody has signed in to this account here before.
     func isKnown(to email: String) -> Bool {
-        guard let mark = exchange.cookie(CookieNames(issuer: issuer, isSandbox: isSandbox).known) else { return false }
+        guard let mark = exchange.cookie(names.known) else { return false }
         return mark.isSame(as: knownMark(email))
     }
 
@@ -106,7 +104,6 @@ struct Browser: Sendable {
     }
 
     func cookies(signingIn session: String, _ email: String, _ lifetime: Duration) -> [String] {
-        let names = CookieNames(issuer: issuer, isSandbox: isSandbox)
         return [
             "\(names.session)=\(session)\(names.attributes); Max-Age=\(Int(lifetime / .seconds(1)))",
             "\(names.visit)=\(names.attributes); Max-Age=0",
@@ -115,7 +112,6 @@ struct Browser: Sendable {
     }
 
     var cookiesSigningOut: [String] {
-        let names = CookieNames(issuer: issuer, isSandbox: isSandbox)
         return ["\(names.session)=\(names.attributes); Max-Age=0"]
     }
 }

@@ -103,7 +103,7 @@ extension IdentityModule {
             return try await linkPage(
                 call, exchange, key: key, trouble: "A password has 12 to 200 characters.", status: 422)
         } catch IdentityError.emailTaken {
-            return CustomerAccountPage.over.response(409, shopName: settings.shopName)
+            return CustomerAccountPage.taken.response(409, shopName: settings.shopName)
         }
     }
 }

@@ -33,7 +33,8 @@ extension IdentityError: ProblemConvertible {
         case .passwordTooShort: Problem(.invalidBody, "A password has 12 to 200 characters.")
         case .lastOwner: Problem(.conflict, "This is the only owner; make another one first.")
         case .versionUnknown(let version, let known):
-            Problem(.invalidBody, "There is no version \(version) of the API. Served are \(known.joined(separator: ", ")).")
+            Problem(
+                .invalidBody, "There is no version \(version) of the API. Served are \(known.joined(separator: ", ")).")
         case .customerNotFound: Problem(.notFound, "There is no such customer.")
         case .customerHasNoMail: Problem(.conflict, "The customer has no mail address, with which they could sign in.")
         case .accountNotFound: Problem(.notFound, "The customer has no account.")

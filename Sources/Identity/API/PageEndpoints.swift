@@ -177,6 +177,10 @@ extension IdentityModule {
         _ request: AuthorizationRequest, _ visitor: SignIn.Visitor?, _ consented: ScopeSet
     ) throws -> AuthorizationRequest.Step {
         do throws(OAuthError) {
+            if let visitor, !request.app.isFor(visitor.user) {
+                let whom = visitor.user.isCustomer ? "customers" : "those who work in the shop"
+                throw OAuthError(.accessDenied, "This app is not for \(whom).")
+            }
             return try request.step(
                 authenticatedAt: visitor?.session.authenticatedAt, consented: consented,
                 asked: authorize.asked(request), at: issue.clock.now())

@@ -31,7 +31,7 @@ extension IdentityModule {
     }
 
     private func getUser(_ call: Call, _ path: UserPath) async throws -> Answer<UserBody> {
-        guard let user = try await call.read({ try UserStore.find(path.id, in: $0) }), user.customer == nil else {
+        guard let user = try await call.read({ try UserStore.find(path.id, in: $0) }), !user.isCustomer else {
             throw IdentityError.userNotFound
         }
         return .ok(UserBody(user), version: user.version)
@@ -66,7 +66,7 @@ extension IdentityModule {
 
     private func removeUserFactor(_ call: Call, _ path: UserPath) async throws -> Answer<NoBody> {
         try await call.commit { transaction in
-            guard let user = try UserStore.find(path.id, in: transaction), user.customer == nil else {
+            guard let user = try UserStore.find(path.id, in: transaction), !user.isCustomer else {
                 throw IdentityError.userNotFound
             }
             try require(user.scopes, of: call)

@@ -24,6 +24,14 @@ struct App: Sendable {
         case `public`
     }
 
+    /// Whom it may ask to be let in.
+    enum People: String, CaseIterable, Sendable {
+        /// Who works in the shop.
+        case staff
+        case customers
+        case everybody
+    }
+
     let id: AppID
     var name: String
     let confidentiality: Confidentiality
@@ -32,6 +40,7 @@ struct App: Sendable {
     var scopes: ScopeSet
     /// What it may do for itself (`client_credentials`), because somebody of the shop lets it.
     var ownScopes: ScopeSet
+    var people: People
     var tier: Tier
     /// Public keys by which it proves who it is in place of a secret (RFC 7523).
     var keys: [JWK]
@@ -45,6 +54,15 @@ struct App: Sendable {
     let createdBy: String
     var removedAt: Timestamp?
     var version: Int64
+
+    /// Whether it may act in the name of `user`.
+    func isFor(_ user: User) -> Bool {
+        switch people {
+        case .staff: !user.isCustomer
+        case .customers: user.isCustomer
+        case .everybody: true
+        }
+    }
 
     /// Whether it proves who it is by a secret.
     var hasSecret: Bool { confidentiality == .confidential && keys.isEmpty }

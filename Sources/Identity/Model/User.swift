@@ -17,6 +17,8 @@ package struct User: Sendable {
     let customer: CustomerID?
     /// What the role lets them do, and so what they can let an app do.
     let scopes: Set<Scope>
+    /// Also of one who was removed.
+    var isCustomer: Bool { role == Role.customer.name }
     package let createdAt: Timestamp
     package var disabledAt: Timestamp?
     /// Whether a password alone does not let them in.

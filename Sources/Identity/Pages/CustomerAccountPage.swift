@@ -23,6 +23,9 @@ enum CustomerAccountPage {
                 """)
     }
 
+    static let taken = SignInPages.message(
+        "This mail address has another account", "Ask the shop for a link to another address.", isWrong: true)
+
     static let over = SignInPages.message(
         "This link is over", "It was used before, replaced by a newer one, or is too old. Ask the shop for another.",
         isWrong: true)

@@ -10,7 +10,7 @@ enum AppStore {
 
     private static let columns: SQL =
         """
-        id, name, confidentiality, redirect_uris, scopes, own_scopes, tier, keys, requires_binding, homepage, api_version, installation,
+        id, name, confidentiality, redirect_uris, scopes, own_scopes, people, tier, keys, requires_binding, homepage, api_version, installation,
         created_at, created_by, removed_at, version
         """
 
@@ -60,7 +60,7 @@ enum AppStore {
             """
             INSERT INTO apps (\(columns))
             VALUES (\(app.id), \(app.name), \(app.confidentiality.rawValue), \(list(app.redirectURIs)), \(app.scopes.text),
-                \(app.ownScopes.text), \(app.tier.rawValue), \(JSON.array(app.keys.map(\.json))), \(app.requiresBinding),
+                \(app.ownScopes.text), \(app.people.rawValue), \(app.tier.rawValue), \(JSON.array(app.keys.map(\.json))), \(app.requiresBinding),
                 \(app.homepage), \(app.apiVersion), \(app.installation), \(app.createdAt), \(app.createdBy), \(app.removedAt), \(app.version))
             """)
     }
@@ -69,7 +69,7 @@ enum AppStore {
         try transaction.execute(
             """
             UPDATE apps SET name = \(app.name), redirect_uris = \(list(app.redirectURIs)), scopes = \(app.scopes.text),
-                own_scopes = \(app.ownScopes.text), tier = \(app.tier.rawValue),
+                own_scopes = \(app.ownScopes.text), people = \(app.people.rawValue), tier = \(app.tier.rawValue),
                 keys = \(JSON.array(app.keys.map(\.json))), requires_binding = \(app.requiresBinding),
                 homepage = \(app.homepage), api_version = \(app.apiVersion), installation = \(app.installation), removed_at = \(app.removedAt), version = version + 1
             WHERE id = \(app.id)
@@ -121,9 +121,10 @@ enum AppStore {
             confidentiality: App.Confidentiality(rawValue: row.next()) ?? .public,
             redirectURIs: (row.next(JSON.self).array ?? []).compactMap(\.string),
             scopes: ScopeSet(stored: row.next()), ownScopes: ScopeSet(stored: row.next()),
-            tier: Tier(rawValue: row.next()) ?? .standard,
+            people: App.People(rawValue: row.next()) ?? .staff, tier: Tier(rawValue: row.next()) ?? .standard,
             keys: (row.next(JSON.self).array ?? []).compactMap(JWK.init), requiresBinding: row.next(),
-            homepage: row.next(), apiVersion: row.next(), installation: row.next(), createdAt: row.next(), createdBy: row.next(),
+            homepage: row.next(), apiVersion: row.next(), installation: row.next(), createdAt: row.next(),
+            createdBy: row.next(),
             removedAt: row.next(), version: row.next())
     }
 }

@@ -38,7 +38,8 @@ enum AuditLog {
         "return.received", "faults.begun", "faults.ended", "app.registered", "app.changed", "app.removed",
         "app.secret_rotated", "app.authorized", "app.authorization_withdrawn", "app.token_reuse_detected", "user.added",
         "user.changed", "user.password_changed", "user.signed_in", "user.signed_out", "user.sign_in_failed",
-        "role.saved", "customer.account_link_made", "customer.account_opened", "customer.account_removed",
+        "role.saved", "customer.account_link_made", "customer.account_opened", "customer.account_reopened",
+        "customer.account_removed",
         "user.second_factor_added", "user.second_factor_removed",
     ]
 

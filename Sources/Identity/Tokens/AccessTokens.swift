@@ -88,6 +88,8 @@ struct TokenSigner: Sendable {
     func make(
         for app: App, user: User?, root: String, scopes: ScopeSet, authenticatedAt: Timestamp? = nil, boundTo: String?
     ) throws -> (text: String, token: AccessToken) {
+        // A customer's token that is confined to nobody would reach everybody.
+        if let user, user.isCustomer, user.customer == nil { throw Failure(.corrupt, "\(user.id) is no customer.") }
         let now = clock.now().wholeSecond
         let token = AccessToken(
             id: .make(at: clock.now()), app: app.id, user: user?.id, customer: user?.customer, root: root,

@@ -27,6 +27,8 @@ struct IdentityToken: Sendable {
     /// What the scopes let an app learn (section 5.4).
     static func about(_ user: User, _ claims: Set<String>) -> [JSON.Member] {
         var members: [JSON.Member] = []
+        // So that no app takes a customer for somebody who works here.
+        if let customer = user.customer { members.append(.init("customer_id", .string(customer.rawValue))) }
         if claims.contains("profile") { members.append(.init("name", .string(user.name))) }
         if claims.contains("email") { members.append(.init("email", .string(user.email))) }
         return members

@@ -24,5 +24,8 @@ package struct TestCredentials: Sendable {
     /// That of all the people of the sandbox.
     package var password: String { String(text("people").prefix(20)) }
 
+    /// Tells this shop from others; no secret.
+    package var fingerprint: String { String(text("fingerprint").prefix(12)) }
+
     private func text(_ purpose: String) -> String { RandomText.text(keeper.tag("sandbox", purpose)) }
 }

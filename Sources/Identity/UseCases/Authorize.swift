@@ -116,6 +116,11 @@ struct Authorize: Sendable {
     func code(
         for request: AuthorizationRequest, _ user: User, authenticatedAt: Timestamp, consents: Bool
     ) async throws -> String {
+        guard request.app.isFor(user) else {
+            throw AuthorizationRequest.Fault.toApp(
+                OAuthError(.accessDenied, "This app is not for you."), redirectURI: request.redirectURI,
+                state: request.state)
+        }
         let (code, now) = (RandomText.make(), clock.now())
         let kept = AuthorizationCode(
             app: request.app.id, user: user.id, redirectURI: request.redirectURI, challenge: request.challenge,

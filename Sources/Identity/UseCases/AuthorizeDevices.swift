@@ -84,6 +84,7 @@ struct AuthorizeDevices: Sendable {
     func decide(
         _ request: DeviceRequest, _ app: App, _ visitor: SignIn.Visitor, approves: Bool
     ) async throws -> Bool {
+        guard !approves || app.isFor(visitor.user) else { return false }
         var request = request
         request.state = approves ? .approved : .denied
         request.user = visitor.user.id

@@ -66,8 +66,12 @@ struct CustomerAccounts: Sendable {
             try publish("customer.account_opened", user, link.customer, by: user.id.rawValue, in: transaction)
             return user
         }
+        try UserStore.lock(known.id, in: transaction)
         try UserStore.setEmail(link.email, of: known.id, in: transaction)
         try users.setPassword(password, of: known.id, keeping: nil, by: known.id.rawValue, in: transaction)
+        // Another address may be another person, for whom nobody has let anything in.
+        if link.email != known.email { try users.endEverything(of: known.id, in: transaction) }
+        try publish("customer.account_reopened", known, link.customer, by: known.id.rawValue, in: transaction)
         return known
     }
 

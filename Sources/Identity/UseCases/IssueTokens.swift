@@ -203,7 +203,7 @@ extension IssueTokens {
     /// Both as they are, and stay until the transaction ends.
     private func held(_ app: App, _ user: UserID, in transaction: Transaction) throws -> (App, User)? {
         guard let app = try AppStore.held(app.id, in: transaction),
-            let user = try UserStore.held(user, in: transaction)
+            let user = try UserStore.held(user, in: transaction), app.isFor(user)
         else { return nil }
         return (app, user)
     }

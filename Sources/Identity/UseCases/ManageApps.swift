@@ -12,6 +12,7 @@ struct AppDraft: Sendable {
     var redirectURIs: [String]
     var scopes: ScopeSet
     var ownScopes: ScopeSet = .empty
+    var people = App.People.staff
     var tier = Tier.standard
     var keys: [JWK] = []
     var requiresBinding = false
@@ -40,9 +41,11 @@ struct ManageApps: Sendable {
         let now = clock.now()
         let app = App(
             id: .make(at: now), name: draft.name, confidentiality: draft.confidentiality,
-            redirectURIs: draft.redirectURIs, scopes: draft.scopes, ownScopes: draft.ownScopes, tier: draft.tier,
+            redirectURIs: draft.redirectURIs, scopes: draft.scopes, ownScopes: draft.ownScopes, people: draft.people,
+            tier: draft.tier,
             keys: draft.keys, requiresBinding: draft.requiresBinding, homepage: draft.homepage,
-            apiVersion: draft.apiVersion ?? versions.latest.description, installation: .make(at: now), createdAt: now, createdBy: actor, removedAt: nil, version: 1)
+            apiVersion: draft.apiVersion ?? versions.latest.description, installation: .make(at: now), createdAt: now,
+            createdBy: actor, removedAt: nil, version: 1)
         try check(app)
         try AppStore.insert(app, in: transaction)
         let secret = app.hasSecret ? try addSecret(to: app.id, at: now, in: transaction).text : nil
@@ -64,11 +67,13 @@ struct ManageApps: Sendable {
         try check(app)
         // What people have allowed was this app under this name, which answers there.
         let isAnother = app.name != before.name || !Set(app.redirectURIs).isSubset(of: before.redirectURIs)
-        if isAnother || !before.scopes.isSubset(of: app.scopes) {
+        if isAnother || before.people != app.people || !before.scopes.isSubset(of: app.scopes) {
             try AuthorizationStore.voidConsents(to: id, in: transaction)
         }
         // Tokens say what they are good for; those that say more than the app may still do must not go on.
-        if !before.ownScopes.isSubset(of: app.ownScopes) || !before.scopes.isSubset(of: app.scopes) {
+        if !before.ownScopes.isSubset(of: app.ownScopes) || !before.scopes.isSubset(of: app.scopes)
+            || before.people != app.people
+        {
             try endTokens(of: before, in: transaction)
             app.installation = .make(at: clock.now())
         }
@@ -123,7 +128,11 @@ struct ManageApps: Sendable {
             try endTokens(of: before, in: transaction)
         }
         try AppStore.replace(app, in: transaction)
-        if app.hasSecret, try AppStore.secrets(of: app.id, in: transaction).isEmpty {
+        let (hash, now) = (keeper.hash(secret), clock.now())
+        let isKnown = try AppStore.secrets(of: app.id, in: transaction).contains {
+            $0.hash == hash && $0.isValid(at: now)
+        }
+        if app.hasSecret, !isKnown {
             _ = try addSecret(secret, to: app.id, at: clock.now(), in: transaction)
         }
         try outbox.publish(

@@ -42,7 +42,7 @@ package struct ManageUsers: Sendable {
         _ change: (inout User) throws -> Void
     ) throws -> User {
         try UserStore.lock(id, in: transaction)
-        guard var user = try UserStore.find(id, in: transaction), user.role != Role.customer.name else {
+        guard var user = try UserStore.find(id, in: transaction), !user.isCustomer else {
             throw IdentityError.userNotFound
         }
         try precondition.check(user.version)

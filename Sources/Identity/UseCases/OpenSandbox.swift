@@ -32,7 +32,7 @@ package struct OpenSandbox: Sendable {
     }
 
     private static func isNews(_ app: App, to ours: [AppID: Int64]) -> Bool {
-        ours[app.id].map { $0 < app.version } ?? (app.removedAt == nil)
+        ours[app.id].map { $0 != app.version } ?? (app.removedAt == nil)
     }
 
     /// Makes the apps those of the `live` shop, each with its test secret.

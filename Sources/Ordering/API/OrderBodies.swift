@@ -34,6 +34,16 @@ struct OrderQuery: WireBody {
     }
 }
 
+extension Order {
+    /// Without what the shop keeps to itself.
+    func shown(to reach: Reach) -> Order {
+        guard reach.customer != nil else { return self }
+        var copy = self
+        (copy.externalID, copy.metadata) = (nil, [:])
+        return copy
+    }
+}
+
 // MARK: In
 
 struct OrderLineInput: WireBody {

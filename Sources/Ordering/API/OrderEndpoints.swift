@@ -78,7 +78,7 @@ extension OrderingModule {
         let page = try await call.read {
             try OrderStore.page(filter, call.page, withLines: withLines, in: $0)
         }
-        return Listing(page.map { OrderBody($0, withLines: withLines) })
+        return Listing(page.map { OrderBody($0.shown(to: call.reach), withLines: withLines) })
     }
 
     private func getOrder(_ call: Call, _ path: OrderPath) async throws -> Answer<OrderBody> {
@@ -88,7 +88,10 @@ extension OrderingModule {
                 try call.expansions.contains("customer")
                 ? order.customer.flatMap { try customers.find($0, in: connection) } : nil
             let paid = try call.expansions.contains("payments") ? payments.payments(of: order.id, in: connection) : nil
-            return .ok(OrderBody(order, payments: paid, customer: customer), version: order.version)
+            return .ok(
+                OrderBody(
+                    order.shown(to: call.reach), payments: paid, customer: customer?.shown(to: call.reach)),
+                version: order.version)
         }
     }
 
@@ -96,7 +99,7 @@ extension OrderingModule {
 
     private func placeOrder(_ call: Call, _: NoBody, _ input: OrderInput) async throws -> Answer<OrderBody> {
         try await placingOnce.place(try command(input, call), call) { order, payments in
-            Self.reply(order, payments) { .created($0, at: $1, version: $2) }
+            Self.reply(order.shown(to: call.reach), payments) { .created($0, at: $1, version: $2) }
         }
     }
 
@@ -126,6 +129,10 @@ extension OrderingModule {
     private func command(_ input: OrderInput, _ call: Call) throws -> PlaceOrder.Command {
         try call.reach.requireShop(for: "external_id", where: input.externalID != nil)
         try call.reach.requireShop(for: "capture", where: input.payment.capture != .automatic)
+        try call.reach.requireShop(for: "metadata", where: input.metadata.members?.isEmpty == false)
+        if call.reach.customer != nil, !payments.areForCustomers {
+            throw Problem(.notForCustomers, "This shop has no payment provider that moves money.")
+        }
         let source: PlaceOrder.Command.Source
         switch (input.cart, input.lines) {
         case (let cart?, nil): source = .cart(cart)
@@ -169,7 +176,7 @@ extension OrderingModule {
             var order = try changing.find(path.id, for: call.reach, if: call.precondition, in: transaction)
             try placing.advance(&order, .cancelled, by: call.actor, in: transaction)
             let paid = try payments.payments(of: order.id, in: transaction)
-            return .ok(OrderBody(order, payments: paid), version: order.version)
+            return .ok(OrderBody(order.shown(to: call.reach), payments: paid), version: order.version)
         }
     }
 
@@ -177,7 +184,7 @@ extension OrderingModule {
         _ call: Call, _ path: OrderPath, _ input: AuthenticationInput
     ) async throws -> Answer<OrderBody> {
         try await placingOnce.goOn(path.id, afterAction: input.succeeded, call) { order, payments in
-            Self.reply(order, payments) { body, _, version in .ok(body, version: version) }
+            Self.reply(order.shown(to: call.reach), payments) { body, _, version in .ok(body, version: version) }
         }
     }
 

@@ -9,7 +9,7 @@ package struct Order: Sendable {
     /// For people: ten digits in three groups, the last of them a check digit.
     package internal(set) var number: String
     /// The number by which another system knows the order; unique.
-    package let externalID: String?
+    package internal(set) var externalID: String?
     package let customer: CustomerID?
     package internal(set) var email: String?
     package let currency: Currency

@@ -35,7 +35,7 @@ package struct PlaceOrder: Sendable {
 
         package var source: Source
         /// Whose cart it may be.
-        package var reach = Reach.everybody
+        package var reach: Reach
         package var customer: CustomerID?
         package var email: String?
         package var shippingAddress: PostalAddress?

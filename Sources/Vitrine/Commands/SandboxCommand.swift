@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import ArgumentParser
+internal import Foundation
 internal import Hummingbird
 internal import Identity
 internal import Kernel
@@ -36,8 +37,7 @@ struct SandboxCommand: AsyncParsableCommand {
         var configuration = try Configuration()
         configuration.dataDirectory = data ?? configuration.dataDirectory
         configuration.databaseURL = database ?? configuration.databaseURL
-        let live = try Shop.openDatabase(configuration)
-        try await Migrator(database: live, migrations: Migrations.all).migrate(clock: .system)
+        let live = try await Self.openLive(configuration)
         configuration.dataDirectory += "/sandbox"
         configuration.databaseURL = nil
         configuration.host = host ?? configuration.host
@@ -67,6 +67,22 @@ struct SandboxCommand: AsyncParsableCommand {
         Terminal.say("The sandbox has stopped.")
     }
 
+    /// The shop's database, as it is: whoever only wants to try things out must not change it.
+    private static func openLive(_ configuration: Configuration) async throws -> Database {
+        guard configuration.databaseURL != nil || FileManager.default.fileExists(atPath: configuration.databasePath)
+        else {
+            throw ValidationError(
+                "There is no shop in \(configuration.dataDirectory). Open one first with vitrine serve.")
+        }
+        let live = try Shop.openDatabase(configuration)
+        guard try await Migrator(database: live, migrations: Migrations.all).pending().isEmpty else {
+            await live.close()
+            throw ValidationError(
+                "The shop's database is of another version. Restart the shop with this program first.")
+        }
+        return live
+    }
+
     private static func application(
         _ sandbox: Sandbox, _ configuration: Configuration, onRunning: @escaping @Sendable (Int) async -> Void
     ) throws -> some Service {
@@ -76,7 +92,7 @@ struct SandboxCommand: AsyncParsableCommand {
             responder: SandboxResponder(sandbox),
             server: .shop(
                 answers: try sandbox.generation.shop.calls.ready, idleTimeout: .seconds(configuration.idleSeconds),
-                baseURL: configuration.baseURL, clock: sandbox.clock.wall,
+                baseURL: configuration.baseURL, clock: .system,
                 certificates: try configuration.certificates()),
             configuration: .init(
                 address: .hostname(configuration.host, port: configuration.port), serverName: "vitrine"),

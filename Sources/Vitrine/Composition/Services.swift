@@ -92,7 +92,8 @@ package struct Shop: Sendable {
                 in: transaction)
         }
         payments = PaymentsModule(
-            database: database, jobs: jobs, clock: clock, stripe: configuration.stripe, faults: configuration.faults)
+            database: database, jobs: jobs, clock: clock, stripe: configuration.stripe, faults: configuration.faults,
+            isTrial: configuration.isSandbox)
         ordering = OrderingModule(
             database: database, jobs: jobs, clock: clock, catalog: catalog, inventory: inventory, customers: customers,
             payments: payments, settings: configuration.ordering)
@@ -136,7 +137,7 @@ package struct Shop: Sendable {
             Schedule("deprecations.flush", every: .seconds(10)) { try await deprecated.flush() },
             Schedule("idempotency.purge", every: .seconds(3_600)) {
                 try await database.write { try IdempotencyStore.purge(now: clock.now(), in: $0) }
-            }
+            },
         ]
     }
 }

@@ -5,8 +5,8 @@ package import Hummingbird
 package import Identity
 internal import Jobs
 internal import Kernel
-internal import Logging
 package import Persistence
+internal import Resilience
 package import ServiceLifecycle
 internal import Synchronization
 package import Web
@@ -15,40 +15,23 @@ package import Web
 /// moved on, and a beginning to which it can be taken back.
 ///
 /// It is a process of its own, so that nothing that is tried here slows, fills or counts in the shop itself. Of that it reads
-/// the apps, and nothing else. Taken back, it is another shop (``Generation``) in another folder; requests that have begun end
-/// where they began.
+/// the apps, and nothing else. Taken back, it is another shop (``SandboxGeneration``) in another folder; requests that have
+/// begun end where they began.
 package final class Sandbox: Service {
-    /// One life of the sandbox, from a reset to the next.
-    package final class Generation: Sendable {
-        let number: Int
-        package let shop: Shop
-        fileprivate let services: [any Service]
-        fileprivate let responder: any HTTPResponder<APIContext>
-        fileprivate let requests = Atomic(0)
-
-        fileprivate init(
-            _ number: Int, _ shop: Shop, _ services: [any Service], _ responder: any HTTPResponder<APIContext>
-        ) {
-            self.number = number
-            self.shop = shop
-            self.services = services
-            self.responder = responder
-        }
-
-        var directory: String { shop.configuration.dataDirectory }
-    }
-
     /// What is mounted beside the shop, and what runs beside it.
     package typealias Surroundings = @Sendable (Shop) -> (endpoints: [Endpoint], services: [any Service])
 
-    let clock: SandboxClock
     package let credentials: TestCredentials
     private let live: Database
     private let configuration: Configuration
     private let surroundings: Surroundings
-    private let present = Mutex<Generation?>(nil)
-    private let isResetting = Atomic(false)
-    private let resets = AsyncStream.makeStream(of: Generation.self)
+    private let present: Mutex<SandboxGeneration?> = Mutex(nil)
+    /// One thing at a time: while a reset goes on nobody moves time, nor the reverse.
+    private let isBusy = Atomic(false)
+    private let successors = AsyncStream.makeStream(of: SandboxGeneration.self)
+
+    /// No clock shows later years than four digits hold; and nobody tries out more.
+    private static let aheadMax = Duration.seconds(50 * 366 * 86_400)
 
     /// Opens the sandbox in `configuration.dataDirectory`, of the shop whose database is `live`.
     package init(
@@ -66,28 +49,51 @@ package final class Sandbox: Service {
         self.configuration = configuration
         self.live = live
         self.surroundings = surroundings
-        let state = SandboxState.load(from: configuration.dataDirectory)
-        clock = SandboxClock(ahead: state.ahead)
         credentials = try await TestCredentials(of: live)
-        let first = try await open(state.generation)
+        let record = SandboxRecord.load(from: configuration.dataDirectory, of: credentials.fingerprint)
+        let first = try await open(record?.generation ?? 1, ahead: record?.ahead ?? .zero, isNew: record == nil)
         present.withLock { $0 = first }
-        try save(first.number)
+        try save(first)
     }
 
     /// The shop as it is now.
-    package var generation: Generation {
-        get throws {
-            guard let generation = present.withLock({ $0 }) else {
-                throw Failure(.unavailable, "The sandbox is closed.")
-            }
+    package var generation: SandboxGeneration {
+        get throws { try present.withLock { try Self.open($0) } }
+    }
+
+    /// The same for a request that is about to be answered there.
+    func take() throws -> SandboxGeneration {
+        try present.withLock { present in
+            let generation = try Self.open(present)
+            generation.take()
             return generation
         }
     }
 
-    private func open(_ number: Int) async throws -> Generation {
+    private static func open(_ present: SandboxGeneration?) throws -> SandboxGeneration {
+        guard let present else { throw Failure(.unavailable, "The sandbox is not open yet.") }
+        return present
+    }
+
+    /// What is new begins in an empty folder, whatever an opening that came to nothing has left there.
+    private func open(_ number: Int, ahead: Duration, isNew: Bool) async throws -> SandboxGeneration {
         var configuration = configuration
         configuration.dataDirectory += "/\(number)"
-        let shop = try await Shop.open(configuration, clock: clock.wall)
+        if isNew { try? FileManager.default.removeItem(atPath: configuration.dataDirectory) }
+        let clock = SandboxClock(ahead: ahead)
+        // However long the request may take that this is for, half a shop is none.
+        return try await Deadline.$current.withValue(nil) {
+            let shop = try await Shop.open(configuration, clock: clock.wall)
+            do {
+                return try await fill(shop, number, clock)
+            } catch {
+                await shop.database.close()
+                throw error
+            }
+        }
+    }
+
+    private func fill(_ shop: Shop, _ number: Int, _ clock: SandboxClock) async throws -> SandboxGeneration {
         let identity = shop.identity.sandbox
         if try await shop.identity.isNew() {
             try await SampleShop(shop: shop).fill()
@@ -99,84 +105,71 @@ package final class Sandbox: Service {
             try await identity.mirrorApps(of: live, with: credentials)
         }
         let (endpoints, others) = surroundings(shop)
-        let responder = shop.makeResponder(beside: endpoints + SandboxEndpoints(sandbox: self, shop: shop).endpoints)
-        return Generation(number, shop, shop.services(beside: [mirror]) + others, responder)
+        let own = SandboxEndpoints(sandbox: self, shop: shop, clock: clock).endpoints
+        return SandboxGeneration(
+            number, shop, clock, shop.services(beside: [mirror]) + others, shop.makeResponder(beside: endpoints + own))
     }
 
-    private func save(_ number: Int) throws {
-        try SandboxState(generation: number, ahead: clock.isAhead).save(to: configuration.dataDirectory)
+    private func save(_ generation: SandboxGeneration) throws {
+        try SandboxRecord(
+            generation: generation.number, ahead: generation.clock.isAhead, shop: credentials.fingerprint
+        ).save(to: configuration.dataDirectory)
     }
 
     // MARK: What developers do to it
 
     /// Moves time on, and has what is due by then happen.
+    ///
+    /// - Throws: ``Problem`` where a reset goes on, and beyond fifty years.
     func advance(by duration: Duration) async throws {
-        clock.advance(by: duration)
-        let generation = try generation
-        try save(generation.number)
-        for chore in generation.shop.schedules { try await chore.work() }
-        await generation.shop.relay.drain()
+        try await alone {
+            let generation = try generation
+            guard generation.clock.isAhead + duration <= Self.aheadMax else {
+                throw Problem(.invalidBody, "The sandbox is at most fifty years ahead. A reset takes it back.")
+            }
+            generation.clock.advance(by: duration)
+            try save(generation)
+            for chore in generation.shop.schedules { try await chore.work() }
+            await generation.shop.relay.drain()
+        }
     }
 
     /// Begins anew, in the present time of the world.
+    ///
+    /// - Throws: ``Problem`` where another reset goes on.
     package func reset() async throws {
-        guard isResetting.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
-            throw Problem(.conflict, "The sandbox is being reset already.")
+        try await alone {
+            let old = try generation
+            let next = try await open(old.number + 1, ahead: .zero, isNew: true)
+            try save(next)
+            present.withLock { $0 = next }
+            successors.continuation.yield(next)
+            old.end(replaced: true)
         }
-        defer { isResetting.store(false, ordering: .releasing) }
-        let old = try generation
-        clock.reset()
-        let next = try await open(old.number + 1)
-        present.withLock { $0 = next }
-        try save(next.number)
-        resets.continuation.yield(old)
+    }
+
+    private func alone(_ body: () async throws -> Void) async throws {
+        guard isBusy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
+            throw Problem(.conflict, "The sandbox is being reset, or its time moved on. Try again in a moment.")
+        }
+        defer { isBusy.store(false, ordering: .releasing) }
+        try await body()
     }
 
     // MARK: Life
 
-    /// Runs what belongs to the present generation, one after the other, until the process ends.
+    /// Runs what belongs to the generations, the next beside the last that still ends, until the process ends.
     package func run() async throws {
-        var isOver = false
-        while !isOver {
-            let generation = try generation
-            let group = ServiceGroup(
-                configuration: .init(
-                    services: generation.services, gracefulShutdownSignals: [],
-                    logger: Logger(label: "vitrine.lifecycle")))
-            isOver = try await withThrowingTaskGroup(of: Bool?.self) { tasks in
-                tasks.addTask {
-                    try await group.run()
-                    return nil
-                }
-                tasks.addTask { [self] in
-                    let isReset = await isReset()
-                    await group.triggerGracefulShutdown()
-                    return !isReset
-                }
-                return try await tasks.reduce(true) { $1 ?? $0 }
+        let (successors, first) = (successors, try generation)
+        try await withThrowingDiscardingTaskGroup { lives in
+            lives.addTask { try await first.run() }
+            await withGracefulShutdownHandler {
+                for await next in successors.stream { lives.addTask { try await next.run() } }
+            } onGracefulShutdown: {
+                successors.continuation.finish()
             }
-            await close(generation, isOver: isOver)
+            try generation.end(replaced: false)
         }
-    }
-
-    /// Waits until the sandbox was reset, or the process ends.
-    private func isReset() async -> Bool {
-        let resets = resets
-        return await withGracefulShutdownHandler {
-            for await _ in resets.stream { return true }
-            return false
-        } onGracefulShutdown: {
-            resets.continuation.finish()
-        }
-    }
-
-    private func close(_ generation: Generation, isOver: Bool) async {
-        // What has begun there ends there.
-        for _ in 0..<600 where generation.requests.load(ordering: .acquiring) > 0 {
-            try? await Task.sleep(for: .milliseconds(50))
-        }
-        await generation.shop.database.close()
-        if !isOver { try? FileManager.default.removeItem(atPath: generation.directory) }
     }
 }
 
@@ -189,9 +182,6 @@ package struct SandboxResponder: HTTPResponder {
     package init(_ sandbox: Sandbox) { self.sandbox = sandbox }
 
     package func respond(to request: Request, context: APIContext) async throws -> Response {
-        let generation = try sandbox.generation
-        generation.requests.add(1, ordering: .acquiringAndReleasing)
-        defer { generation.requests.subtract(1, ordering: .acquiringAndReleasing) }
-        return try await generation.responder.respond(to: request, context: context)
+        try await sandbox.take().respond(to: request, context)
     }
 }

@@ -14,6 +14,4 @@ final class SandboxClock: Sendable {
     var wall: WallClock { WallClock { [self] in WallClock.system.now().advanced(by: isAhead) } }
 
     func advance(by duration: Duration) { ahead.withLock { $0 += duration } }
-
-    func reset() { ahead.withLock { $0 = .zero } }
 }

@@ -9,6 +9,7 @@ internal import Web
 struct SandboxEndpoints: Sendable {
     unowned let sandbox: Sandbox
     let shop: Shop
+    let clock: SandboxClock
 
     private static let clockPath = "/v1/sandbox/clock"
 
@@ -19,7 +20,7 @@ struct SandboxEndpoints: Sendable {
             .change(
                 .post, Self.clockPath, "advanceSandboxClock", "Move the sandbox's time on, and have happen what is due",
                 use: advance
-            ).scope(.writeApps),
+            ).scope(.writeApps).mayAnswer(.conflict),
             .act(
                 .post, "/v1/sandbox/reset", "resetSandbox", "Take the sandbox back to its beginning", status: 204,
                 use: reset
@@ -38,10 +39,9 @@ struct SandboxEndpoints: Sendable {
                 "sandbox.clock_advanced", subject: "sandbox", actor: call.actor,
                 ["seconds": .integer(Int64(input.seconds))], in: transaction)
             isFresh.store(true, ordering: .relaxed)
-            let now = sandbox.clock.isAhead + by
+            let ahead = clock.isAhead + by
             return .ok(
-                SandboxClockBody(
-                    now: sandbox.clock.wall.now().advanced(by: by), aheadSeconds: Int(now / .seconds(1))))
+                SandboxClockBody(now: clock.wall.now().advanced(by: by), aheadSeconds: Int(ahead / .seconds(1))))
         }
         if isFresh.load(ordering: .relaxed) { try await sandbox.advance(by: by) }
         return answer
@@ -53,8 +53,7 @@ struct SandboxEndpoints: Sendable {
     }
 
     private var time: SandboxClockBody {
-        SandboxClockBody(
-            now: sandbox.clock.wall.now(), aheadSeconds: Int(sandbox.clock.isAhead / .seconds(1)))
+        SandboxClockBody(now: clock.wall.now(), aheadSeconds: Int(clock.isAhead / .seconds(1)))
     }
 }
 

@@ -14,7 +14,9 @@ package enum EntityTag {
 
     /// The tag of another representation of the same state.
     static func retagged(_ tag: String, body: [UInt8]) -> String {
-        guard !tag.hasPrefix("W/"), let version = Int64(opaque(tag).prefix { $0 != "-" }) else { return weak(body: body) }
+        guard !tag.hasPrefix("W/"), let version = Int64(opaque(tag).prefix { $0 != "-" }) else {
+            return weak(body: body)
+        }
         return strong(version: version, body: body)
     }
 

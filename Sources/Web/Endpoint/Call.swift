@@ -31,7 +31,7 @@ package struct CallServices: Sendable {
         self.limits = limits
         self.clock = clock
         self.cursors = cursors
-        ready = ReadyAnswers(versions: database.versions, limits: limits, isOff: !keepsAnswers)
+        ready = ReadyAnswers(versions: database.versions, limits: limits, baseURL: baseURL, isOff: !keepsAnswers)
         self.accessTables = accessTables
         self.versions = versions
         deprecated = DeprecatedCalls(database: database)

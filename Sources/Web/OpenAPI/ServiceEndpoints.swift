@@ -44,7 +44,8 @@ package struct ServiceEndpoints: Sendable {
     }
 
     private var changelog: Endpoint {
-        Endpoint.page("/changelog", "getChangelog", "What changed from version to version", contentType: Self.htmlType) {
+        Endpoint.page("/changelog", "getChangelog", "What changed from version to version", contentType: Self.htmlType)
+        {
             (_: Call, _: NoBody) in Self.html("Changelog", Self.changelog(versions))
         }
     }
@@ -52,7 +53,9 @@ package struct ServiceEndpoints: Sendable {
     /// What a client calls that is on its way out.
     private func deprecations(of described: [Endpoint]) -> Endpoint {
         let leaving = described.filter { $0.deprecation != nil }
-        return .get("/v1/me/deprecations", "listOwnDeprecations", "What you call that is on its way out, and until when") {
+        return .get(
+            "/v1/me/deprecations", "listOwnDeprecations", "What you call that is on its way out, and until when"
+        ) {
             (call: Call, _: NoBody) in
             guard let principal = call.principal else { throw Problem(.unauthenticated, "This needs an API key.") }
             let uses = try await call.services.deprecated.uses(by: principal.client)
@@ -61,7 +64,9 @@ package struct ServiceEndpoints: Sendable {
                     versions: versions.releases.map(\.version.description),
                     pinned: principal.apiVersion,
                     deprecations: leaving.compactMap { endpoint in
-                        guard let deprecation = endpoint.deprecation, let use = uses[endpoint.operationID] else { return nil }
+                        guard let deprecation = endpoint.deprecation, let use = uses[endpoint.operationID] else {
+                            return nil
+                        }
                         return DeprecationBody(
                             operation: endpoint.operationID, method: endpoint.method.rawValue, path: endpoint.path,
                             since: deprecation.since, sunset: deprecation.sunset, guide: deprecation.guide,

@@ -41,12 +41,12 @@ package struct CrossOriginMiddleware: RouterMiddleware {
             .accessControlAllowOrigin: origin,
             .accessControlAllowMethods: "GET, HEAD, POST, PUT, PATCH, DELETE",
             .accessControlAllowHeaders: "Accept, Accept-Language, Authorization, Content-Type, DPoP, Idempotency-Key, "
-                + "If-Match, If-None-Match, Prefer, traceparent, tracestate, X-Correlation-ID",
+                + "If-Match, If-None-Match, Prefer, traceparent, tracestate, Vitrine-Simulate, Vitrine-Version, X-Correlation-ID",
             .accessControlMaxAge: "7200", .vary: "Origin, Access-Control-Request-Headers",
         ]
     }
 
     private static let exposed =
         "Deprecation, DPoP-Nonce, ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, Sunset, "
-        + "WWW-Authenticate, X-Request-Id"
+        + "Vitrine-Version, WWW-Authenticate, X-Request-Id"
 }

@@ -4,6 +4,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import Kernel
 internal import NIOCore
+internal import NIOHTTP2
 internal import Persistence
 internal import RateLimiting
 internal import Resilience
@@ -40,8 +41,9 @@ struct EndpointResponder: HTTPResponder {
         if let principal = context.principal { facts.note("vitrine.client.id", principal.id) }
         for (name, value) in subjects(context) { facts.note(name, value) }
         // Whoever changes something answers for it, from where he is.
-        let address = endpoint.method.changes ? services.limits.address(of: request, context) : nil
-        if let address { facts.note("client.address", address.description) }
+        let isKnown = endpoint.method.changes || endpoint.isExchange
+        let address = isKnown ? services.limits.address(of: request, context) : nil
+        if endpoint.method.changes, let address { facts.note("client.address", address.description) }
         if !endpoint.isExchange { try negotiate(request.headers) }
         let version = try version(of: request, context)
         if endpoint.deprecation != nil, let principal = context.principal {
@@ -148,7 +150,8 @@ struct EndpointResponder: HTTPResponder {
 
     private static func accepts(_ range: String, offered: String) -> Bool {
         let family = String(offered.prefix { $0 != "/" })
-        return range == "*/*" || range == offered || (offered == "application/json" && range == APIVersions.mediaType) || range == family + "/*"
+        return range == "*/*" || range == offered || (offered == "application/json" && range == APIVersions.mediaType)
+            || range == family + "/*"
             || (offered == "application/json" && range == "application/problem+json")
     }
 
@@ -174,6 +177,8 @@ struct EndpointResponder: HTTPResponder {
         } catch is DeadlineExceeded {
             throw Problem(.requestTimeout, "The body did not arrive within \(Self.bodyTimeMax.components.seconds) s.")
                 .with(header: "Connection", "close")
+        } catch is NIOHTTP2Errors.StreamClosed {
+            throw Problem(.malformedRequest, "The body broke off.")
         } catch let error as HTTPError where error.status == .contentTooLarge {
             throw tooLarge
         }

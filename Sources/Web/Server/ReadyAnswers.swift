@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import HTTPTypes
 internal import Kernel
 internal import Metrics
 internal import NIOCore
@@ -65,10 +66,13 @@ package final class ReadyAnswers: Sendable {
     let limits: RequestLimits
 
     private let isOff: Bool
+    /// What every answer carries.
+    private let fields: [HeaderField]
 
     /// Where it `isOff`, nothing is kept, so that every request goes the general path.
-    package init(versions: TableVersions, limits: RequestLimits, isOff: Bool = false) {
+    package init(versions: TableVersions, limits: RequestLimits, baseURL: String = "", isOff: Bool = false) {
         self.versions = versions
+        fields = SecurityHeadersMiddleware.fields(baseURL).map { HeaderField($0.name.rawName, $0.value) }
         self.isOff = isOff
         self.limits = limits
     }
@@ -105,10 +109,11 @@ package final class ReadyAnswers: Sendable {
         else { return }
         let answer = Answer(
             head: Self.head(
-                "200 OK", response.headers + [HeaderField("Content-Length", String(response.body.count))]),
+                "200 OK", response.headers + fields + [HeaderField("Content-Length", String(response.body.count))]),
             body: response.body,
             unchangedHead: Self.head(
-                "304 Not Modified", response.headers.filter { !Self.aboutContent.contains($0.name.lowercased()) }),
+                "304 Not Modified",
+                fields + response.headers.filter { !Self.aboutContent.contains($0.name.lowercased()) }),
             tag: tag, signals: signals, principal: principal, use: use, tables: tables, madeAt: moment,
             until: .now + min(Self.timeToLive, principal.memory))
         guard answer.size <= Self.answerSizeMax, answer.isCurrent else { return }

@@ -42,9 +42,12 @@ final class EndpointSignals: Sendable {
 
     /// What clients are told of an operation that is on its way out.
     let deprecation: [HeaderField]
+    /// By which clients reach the shop, whoever ends TLS.
+    let scheme: String
 
-    init(route: String?, deprecation: [HeaderField] = []) {
+    init(route: String?, scheme: String = "http", deprecation: [HeaderField] = []) {
         self.route = route
+        self.scheme = scheme
         self.deprecation = deprecation
     }
 
@@ -58,7 +61,7 @@ final class EndpointSignals: Sendable {
             if let route { labels.append(("http.route", route)) }
             if status >= 500 { labels.append(("error.type", String(status))) }
             let timer = MetricsSystem.factory.makeTimer(
-                label: "http.server.request.duration", dimensions: labels + [("url.scheme", "http")])
+                label: "http.server.request.duration", dimensions: labels + [("url.scheme", scheme)])
             timers[key] = timer
             return timer
         }
@@ -111,7 +114,7 @@ package struct SignalsMiddleware: RouterMiddleware {
         span.operationName = endpoint.route.map { "\(method) \($0)" } ?? method
         var attributes: SpanAttributes = [
             "http.request.method": .string(method), "url.path": .string(String(request.uri.path.prefix(1_000))),
-            "url.scheme": "http", "http.response.status_code": .int64(Int64(status)),
+            "url.scheme": .string(endpoint.scheme), "http.response.status_code": .int64(Int64(status)),
             "vitrine.request.id": .string(context.requestID),
         ]
         if let route = endpoint.route { attributes["http.route"] = route }

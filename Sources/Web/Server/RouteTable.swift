@@ -16,9 +16,11 @@ package struct RouteTable {
         _ endpoints: [Endpoint], on router: Router<APIContext>,
         behind middleware: (Endpoint) -> [any MiddlewareProtocol<Request, Response, APIContext>]
     ) {
+        let scheme = String(services.baseURL.prefix { $0 != ":" })
         for endpoint in endpoints {
             let group = router.group()
-            let signals = EndpointSignals(route: endpoint.path, deprecation: endpoint.deprecation?.headers ?? [])
+            let signals = EndpointSignals(
+                route: endpoint.path, scheme: scheme, deprecation: endpoint.deprecation?.headers ?? [])
             group.add(middleware: RouteMiddleware(signals: signals))
             for one in middleware(endpoint) { group.add(middleware: one) }
             let responder = EndpointResponder(endpoint: endpoint, services: services, signals: signals)

@@ -26,7 +26,9 @@ package struct SecureShopChannel: ServerChildChannel {
         self.certificates = certificates
         http2 = HTTP2Channel(
             responder: plain.responder,
-            configuration: .init(idleTimeout: plain.idleTimeout, gracefulCloseTimeout: .seconds(30)))
+            configuration: .init(
+                idleTimeout: plain.idleTimeout, gracefulCloseTimeout: .seconds(30),
+                streamConfiguration: .init(additionalChannelHandlers: [ConnectionFieldRemover()])))
     }
 
     package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
@@ -38,8 +40,13 @@ package struct SecureShopChannel: ServerChildChannel {
         let (plain, http2) = (plain, http2)
         return channel.configureHTTP2AsyncSecureUpgrade {
             plain.setup(channel: $0, logger: logger)
-        } http2ConnectionInitializer: {
-            http2.setup(channel: $0, logger: logger)
+        } http2ConnectionInitializer: { connection -> EventLoopFuture<HTTP2Channel.Value> in
+            do {
+                try connection.pipeline.syncOperations.addHandler(HTTP2Patience(idleTimeout: plain.idleTimeout))
+            } catch {
+                return connection.eventLoop.makeFailedFuture(error)
+            }
+            return http2.setup(channel: connection, logger: logger)
         }.map { negotiated in
             let tooLate = channel.eventLoop.scheduleTask(in: Self.handshakeMax) { channel.close(promise: nil) }
             negotiated.whenComplete { _ in tooLate.cancel() }

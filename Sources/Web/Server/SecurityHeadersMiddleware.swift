@@ -10,10 +10,12 @@ package struct SecurityHeadersMiddleware: RouterMiddleware {
 
     private let fields: HTTPFields
 
-    package init(baseURL: String) {
+    package init(baseURL: String) { fields = Self.fields(baseURL) }
+
+    static func fields(_ baseURL: String) -> HTTPFields {
         var fields: HTTPFields = [.xContentTypeOptions: "nosniff"]
         if baseURL.hasPrefix("https:") { fields[.strictTransportSecurity] = "max-age=31536000" }
-        self.fields = fields
+        return fields
     }
 
     package func handle(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import HTTPTypes
-internal import Kernel
+package import Kernel
 
 /// All versions that are served. The handlers know the latest alone; what is older is made from it, step by step from
 /// neighbour to neighbour.
@@ -36,8 +36,9 @@ package struct APIVersions: Sendable {
         guard let version = find(text.trimmingSpace) else {
             let all = releases.map(\.version.description)
             throw Problem(
-                .notAcceptable, "There is no version \(text.prefix(40)). Served are \(all.joined(separator: ", ")).")
-                .with("supported_versions", .array(all.map { .string($0) }))
+                .notAcceptable, "There is no version \(text.prefix(40)). Served are \(all.joined(separator: ", "))."
+            )
+            .with("supported_versions", .array(all.map { .string($0) }))
         }
         return version
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import Kernel
+internal import Kernel
 package import Persistence
 internal import Synchronization
 
