@@ -111,10 +111,11 @@ struct SandboxTests {
             _ = try await pair.live.patch("/v1/apps/\(app.id)", ["name": "after"])
             try await pair.mirror()
             #expect(try await pair.ask(.get, "/v1/apps/\(app.id)").json["name"] == "after")
-            // What is done to them here does not last.
+            // What is done to them here does not last, also where both were changed as often.
             _ = try await pair.ask(.patch, "/v1/apps/\(app.id)", ["name": "other"], headers: ["If-Match": "*"])
+            _ = try await pair.live.patch("/v1/apps/\(app.id)", ["name": "after all"])
             try await pair.mirror()
-            #expect(try await pair.ask(.get, "/v1/apps/\(app.id)").json["name"] == "after")
+            #expect(try await pair.ask(.get, "/v1/apps/\(app.id)").json["name"] == "after all")
             let rotated = try await pair.ask(.post, "/v1/apps/\(app.id)/secrets", [:])
             #expect(rotated.status == 409)
             _ = try await pair.live.delete("/v1/apps/\(app.id)")
@@ -173,6 +174,9 @@ struct SandboxTests {
             let order = try await pair.order()
             _ = try await pair.ask(.post, "/v1/sandbox/clock", ["advance_seconds": 60])
             let old = try pair.sandbox.generation.shop.configuration.dataDirectory
+            // What an opening that came to nothing has left is in nobody's way.
+            let half = pair.configuration.dataDirectory + "/2"
+            try FileManager.default.copyItem(atPath: old, toPath: half)
             #expect(try await pair.ask(.post, "/v1/sandbox/reset").status == 204)
             #expect(try await pair.ask(.get, "/v1/orders/\(order.id)").status == 404)
             #expect(try await pair.ask(.get, "/v1/products?limit=1").items.first?["title"] == seeded)
@@ -210,7 +214,7 @@ struct SandboxTests {
             for _ in 0..<200 where generations() != ["3"] { try await Task.sleep(for: .milliseconds(50)) }
             #expect(generations() == ["3"])
             #expect(try await pair.ask(.get, "/v1/orders/\(order.id)").status == 200)
-            // Both at once: one of them is told to come again.
+            // Both at once: neither is undone by the other.
             async let one = pair.ask(.post, "/v1/sandbox/reset")
             async let other = pair.ask(.post, "/v1/sandbox/clock", ["advance_seconds": 60])
             let statuses = try await [one.status, other.status]
@@ -220,7 +224,7 @@ struct SandboxTests {
         }
     }
 
-    @Test func `another shop's folder is no sandbox of this one, and half a beginning none at all`() async throws {
+    @Test func `another shop's folder is no sandbox of this one`() async throws {
         try await run { pair in
             let order = try await pair.order()
             try await TestShop.run { other in

@@ -97,6 +97,10 @@ struct TLSTests {
             "for i in 1 2 3 4; do \(curl) --http1.1 -s -D - -o /dev/null \(address) | grep -ci strict-transport; done",
             in: directory)
         #expect(ready == "1\n1\n1\n1\n", "\(ready)")
+        let lane = try await shell(
+            "for i in 1 2 3 4 5; do \(curl) --http1.1 -s -D - -o /dev/null \(address); done | grep -c 'desc=hit'",
+            in: directory)
+        #expect(lane != "0\n", "some of them came from the lane")
         #expect(try await handshake("-tls1_1").contains("alert protocol version"))
         // Whoever speaks no TLS does no harm.
         _ = try await shell("curl -sS http://localhost:\(port)/ -m 5", in: directory)

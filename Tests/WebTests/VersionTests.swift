@@ -86,13 +86,25 @@ struct VersionTests {
 
     @Test func `a version that there is not is refused with those that there are`() async throws {
         try await run { shop in
-            for version in ["2025-01-01", "latest", "2026-1-1", ""] where !version.isEmpty {
+            for version in ["2025-01-01", "latest", "2026-1-1"] {
                 let reply = try await shop.get("/v1/customers", headers: ["Vitrine-Version": version])
                 #expect(reply.status == 406 && reply.json["supported_versions"]?.array?.count == 3, "\(version)")
             }
             let accept = try await shop.get(
                 "/v1/customers", headers: ["Accept": "application/vnd.vitrine+json;version=2020-01-01"])
             #expect(accept.status == 406)
+            for (header, answered) in [
+                ("application/vnd.vitrine+json;version=2020-01-01, application/json;q=0.5", "2026-01-01"),
+                ("application/vnd.vitrine+json;version=2026-11-27;q=0, */*", "2026-01-01"),
+                ("application/vnd.vitrine+json;Version=2026-06-01", "2026-06-01"),
+                (
+                    "application/vnd.vitrine+json;version=2026-06-01;q=0.5, application/vnd.vitrine+json;version=2026-11-27",
+                    "2026-11-27"
+                ),
+            ] {
+                let reply = try await shop.get("/v1/customers", headers: ["Accept": header])
+                #expect(reply.header("Vitrine-Version") == answered, "\(header)")
+            }
         }
     }
 
@@ -108,6 +120,9 @@ struct VersionTests {
             #expect(known.status == 304 && other.status == 200)
             #expect(try await shop.patch("/v1/customers/\(id)", ["country": "GB"], ifMatch: oldTag).status == 200)
             #expect(try await shop.patch("/v1/customers/\(id)", ["country": "DE"], ifMatch: newTag).status == 412)
+            let fresh = try await shop.get("/v1/customers/\(id)", headers: ["Vitrine-Version": "2026-11-27"])
+            let tag = try #require(fresh.header("ETag"))
+            #expect(try await shop.patch("/v1/customers/\(id)", ["country": "DE"], ifMatch: tag).status == 200)
         }
     }
 
@@ -121,6 +136,13 @@ struct VersionTests {
             let first = try await once("2026-01-01")
             let again = try await once("2026-01-01")
             #expect(first.body == again.body && again.header("Idempotent-Replayed") == "true")
+            let newer = try await once("2026-11-27")
+            #expect(newer.json["name"] == "Ada" && newer.header("Vitrine-Version") == "2026-11-27")
+            // Kept since before a version that there is now, it is not taken for one of that.
+            let kept = try await shop.shop.database.read { connection in
+                try connection.first("SELECT headers FROM idempotency_records") { try $0.next(String.self) }
+            }
+            #expect(kept?.contains("2026-11-27") == true)
         }
     }
 
@@ -129,7 +151,13 @@ struct VersionTests {
         try await TestShop.run { shop in
             let me = try await shop.get("/v1/me/deprecations")
             #expect(me.status == 200 && me.json["deprecations"]?.array?.isEmpty == true)
+            let old = Endpoint.get("/v1/old", "getOld", "Old") { (_: Call, _: NoBody) in Answer<NoBody>.ok(NoBody()) }
+                .anyKey().deprecated(Deprecation(since: since, guide: "https://shop.example/changelog"))
+            let called = try await shop.send(.get, "/v1/old", mounting: old)
+            #expect(called.status == 200)
             let calls = shop.shop.calls.deprecated
+            let caller = try await shop.get("/v1/me").id
+            #expect(try await calls.uses(by: caller)["getOld"]?.count == 1)
             calls.note("listThings", by: "app_1", at: since)
             calls.note("listThings", by: "app_1", at: since.advanced(by: .seconds(5)))
             calls.note("listThings", by: "app_2", at: since)

@@ -177,13 +177,16 @@ extension IdentityModule {
         _ request: AuthorizationRequest, _ visitor: SignIn.Visitor?, _ consented: ScopeSet
     ) throws -> AuthorizationRequest.Step {
         do throws(OAuthError) {
-            if let visitor, !request.app.isFor(visitor.user) {
-                let whom = visitor.user.isCustomer ? "customers" : "those who work in the shop"
-                throw OAuthError(.accessDenied, "This app is not for \(whom).")
-            }
-            return try request.step(
+            let step = try request.step(
                 authenticatedAt: visitor?.session.authenticatedAt, consented: consented,
                 asked: authorize.asked(request), at: issue.clock.now())
+            guard step == .signIn || visitor.map({ request.app.isFor($0.user) }) != false else {
+                // An app that asks without the person's seeing it does not learn who they are, either.
+                throw request.prompt.contains("none")
+                    ? OAuthError(.loginRequired, "Nobody is signed in.")
+                    : OAuthError(.accessDenied, "This app is not for who is signed in.")
+            }
+            return step
         } catch {
             throw AuthorizationRequest.Fault.toApp(error, redirectURI: request.redirectURI, state: request.state)
         }
@@ -237,6 +240,13 @@ extension IdentityModule {
             let page = SignInPages.deviceCode(
                 String(code.prefix(20)), isUnknown: true, formToken: browser.formToken("device"))
             return page.response(404, shopName: settings.shopName)
+        }
+        guard app.isFor(visitor.user) else {
+            return SignInPages.message(
+                "\(app.name) is not for you",
+                "It is for \(visitor.user.isCustomer ? "those who work in" : "customers of") the shop.",
+                isWrong: true
+            ).response(403, shopName: settings.shopName)
         }
         guard let decision = form["decision"] else {
             let page = SignInPages.deviceConsent(

@@ -15,7 +15,7 @@ enum AppSecretKind: EntityKind { static let prefix = "sec" }
 typealias AppSecretID = Identifier<AppSecretKind>
 
 /// A program of another developer, which people let act in their name: a client of OAuth 2.1.
-struct App: Sendable {
+struct App: Sendable, Equatable {
     /// Whether it can keep a secret (OAuth 2.1 section 2.1).
     enum Confidentiality: String, CaseIterable, Sendable {
         /// Runs on a server.

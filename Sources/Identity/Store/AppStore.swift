@@ -41,13 +41,6 @@ enum AppStore {
         try connection.all("SELECT \(columns) FROM apps ORDER BY id", app)
     }
 
-    static func versions(in connection: Connection) throws -> [AppID: Int64] {
-        let rows = try connection.all("SELECT id, version FROM apps") { row in
-            try (row.next(AppID.self), row.next(Int64.self))
-        }
-        return Dictionary(uniqueKeysWithValues: rows)
-    }
-
     static func page(_ request: PageRequest, in connection: Connection) throws -> Page<App> {
         let keyset = Keyset((expression: "id", order: .descending))
         let rows = try connection.all(

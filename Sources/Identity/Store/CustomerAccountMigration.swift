@@ -3,13 +3,10 @@
 internal import Persistence
 
 extension IdentityMigrations {
-    /// `customer` is a role of ours from now on; who put one of that name together finds it under another.
     /// Accounts of customers beside those of the people who work in the shop, and the links with which they are opened.
     static let customerAccounts = Migration(
         "identity-0006-customer-accounts", .expand,
         """
-        UPDATE users SET role = 'former-customer-role' WHERE role = 'customer';
-        UPDATE roles SET name = 'former-customer-role' WHERE name = 'customer';
         ALTER TABLE users ADD COLUMN customer TEXT;
         CREATE UNIQUE INDEX users_by_customer ON users (customer);
         CREATE TABLE account_links (

@@ -53,5 +53,6 @@ enum IdentityMigrations {
         secondFactor,
         customerAccounts,
         versions,
+        people,
     ]
 }

@@ -51,7 +51,7 @@ struct JWS: Sendable {
 }
 
 /// The public half of a key, as others write it (RFC 7517): P-256 for ES256, or RSA of 2,048 bits and more for RS256.
-struct JWK: Sendable {
+struct JWK: Sendable, Equatable {
     private enum Material: Sendable {
         case p256(P256.Signing.PublicKey)
         case rsa(_RSA.Signing.PublicKey)
@@ -60,6 +60,8 @@ struct JWK: Sendable {
     let json: JSON
     let algorithm: String
     private let material: Material
+
+    static func == (a: JWK, b: JWK) -> Bool { a.json == b.json }
 
     var id: String? { json["kid"]?.string }
 

@@ -47,6 +47,7 @@ struct ManageApps: Sendable {
             apiVersion: draft.apiVersion ?? versions.latest.description, installation: .make(at: now), createdAt: now,
             createdBy: actor, removedAt: nil, version: 1)
         try check(app)
+        try requireVersion(app)
         try AppStore.insert(app, in: transaction)
         let secret = app.hasSecret ? try addSecret(to: app.id, at: now, in: transaction).text : nil
         try outbox.publish(
@@ -65,6 +66,8 @@ struct ManageApps: Sendable {
         let before = app
         try change(&app)
         try check(app)
+        // One that is no more keeps its apps until they take another.
+        if app.apiVersion != before.apiVersion { try requireVersion(app) }
         // What people have allowed was this app under this name, which answers there.
         let isAnother = app.name != before.name || !Set(app.redirectURIs).isSubset(of: before.redirectURIs)
         if isAnother || before.people != app.people || !before.scopes.isSubset(of: app.scopes) {
@@ -164,12 +167,14 @@ struct ManageApps: Sendable {
         return app
     }
 
+    private func requireVersion(_ app: App) throws {
+        guard versions.find(app.apiVersion) == nil else { return }
+        throw IdentityError.versionUnknown(app.apiVersion, versions.releases.map(\.version.description))
+    }
+
     private func check(_ app: App) throws {
         for uri in app.redirectURIs {
             if let fault = RedirectURI.fault(in: uri) { throw IdentityError.redirectURI(uri, fault) }
-        }
-        if versions.find(app.apiVersion) == nil {
-            throw IdentityError.versionUnknown(app.apiVersion, versions.releases.map(\.version.description))
         }
         if app.confidentiality == .public, !app.ownScopes.isEmpty { throw IdentityError.publicAppActsForNobody }
     }

@@ -31,19 +31,24 @@ package struct OpenSandbox: Sendable {
         }
     }
 
-    private static func isNews(_ app: App, to ours: [AppID: Int64]) -> Bool {
-        ours[app.id].map { $0 != app.version } ?? (app.removedAt == nil)
+    /// Whatever was changed here counts as another app, too.
+    private static func isNews(_ app: App, to ours: [AppID: App]) -> Bool {
+        ours[app.id].map { $0 != app } ?? (app.removedAt == nil)
+    }
+
+    private static func byID(_ apps: [App]) -> [AppID: App] {
+        Dictionary(uniqueKeysWithValues: apps.map { ($0.id, $0) })
     }
 
     /// Makes the apps those of the `live` shop, each with its test secret.
     package func mirrorApps(of live: Database, with credentials: TestCredentials) async throws {
         let theirs = try await live.read { try AppStore.all(in: $0) }
-        let ours = try await database.read { try AppStore.versions(in: $0) }
+        let ours = try await database.read { try Self.byID(AppStore.all(in: $0)) }
         guard theirs.contains(where: { Self.isNews($0, to: ours) }) else { return }
         let apps = apps
         try await database.write { transaction in
             // Asked again, because whoever mirrors the same change twice ends tokens that were given out in between.
-            let ours = try AppStore.versions(in: transaction)
+            let ours = try Self.byID(AppStore.all(in: transaction))
             for app in theirs where Self.isNews(app, to: ours) {
                 try apps.mirror(app, secret: credentials.secret(of: app.id), by: Self.actor, in: transaction)
             }

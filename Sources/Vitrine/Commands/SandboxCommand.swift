@@ -30,7 +30,7 @@ struct SandboxCommand: AsyncParsableCommand {
     var host: String?
 
     @Option(name: .long, help: "The port to listen on; 0 takes a free one.")
-    var port = 8_081
+    var port = 8_082
 
     func run() async throws {
         ProcessLimits.raiseFileLimit()

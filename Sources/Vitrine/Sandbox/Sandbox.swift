@@ -54,6 +54,16 @@ package final class Sandbox: Service {
         let first = try await open(record?.generation ?? 1, ahead: record?.ahead ?? .zero, isNew: record == nil)
         present.withLock { $0 = first }
         try save(first)
+        removeOthers(than: first)
+    }
+
+    /// What earlier generations have left that no orderly end could remove.
+    private func removeOthers(than generation: SandboxGeneration) {
+        let folder = configuration.dataDirectory
+        let all = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        for name in all where Int(name) != nil && name != String(generation.number) {
+            try? FileManager.default.removeItem(atPath: folder + "/" + name)
+        }
     }
 
     /// The shop as it is now.
@@ -118,19 +128,25 @@ package final class Sandbox: Service {
 
     // MARK: What developers do to it
 
-    /// Moves time on, and has what is due by then happen.
+    /// Moves time on, and has what is due by then happen; where `note`, which keeps what is answered, finds that this request
+    /// has not moved it before.
     ///
     /// - Throws: ``Problem`` where a reset goes on, and beyond fifty years.
-    func advance(by duration: Duration) async throws {
+    func advance<Answer>(
+        by duration: Duration, noting note: () async throws -> (answer: Answer, isFresh: Bool)
+    ) async throws -> Answer {
         try await alone {
             let generation = try generation
             guard generation.clock.isAhead + duration <= Self.aheadMax else {
                 throw Problem(.invalidBody, "The sandbox is at most fifty years ahead. A reset takes it back.")
             }
+            let (answer, isFresh) = try await note()
+            guard isFresh else { return answer }
             generation.clock.advance(by: duration)
             try save(generation)
             for chore in generation.shop.schedules { try await chore.work() }
             await generation.shop.relay.drain()
+            return answer
         }
     }
 
@@ -141,19 +157,24 @@ package final class Sandbox: Service {
         try await alone {
             let old = try generation
             let next = try await open(old.number + 1, ahead: .zero, isNew: true)
-            try save(next)
+            do {
+                try save(next)
+            } catch {
+                await next.shop.database.close()
+                throw error
+            }
             present.withLock { $0 = next }
             successors.continuation.yield(next)
             old.end(replaced: true)
         }
     }
 
-    private func alone(_ body: () async throws -> Void) async throws {
+    private func alone<Result>(_ body: () async throws -> Result) async throws -> Result {
         guard isBusy.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
             throw Problem(.conflict, "The sandbox is being reset, or its time moved on. Try again in a moment.")
         }
         defer { isBusy.store(false, ordering: .releasing) }
-        try await body()
+        return try await body()
     }
 
     // MARK: Life
@@ -162,9 +183,18 @@ package final class Sandbox: Service {
     package func run() async throws {
         let (successors, first) = (successors, try generation)
         try await withThrowingDiscardingTaskGroup { lives in
-            lives.addTask { try await first.run() }
+            // Where one cannot live any more, the process is to end, and not to go on without its chores.
+            @Sendable func live(_ generation: SandboxGeneration) async throws {
+                do {
+                    try await generation.run()
+                } catch {
+                    successors.continuation.finish()
+                    throw error
+                }
+            }
+            lives.addTask { try await live(first) }
             await withGracefulShutdownHandler {
-                for await next in successors.stream { lives.addTask { try await next.run() } }
+                for await next in successors.stream { lives.addTask { try await live(next) } }
             } onGracefulShutdown: {
                 successors.continuation.finish()
             }

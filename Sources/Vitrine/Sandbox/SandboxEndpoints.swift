@@ -31,20 +31,21 @@ struct SandboxEndpoints: Sendable {
     private func getClock(_ call: Call, _: NoBody) async throws -> Answer<SandboxClockBody> { .ok(time) }
 
     private func advance(_ call: Call, _: NoBody, _ input: SandboxClockInput) async throws -> Answer<SandboxClockBody> {
-        // A replay of a request moves nothing.
-        let isFresh = Atomic(false)
         let by = Duration.seconds(input.seconds)
-        let answer = try await call.commit { transaction in
-            try shop.jobs.outbox.publish(
-                "sandbox.clock_advanced", subject: "sandbox", actor: call.actor,
-                ["seconds": .integer(Int64(input.seconds))], in: transaction)
-            isFresh.store(true, ordering: .relaxed)
-            let ahead = clock.isAhead + by
-            return .ok(
-                SandboxClockBody(now: clock.wall.now().advanced(by: by), aheadSeconds: Int(ahead / .seconds(1))))
+        return try await sandbox.advance(by: by) {
+            // A replay of a request moves nothing.
+            let isFresh = Atomic(false)
+            let answer: Answer<SandboxClockBody> = try await call.commit { transaction in
+                try shop.jobs.outbox.publish(
+                    "sandbox.clock_advanced", subject: "sandbox", actor: call.actor,
+                    ["seconds": .integer(Int64(input.seconds))], in: transaction)
+                isFresh.store(true, ordering: .relaxed)
+                let ahead = clock.isAhead + by
+                return .ok(
+                    SandboxClockBody(now: clock.wall.now().advanced(by: by), aheadSeconds: Int(ahead / .seconds(1))))
+            }
+            return (answer, isFresh.load(ordering: .relaxed))
         }
-        if isFresh.load(ordering: .relaxed) { try await sandbox.advance(by: by) }
-        return answer
     }
 
     private func reset(_ call: Call, _: NoBody) async throws -> Answer<NoBody> {

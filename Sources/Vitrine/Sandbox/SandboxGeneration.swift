@@ -20,8 +20,8 @@ package final class SandboxGeneration: Sendable {
     private let ending = AsyncStream.makeStream(of: Void.self)
     private let isReplaced = Atomic(false)
 
-    /// The longest that a request can take: waiting as it asked to, and then being worked on.
-    private static let requestMax = Duration.seconds(70)
+    /// The longest that a request can take: waiting as it asked to, its body arriving, and then an import.
+    private static let requestMax = Duration.seconds(660)
 
     init(
         _ number: Int, _ shop: Shop, _ clock: SandboxClock, _ services: [any Service],
@@ -57,7 +57,9 @@ package final class SandboxGeneration: Sendable {
             try await tasks.waitForAll()
         }
         let end = ContinuousClock.now + Self.requestMax
-        while requests.withLock({ $0 > 0 }), ContinuousClock.now < end { try? await Task.sleep(for: .milliseconds(20)) }
+        while requests.withLock({ $0 > 0 }), ContinuousClock.now < end, !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(20))
+        }
         await shop.database.close()
         if isReplaced.load(ordering: .acquiring) {
             try? FileManager.default.removeItem(atPath: shop.configuration.dataDirectory)

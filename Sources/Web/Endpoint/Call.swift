@@ -190,7 +190,7 @@ extension Call {
     /// Renders the final answer and stores it with the effect.
     package func finish<Body>(_ answer: Answer<Body>, in transaction: Transaction) throws -> Answer<Body> {
         guard let ticket else { return answer }
-        let response = answer.response(selection: selection)
+        let response = answer.response(selection: selection).made(in: services.versions.latest)
         try IdempotencyStore.store(response, for: ticket, at: now, in: transaction)
         return .rendered(response)
     }
@@ -222,6 +222,14 @@ extension Call {
 }
 
 extension WireResponse {
+    /// Labelled with the version in whose words it is, for whoever finds it later.
+    func made(in version: APIVersion) -> WireResponse {
+        guard header(APIVersions.header) == nil else { return self }
+        var copy = self
+        copy.headers.append(HeaderField(APIVersions.header, version.description))
+        return copy
+    }
+
     var asReplay: WireResponse {
         var copy = self
         copy.headers.append(HeaderField("Idempotent-Replayed", "true"))

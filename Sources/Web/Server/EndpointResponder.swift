@@ -28,7 +28,9 @@ struct EndpointResponder: HTTPResponder {
         useCase = UseCaseSpan(operationID: endpoint.operationID)
         subjectNames = Self.subjectNames(endpoint.path)
         offers = ([endpoint.answerContentType] + endpoint.otherContentTypes).map { String($0.prefix { $0 != ";" }) }
-        tables = services.ready.tables(endpoint.tables.isEmpty ? [] : endpoint.tables + services.accessTables)
+        // Calls of what is on its way out are counted, each.
+        let isReady = !endpoint.tables.isEmpty && endpoint.deprecation == nil
+        tables = services.ready.tables(isReady ? endpoint.tables + services.accessTables : [])
     }
 
     /// A body must have arrived after so long.
@@ -67,7 +69,7 @@ struct EndpointResponder: HTTPResponder {
             }
         }
         if let version { services.versions.downgrade(&response, of: endpoint, to: version) }
-        conclude(&response, for: request, version)
+        conclude(&response, for: request)
         // The lane does not read which version a request names, so that what it keeps is of those that name none.
         if !tables.isEmpty, !APIVersions.isNamed(in: request.headers) {
             services.ready.keep(
@@ -228,12 +230,11 @@ struct EndpointResponder: HTTPResponder {
         "Accept, Accept-Encoding, Accept-Language, Authorization, Origin, \(APIVersions.header)"
 
     /// Adds what every answer has, and compresses what is worth it.
-    private func conclude(_ response: inout WireResponse, for request: Request, _ version: APIVersion?) {
+    private func conclude(_ response: inout WireResponse, for request: Request) {
         response.headers += signals.deprecation
         guard response.status < 400, !endpoint.isExchange else { return }
         response.headers.append(HeaderField("Cache-Control", endpoint.cache.header))
         response.headers.append(HeaderField("Vary", Self.vary))
-        if let version { response.headers.append(HeaderField(APIVersions.header, version.description)) }
         guard response.body.count >= Self.compressedBytesMin, acceptsGzip(request.headers),
             let compressed = Gzip.compress(response.body)
         else { return }

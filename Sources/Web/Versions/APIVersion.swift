@@ -16,6 +16,8 @@ package struct APIVersion: Hashable, Comparable, Sendable, CustomStringConvertib
 }
 
 /// One thing that is another than in the version before, told from there: how a client of that is served as ever.
+///
+/// It is about bodies alone: names that `fields`, parameters and the pointers of errors use stay what they are.
 package struct APIChange: Sendable {
     /// By their `operationId`.
     package let operations: Set<String>

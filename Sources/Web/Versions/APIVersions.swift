@@ -31,8 +31,8 @@ package struct APIVersions: Sendable {
     ///
     /// - Throws: ``Problem`` 406 for one that there is not.
     func asked(_ headers: HTTPFields, pin: String?) throws(Problem) -> APIVersion {
-        let inAccept = headers[.accept].flatMap(Self.version)
-        guard let text = Self.name.flatMap({ headers[$0] }) ?? inAccept else { return pin.flatMap(find) ?? oldest }
+        let named = Self.name.flatMap { headers[$0] } ?? headers[.accept].flatMap(version)
+        guard let text = named else { return pin.flatMap(find) ?? oldest }
         guard let version = find(text.trimmingSpace) else {
             let all = releases.map(\.version.description)
             throw Problem(
@@ -46,36 +46,63 @@ package struct APIVersions: Sendable {
     /// Whether a request says itself which version it is for.
     static func isNamed(in headers: HTTPFields) -> Bool { name.flatMap { headers[$0] } != nil }
 
-    private static func version(inAccept header: String) -> String? {
-        for element in header.split(separator: ",") {
-            let parts = element.split(separator: ";").map(\.trimmingSpace)
-            guard parts.first?.lowercased() == mediaType else { continue }
-            for part in parts.dropFirst() where part.hasPrefix("version=") {
-                return String(part.dropFirst(8)).replacing("\"", with: "")
+    /// The version that is liked best of those that there are; one that there is not only where nothing else will do.
+    private func version(inAccept header: String) -> String? {
+        var unknown: String?
+        var (best, others) = ((quality: 0.0, text: String?.none), false)
+        for element in header.split(separator: ",").prefix(16) {
+            let parts = element.split(separator: ";").map { $0.trimmingSpace.lowercased() }
+            let quality = parts.dropFirst().first { $0.hasPrefix("q=") }.flatMap { Double($0.dropFirst(2)) } ?? 1
+            guard quality > 0 else { continue }
+            let text = parts.dropFirst().first { $0.hasPrefix("version=") }.map {
+                String($0.dropFirst(8)).replacing("\"", with: "")
             }
+            guard parts.first == Self.mediaType, let text else {
+                others = true
+                continue
+            }
+            if find(text) == nil { unknown = unknown ?? text } else if quality > best.quality { best = (quality, text) }
         }
-        return nil
+        return best.text ?? (others ? nil : unknown)
     }
 
     // MARK: From neighbour to neighbour
 
-    /// The changes of an operation since `version`, oldest first.
-    private func changes(of operation: String, since version: APIVersion) -> [APIChange] {
-        guard version < latest else { return [] }
-        return releases.drop { $0.version <= version }.flatMap(\.changes).filter { $0.operations.contains(operation) }
+    /// The changes of an operation from `version` to a later one, oldest first.
+    private func changes(
+        of operation: String, since version: APIVersion, until later: APIVersion
+    ) -> [APIChange] {
+        guard version < later else { return [] }
+        return releases.filter { version < $0.version && $0.version <= later }.flatMap(\.changes)
+            .filter { $0.operations.contains(operation) }
     }
 
     /// A body that a client of `version` has sent, as the handler reads it. What is no JSON stays what it is.
     func upgraded(_ body: [UInt8], of endpoint: Endpoint, from version: APIVersion) -> [UInt8] {
-        let changes = changes(of: endpoint.operationID, since: version)
-        guard !changes.isEmpty, !body.isEmpty, var json = try? JSON.parse(body) else { return body }
+        let changes = changes(of: endpoint.operationID, since: version, until: latest)
+        guard !changes.isEmpty else { return body }
+        // A batch has a value on each line.
+        guard endpoint.contentTypes.contains("application/x-ndjson") else {
+            return Self.upgraded(body[...], by: changes)
+        }
+        return Array(
+            body.split(separator: 0x0A, omittingEmptySubsequences: false)
+                .map { Self.upgraded($0, by: changes) }.joined(separator: [0x0A]))
+    }
+
+    private static func upgraded(_ text: ArraySlice<UInt8>, by changes: [APIChange]) -> [UInt8] {
+        guard !text.isEmpty, var json = try? JSON.parse(Array(text)) else { return Array(text) }
         for change in changes { change.upgrade(&json) }
         return Array(json.text.utf8)
     }
 
-    /// Makes an answer what a client of `version` reads. The parts of a list are changed like the one thing.
+    /// Makes an answer what a client of `version` reads, and labels it. The parts of a list are changed like the one thing. One
+    /// that was kept for retries since before the latest version is as it was made.
     func downgrade(_ response: inout WireResponse, of endpoint: Endpoint, to version: APIVersion) {
-        let changes = changes(of: endpoint.operationID, since: version)
+        let made = response.header(Self.header).flatMap(find) ?? latest
+        response.headers.removeAll { $0.name == Self.header }
+        response.headers.append(HeaderField(Self.header, min(version, made).description))
+        let changes = changes(of: endpoint.operationID, since: version, until: made)
         guard !changes.isEmpty, response.status < 300, var json = try? JSON.parse(response.body) else { return }
         for change in changes.reversed() {
             if endpoint.isPaged, case .array(let items)? = json["items"] {

@@ -40,6 +40,17 @@ package final class DeprecatedCalls: Sendable {
             return waiting
         }
         guard !uses.isEmpty else { return }
+        do {
+            try await write(uses)
+        } catch {
+            waiting.withLock { waiting in
+                waiting.merge(uses) { Use(count: $0.count + $1.count, firstAt: $1.firstAt, lastAt: $0.lastAt) }
+            }
+            throw error
+        }
+    }
+
+    private func write(_ uses: [Key: Use]) async throws {
         try await database.write { transaction in
             for (key, use) in uses {
                 try transaction.execute(
