@@ -41,13 +41,13 @@ suite() { NO_COLOR=1 .build/debug/vitrinePackageTests.xctest --testing-library s
 program() {
     local status=0
     echo "== The program"
-    suite --filter '^VitrineTests\.' || status=1
+    suite --filter '^VitrineTests\.' || { echo "FAILED: the program"; status=1; }
     echo "== Attack through the OpenAPI document"
-    Scripts/contract.sh 10 || status=1
+    Scripts/contract.sh 10 || { echo "FAILED: the attack"; status=1; }
     echo "== A generated client"
-    Scripts/sdk-test.sh || status=1
+    Scripts/sdk-test.sh || { echo "FAILED: the generated client"; status=1; }
     echo "== Commands of the documents"
-    python3 Scripts/documents.py || status=1
+    python3 Scripts/documents.py || { echo "FAILED: the documents"; status=1; }
     return $status
 }
 
@@ -76,7 +76,7 @@ skipped=$(grep -cE '^. Test ".*" skipped' "$log")
 # Last, because what keeps only the end of a log should keep this.
 if [ "$status" -ne 0 ]; then
     echo "== Failed"
-    grep -E '^. Test .* (recorded an issue|failed after)|^BAD|Fatal error|Traceback' "$log" | cut -c1-600 | tail -60
+    grep -E '^. Test .* (recorded an issue|failed after)|^BAD|^FAILED|Fatal error' "$log" | cut -c1-600 | tail -60
 fi
 [ "$status" -eq 0 ] || [ "$broken" -gt 0 ] || broken=1
 broken=$((broken + failed))

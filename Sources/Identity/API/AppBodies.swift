@@ -189,10 +189,14 @@ extension Schema where Value == String {
     /// A scope of the API or of OpenID Connect.
     static let scopeName = oneOf(ScopeSet.known)
 
-    /// A day; whether there is a version of it is another question.
+    /// Of the form of a day; whether there is a version of it is another question.
     static let apiVersion = string(
         pattern: "^[0-9]{4}-[0-9]{2}-[0-9]{2}$", example: "2026-11-27", lengths: 10...10
-    ) { APIVersion($0) != nil }
+    ) { text in
+        text.utf8.enumerated().allSatisfy { place, byte in
+            place == 4 || place == 7 ? byte == UInt8(ascii: "-") : (48...57).contains(byte)
+        }
+    }
 
     /// A page on the web; only https, because people follow it from the page on which they decide.
     static let homepage = string(

@@ -16,6 +16,7 @@ from httplint import HttpRequestLinter, HttpResponseLinter, levels
 EXPECTED = {
     "REQUEST_HDR_IN_RESPONSE": "RFC 9110 section 12.5.3 has Accept-Encoding in a 415 say which codings are taken.",
     "STATUS_BAD_REQUEST": "We asked for these.",
+    "VARY_COMPLEX": "They do vary by language, coding, version of the API, whose key it is, and the origin of a page.",
 }
 
 
