@@ -50,14 +50,22 @@ package struct CustomersModule: Sendable {
 
     /// The customer, where a caller may reach them. Another one's is not told from one that there is not.
     package func existing(_ id: CustomerID, for reach: Reach, in connection: Connection) throws -> Customer {
-        guard reach.includes(id), let customer = try find(id, in: connection) else { throw CustomersError.notFound }
+        try requireReach(of: id, for: reach)
+        guard let customer = try find(id, in: connection) else { throw CustomersError.notFound }
         return customer
     }
 
+    /// For whoever then looks for something of a customer's: asks whether they may, and not whether there is one.
+    func requireReach(of id: CustomerID, for reach: Reach) throws {
+        guard reach.includes(id) else { throw CustomersError.notFound }
+    }
+
     func change(
-        _ id: CustomerID, if precondition: Precondition, by actor: String, in transaction: Transaction,
+        _ id: CustomerID, for reach: Reach, if precondition: Precondition, by actor: String,
+        in transaction: Transaction,
         _ edit: (inout Customer) throws -> Void
     ) throws -> Customer {
+        try requireReach(of: id, for: reach)
         guard var customer = try CustomerStore.claim(id, in: transaction) else { throw CustomersError.notFound }
         try precondition.check(customer.version)
         guard customer.erasedAt == nil else { throw CustomersError.erased }

@@ -171,6 +171,20 @@ struct CustomerAccountTests {
             let forCustomers = try await TestApp.register(shop, [.init("people", "customers")])
             let ada = try await TestBrowser.signedIn(shop, "ada@example.com")
             #expect(try await TestApp.query(ada.get(forCustomers.authorizeAddress()))["error"] == "access_denied")
+            // Nor by a device.
+            let begun = try await forStaff.ask("/oauth/device_authorization", ["scope": "read:products"]).json
+            let token = TestBrowser.hidden("form_token", try await bea.get("/device"))
+            for decision in ["", "allow"] {
+                let page = try await bea.submit(
+                    "/device",
+                    ["form_token": token, "user_code": begun["user_code"]?.string ?? ""].merging(
+                        decision.isEmpty ? [:] : ["decision": decision]
+                    ) { $1 })
+                #expect(page.status == 403 && page.text.contains("is not for you"))
+            }
+            // Asked without her seeing it, it does not learn what she is.
+            let silent = try await bea.get(forStaff.authorizeAddress(["prompt": "none"]))
+            #expect(["login_required", "consent_required"].contains(TestApp.query(silent)["error"] ?? ""))
             // Turned into one for staff, it has nobody's leave any more.
             let grant = try await forCustomers.exchange(forCustomers.code(bea, ["scope": "openid read:orders"]))
             #expect(grant.status == 200)

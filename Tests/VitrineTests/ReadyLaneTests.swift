@@ -129,6 +129,28 @@ struct ReadyLaneTests {
         }
     }
 
+    @Test func `what a request asks of versions and of failures is not answered by what is ready`() async throws {
+        try await withShop { address, key, _, path in
+            let socket = try Socket(address)
+            // However ready the answer is: asked until it is, for an earlier one may have been outdated meanwhile.
+            for _ in 0..<10 {
+                socket.send(get(path, key))
+                if try socket.answer().isReady { break }
+            }
+            for (field, status) in [
+                ("Vitrine-Version: 1999-01-01", 406), ("Vitrine-Simulate: latency=1s", 400),
+                ("Accept: application/vnd.vitrine+json; version=1999-01-01", 406), ("Vitrine-Version: 2026-11-27", 200),
+            ] {
+                socket.send(get(path, key, field + "\r\n"))
+                let answer = try socket.answer()
+                #expect(answer.status == status && !answer.isReady, "\(field)")
+            }
+            socket.send(get(path, key))
+            let ready = try socket.answer()
+            #expect(ready.isReady && ready.headers["vitrine-version"] == "2026-11-27")
+        }
+    }
+
     @Test func `ready answers count, and end where the limit does`() async throws {
         try await withShop { address, _, client, path in
             let made = try await client.send(

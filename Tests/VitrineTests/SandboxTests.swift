@@ -4,6 +4,7 @@ import Foundation
 import HTTPTypes
 import Kernel
 import Logging
+import Persistence
 import ServiceLifecycle
 import TestSupport
 import Testing
@@ -237,6 +238,28 @@ struct SandboxTests {
                 await (try sandbox.generation).shop.database.close()
             }
         }
+    }
+
+    @Test func `it opens beside no shop, or one of another version, without touching it`() async throws {
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        let none = directory.path + "/none"
+        let nowhere = try await VitrineProcess.run(["sandbox", "--data", none, "--port", "0"])
+        #expect(nowhere.status != 0 && nowhere.output.contains("There is no shop in"))
+        #expect(!FileManager.default.fileExists(atPath: none))
+        var configuration = try Configuration(environment: [:])
+        configuration.dataDirectory = directory.path
+        let shop = try await Shop.open(configuration)
+        _ = try await shop.database.write {
+            try $0.execute("DELETE FROM schema_migrations WHERE name = 'web-0002-deprecated-calls'")
+        }
+        let older = try await VitrineProcess.run(["sandbox", "--data", directory.path, "--port", "0"])
+        #expect(older.status != 0 && older.output.contains("another version"))
+        let applied = try await shop.database.read {
+            try $0.all("SELECT name FROM schema_migrations") { try $0.next(String.self) }
+        }
+        #expect(!applied.contains("web-0002-deprecated-calls"))
+        await shop.database.close()
     }
 
     @Test func `a shop without a sandbox says so, and one that has it tells what opens it`() async throws {

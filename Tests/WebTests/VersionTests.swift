@@ -8,6 +8,14 @@ import Vitrine
 
 @testable import Web
 
+extension JSON {
+    /// An object whose member has another name.
+    fileprivate func renaming(_ name: String, to other: String) -> JSON {
+        guard let members else { return self }
+        return .object(members.map { $0.name == name ? .init(other, $0.value) : $0 })
+    }
+}
+
 /// Clients of older versions are served as ever, by small steps from neighbour to neighbour.
 struct VersionTests {
     /// Three versions of customers: `full_name` became `name`, and then `phone` became `contact.phone`.

@@ -59,8 +59,8 @@ extension CustomersModule {
         // Links to the account go there, so that only the shop may say where that is.
         try call.reach.requireShop(for: "email", where: patch.email.isChange)
         return try await call.commit { transaction in
-            _ = try existing(path.id, for: call.reach, in: transaction)
-            let customer = try change(path.id, if: call.precondition, by: call.actor, in: transaction, patch.apply)
+            let customer = try change(
+                path.id, for: call.reach, if: call.precondition, by: call.actor, in: transaction, patch.apply)
             return .ok(CustomerBody(customer.shown(to: call.reach)), version: customer.version)
         }
     }
@@ -95,7 +95,7 @@ extension CustomersModule {
         _ call: Call, _ path: AddressPath, _ input: AddressInput
     ) async throws -> Answer<AddressBody> {
         try await call.commit { transaction in
-            _ = try existing(path.id, for: call.reach, in: transaction)
+            try requireReach(of: path.id, for: call.reach)
             guard var saved = try CustomerStore.address(path.address, of: path.id, in: transaction) else {
                 throw CustomersError.addressNotFound
             }
@@ -110,7 +110,7 @@ extension CustomersModule {
 
     private func deleteAddress(_ call: Call, _ path: AddressPath) async throws -> Answer<NoBody> {
         try await call.commit { transaction in
-            _ = try existing(path.id, for: call.reach, in: transaction)
+            try requireReach(of: path.id, for: call.reach)
             try delete(path.address, of: path.id, by: call.actor, in: transaction)
             return .noContent
         }

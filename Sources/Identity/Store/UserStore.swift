@@ -85,7 +85,7 @@ enum UserStore {
         try transaction.execute(
             """
             UPDATE users SET email = \(id.rawValue), name = '', password = '', customer = NULL, disabled_at = \(now),
-                second_factor = NULL, version = version + 1
+                version = version + 1
             WHERE id = \(id)
             """)
     }

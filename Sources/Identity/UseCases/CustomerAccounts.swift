@@ -80,6 +80,7 @@ struct CustomerAccounts: Sendable {
         try AccountLinkStore.remove(of: customer, in: transaction)
         guard let user = try UserStore.find(customer: customer, in: transaction) else { return }
         try UserStore.lock(user.id, in: transaction)
+        try SecondFactorStore.remove(of: user.id, in: transaction)
         try UserStore.forget(user.id, at: clock.now(), in: transaction)
         try users.endEverything(of: user.id, in: transaction)
         try publish("customer.account_removed", user, customer, by: actor, in: transaction)

@@ -126,7 +126,8 @@ struct ManageApps: Sendable {
 
     /// Makes an app what it is in another shop, under the same name and with a `secret` of its own here.
     func mirror(_ app: App, secret: String, by actor: String, in transaction: Transaction) throws {
-        if let before = try AppStore.find(app.id, in: transaction) {
+        let before = try AppStore.find(app.id, in: transaction)
+        if let before {
             try AuthorizationStore.voidConsents(to: app.id, in: transaction)
             try endTokens(of: before, in: transaction)
         }
@@ -139,7 +140,8 @@ struct ManageApps: Sendable {
             _ = try addSecret(secret, to: app.id, at: clock.now(), in: transaction)
         }
         try outbox.publish(
-            app.removedAt == nil ? "app.registered" : "app.removed", subject: app.id.rawValue, actor: actor,
+            app.removedAt != nil ? "app.removed" : before == nil ? "app.registered" : "app.changed",
+            subject: app.id.rawValue, actor: actor,
             ["name": .string(app.name)], in: transaction)
     }
 

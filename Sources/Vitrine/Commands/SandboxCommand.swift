@@ -17,31 +17,21 @@ struct SandboxCommand: AsyncParsableCommand {
         commandName: "sandbox", abstract: "Open a shop to try things on, beside the real one.",
         discussion: """
             The same code over data of its own, with the apps of the shop under test secrets: docs/SANDBOX.md. The shop may be
-            running. VITRINE_SANDBOX_URL says to both how developers reach it.
+            running. It listens on port 8082 where none is given; VITRINE_SANDBOX_URL says to both how developers reach it.
             """)
 
-    @Option(name: .long, help: "The data directory of the shop (VITRINE_DATA); the sandbox lies in it, too.")
-    var data: String?
+    /// Of the shop; the address and the port are the sandbox's.
+    @OptionGroup var location: LocationOptions
 
-    @Option(name: .long, help: "The Postgres server of the shop instead (VITRINE_DATABASE).")
-    var database: String?
-
-    @Option(name: .long, help: "The address to listen on (VITRINE_HOST).")
-    var host: String?
-
-    @Option(name: .long, help: "The port to listen on; 0 takes a free one.")
-    var port = 8_082
+    private static let port = 8_082
 
     func run() async throws {
         ProcessLimits.raiseFileLimit()
-        var configuration = try Configuration()
-        configuration.dataDirectory = data ?? configuration.dataDirectory
-        configuration.databaseURL = database ?? configuration.databaseURL
+        var configuration = try location.configuration()
         let live = try await Self.openLive(configuration)
         configuration.dataDirectory += "/sandbox"
         configuration.databaseURL = nil
-        configuration.host = host ?? configuration.host
-        configuration.port = port == 0 ? FreePort.find() : port
+        if location.port == nil { configuration.port = Self.port }
         configuration.publicURL = configuration.sandboxURL
         configuration.observatory.isOff = true
         configuration.telemetry.service += "-sandbox"
@@ -54,9 +44,11 @@ struct SandboxCommand: AsyncParsableCommand {
         Terminal.say("The sandbox's API key: \(sandbox.credentials.administratorKey)")
         Terminal.say("People sign in as owner@sandbox.example and others, with \(sandbox.credentials.password)")
         let settings = configuration
-        let application = try Self.application(sandbox, settings) { port in
-            let scheme = settings.tls == nil ? "http" : "https"
-            Terminal.say("The sandbox listens on \(scheme)://\(settings.host):\(port)")
+        let application = settings.server(
+            of: SandboxResponder(sandbox), ready: try sandbox.generation.shop.calls.ready, clock: .system,
+            certificates: try settings.certificates()
+        ) { port in
+            Terminal.say("The sandbox listens on \(settings.scheme)://\(settings.host):\(port)")
         }
         let group = ServiceGroup(
             configuration: .init(
@@ -81,22 +73,5 @@ struct SandboxCommand: AsyncParsableCommand {
                 "The shop's database is of another version. Restart the shop with this program first.")
         }
         return live
-    }
-
-    private static func application(
-        _ sandbox: Sandbox, _ configuration: Configuration, onRunning: @escaping @Sendable (Int) async -> Void
-    ) throws -> some Service {
-        var logger = Logger(label: "vitrine.server")
-        logger.logLevel = max(configuration.logLevel, .warning)
-        return Application(
-            responder: SandboxResponder(sandbox),
-            server: .shop(
-                answers: try sandbox.generation.shop.calls.ready, idleTimeout: .seconds(configuration.idleSeconds),
-                baseURL: configuration.baseURL, clock: .system,
-                certificates: try configuration.certificates()),
-            configuration: .init(
-                address: .hostname(configuration.host, port: configuration.port), serverName: "vitrine"),
-            onServerRunning: { await onRunning($0.localAddress?.port ?? 0) },
-            logger: logger)
     }
 }

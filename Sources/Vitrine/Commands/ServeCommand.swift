@@ -39,8 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
         let reports = Signals.endpoints(telemetry, health)
         let application = shop.makeApplication(beside: reports, certificates: try configuration.certificates()) {
             port in
-            let scheme = configuration.tls == nil ? "http" : "https"
-            Terminal.say("Vitrine listens on \(scheme)://\(configuration.host):\(port)")
+            Terminal.say("Vitrine listens on \(configuration.scheme)://\(configuration.host):\(port)")
         }
         let watching = observatory?.services(signals) ?? []
         let group = ServiceGroup(

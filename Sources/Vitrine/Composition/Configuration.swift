@@ -203,7 +203,10 @@ package struct Configuration: Sendable {
         return settings
     }
 
-    package var baseURL: String { publicURL ?? "\(tls == nil ? "http" : "https")://\(host):\(port)" }
+    package var baseURL: String { publicURL ?? "\(scheme)://\(host):\(port)" }
+
+    /// What is spoken on the port.
+    var scheme: String { tls == nil ? "http" : "https" }
 
     /// - Throws: `Failure` with `misconfigured` where the files cannot be used.
     func certificates() throws -> Certificates? {

@@ -62,15 +62,26 @@ extension Shop {
         beside others: [Endpoint] = [], certificates: Certificates? = nil,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) -> some Service {
+        configuration.server(
+            of: makeResponder(beside: others), ready: calls.ready, clock: clock, certificates: certificates,
+            services: services, onRunning: onRunning)
+    }
+}
+
+extension Configuration {
+    /// What listens on the port and hands requests to `responder`.
+    func server(
+        of responder: some HTTPResponder<APIContext>, ready answers: ReadyAnswers, clock: WallClock,
+        certificates: Certificates?, services: [any Service] = [], onRunning: @escaping @Sendable (Int) async -> Void
+    ) -> some Service {
         var logger = Logger(label: "vitrine.server")
-        logger.logLevel = max(configuration.logLevel, .warning)
+        logger.logLevel = max(logLevel, .warning)
         return Application(
-            responder: makeResponder(beside: others),
+            responder: responder,
             server: .shop(
-                answers: calls.ready, idleTimeout: .seconds(configuration.idleSeconds), baseURL: configuration.baseURL,
-                clock: clock, certificates: certificates),
-            configuration: .init(
-                address: .hostname(configuration.host, port: configuration.port), serverName: "vitrine"),
+                answers: answers, idleTimeout: .seconds(idleSeconds), baseURL: baseURL, clock: clock,
+                certificates: certificates),
+            configuration: .init(address: .hostname(host, port: port), serverName: "vitrine"),
             services: services,
             onServerRunning: { await onRunning($0.localAddress?.port ?? 0) },
             logger: logger)

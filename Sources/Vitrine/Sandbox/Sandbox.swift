@@ -15,7 +15,7 @@ package import Web
 /// moved on, and a beginning to which it can be taken back.
 ///
 /// It is a process of its own, so that nothing that is tried here slows, fills or counts in the shop itself. Of that it reads
-/// the apps, and nothing else. Taken back, it is another shop (``SandboxGeneration``) in another folder; requests that have
+/// the apps and one secret, and nothing else. Taken back, it is another shop (``SandboxGeneration``) in another folder; requests that have
 /// begun end where they began.
 package final class Sandbox: Service {
     /// What is mounted beside the shop, and what runs beside it.
@@ -28,7 +28,8 @@ package final class Sandbox: Service {
     private let present: Mutex<SandboxGeneration?> = Mutex(nil)
     /// One thing at a time: while a reset goes on nobody moves time, nor the reverse.
     private let isBusy = Atomic(false)
-    private let successors = AsyncStream.makeStream(of: SandboxGeneration.self)
+    /// Each generation as it begins.
+    private let lives = AsyncStream.makeStream(of: SandboxGeneration.self)
 
     /// No clock shows later years than four digits hold; and nobody tries out more.
     private static let aheadMax = Duration.seconds(50 * 366 * 86_400)
@@ -55,6 +56,7 @@ package final class Sandbox: Service {
         present.withLock { $0 = first }
         try save(first)
         removeOthers(than: first)
+        lives.continuation.yield(first)
     }
 
     /// What earlier generations have left that no orderly end could remove.
@@ -164,7 +166,7 @@ package final class Sandbox: Service {
                 throw error
             }
             present.withLock { $0 = next }
-            successors.continuation.yield(next)
+            lives.continuation.yield(next)
             old.end(replaced: true)
         }
     }
@@ -181,22 +183,22 @@ package final class Sandbox: Service {
 
     /// Runs what belongs to the generations, the next beside the last that still ends, until the process ends.
     package func run() async throws {
-        let (successors, first) = (successors, try generation)
-        try await withThrowingDiscardingTaskGroup { lives in
-            // Where one cannot live any more, the process is to end, and not to go on without its chores.
-            @Sendable func live(_ generation: SandboxGeneration) async throws {
-                do {
-                    try await generation.run()
-                } catch {
-                    successors.continuation.finish()
-                    throw error
-                }
-            }
-            lives.addTask { try await live(first) }
+        let lives = lives
+        try await withThrowingDiscardingTaskGroup { tasks in
             await withGracefulShutdownHandler {
-                for await next in successors.stream { lives.addTask { try await live(next) } }
+                for await generation in lives.stream {
+                    tasks.addTask {
+                        do {
+                            try await generation.run()
+                        } catch {
+                            // Where one cannot live any more, the process is to end, and not to go on without its chores.
+                            lives.continuation.finish()
+                            throw error
+                        }
+                    }
+                }
             } onGracefulShutdown: {
-                successors.continuation.finish()
+                lives.continuation.finish()
             }
             try generation.end(replaced: false)
         }

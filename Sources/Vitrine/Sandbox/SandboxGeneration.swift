@@ -20,9 +20,6 @@ package final class SandboxGeneration: Sendable {
     private let ending = AsyncStream.makeStream(of: Void.self)
     private let isReplaced = Atomic(false)
 
-    /// The longest that a request can take: waiting as it asked to, its body arriving, and then an import.
-    private static let requestMax = Duration.seconds(660)
-
     init(
         _ number: Int, _ shop: Shop, _ clock: SandboxClock, _ services: [any Service],
         _ responder: any HTTPResponder<APIContext>
@@ -56,7 +53,7 @@ package final class SandboxGeneration: Sendable {
             }
             try await tasks.waitForAll()
         }
-        let end = ContinuousClock.now + Self.requestMax
+        let end = ContinuousClock.now + Endpoint.longest
         while requests.withLock({ $0 > 0 }), ContinuousClock.now < end, !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(20))
         }

@@ -73,6 +73,10 @@ package struct Endpoint: Sendable {
     var isExchange = false
     /// How long a call may take once its body has arrived. Beyond it the caller is answered 503.
     package var timeMax = Duration.seconds(30)
+    /// The same for a batch, which takes longest.
+    private static let batchTimeMax = Duration.seconds(600)
+    /// The longest that any call is under way, with the arriving of its body and what it asks to wait.
+    package static let longest = batchTimeMax + .seconds(60)
 
     package let parameters: SchemaForm
     package let body: SchemaForm?
@@ -187,7 +191,7 @@ extension Endpoint {
         endpoint.cache = .none
         endpoint.contentTypes = ["application/x-ndjson"]
         endpoint.bodyBytesMax = bodyBytesMax
-        endpoint.timeMax = .seconds(600)
+        endpoint.timeMax = batchTimeMax
         endpoint.priority = .sheddable
         return endpoint
     }

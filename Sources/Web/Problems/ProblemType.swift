@@ -51,7 +51,8 @@ extension ProblemType {
         "method-not-allowed", 405, "The method is not allowed here", "The `Allow` header lists the methods that are.")
     package static let notAcceptable = ProblemType(
         "not-acceptable", 406, "The answer has no acceptable form",
-        "Answers are `application/json`. Send `Accept: application/json`, `*/*` or no such header.")
+        "Answers are `application/json`. Send `Accept: application/json`, `*/*` or no such header. Where it is the version of "
+            + "the API that there is not, `supported_versions` lists those that there are.")
     package static let requestTimeout = ProblemType(
         "request-timeout", 408, "The request took too long to arrive", retryable: true,
         "The body must arrive within the time limit. Send it faster or in smaller parts.")

@@ -17,10 +17,9 @@ final class HTTP2Patience: ChannelInboundHandler, RemovableChannelHandler {
 
     /// How long what is under way may take when the process ends.
     private static let farewell = TimeAmount.seconds(30)
-    /// The longest that an operation may take, with the client waiting in silence.
-    private static let operationMax = TimeAmount.seconds(660)
 
-    init(idleTimeout: Duration) { silence = max(TimeAmount(idleTimeout) + TimeAmount(idleTimeout), Self.operationMax) }
+    /// The longest call may go on with the client waiting in silence.
+    init(idleTimeout: Duration) { silence = TimeAmount(max(idleTimeout * 2, Endpoint.longest)) }
 
     func handlerAdded(context: ChannelHandlerContext) { look(context, in: silence) }
 

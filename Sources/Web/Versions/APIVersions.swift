@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import HTTPTypes
-package import Kernel
+internal import Kernel
 
 /// All versions that are served. The handlers know the latest alone; what is older is made from it, step by step from
 /// neighbour to neighbour.
@@ -48,6 +48,8 @@ package struct APIVersions: Sendable {
 
     /// The version that is liked best of those that there are; one that there is not only where nothing else will do.
     private func version(inAccept header: String) -> String? {
+        // What most clients send is shorter than what names one.
+        guard header.utf8.count > Self.mediaType.utf8.count else { return nil }
         var unknown: String?
         var (best, others) = ((quality: 0.0, text: String?.none), false)
         for element in header.split(separator: ",").prefix(16) {
@@ -106,7 +108,7 @@ package struct APIVersions: Sendable {
         guard !changes.isEmpty, response.status < 300, var json = try? JSON.parse(response.body) else { return }
         for change in changes.reversed() {
             if endpoint.isPaged, case .array(let items)? = json["items"] {
-                json = json.setting("items", .array(items.map { $0.changed(change.downgrade) }))
+                json = json.replacing("items", with: .array(items.map { $0.changed(change.downgrade) }))
             } else {
                 change.downgrade(&json)
             }
@@ -119,28 +121,15 @@ package struct APIVersions: Sendable {
 }
 
 extension JSON {
+    /// An object with another value in place of a member's.
+    fileprivate func replacing(_ name: String, with value: JSON) -> JSON {
+        guard let members else { return self }
+        return .object(members.map { $0.name == name ? .init(name, value) : $0 })
+    }
+
     fileprivate func changed(_ change: (inout JSON) -> Void) -> JSON {
         var copy = self
         change(&copy)
         return copy
-    }
-}
-
-extension JSON {
-    /// An object with a member of that name, in its place where it had one.
-    package func setting(_ name: String, _ value: JSON) -> JSON {
-        guard var members = members else { return self }
-        if let place = members.firstIndex(where: { $0.name == name }) {
-            members[place] = .init(name, value)
-        } else {
-            members.append(.init(name, value))
-        }
-        return .object(members)
-    }
-
-    /// An object whose member has another name.
-    package func renaming(_ name: String, to other: String) -> JSON {
-        guard let members else { return self }
-        return .object(members.map { $0.name == name ? .init(other, $0.value) : $0 })
     }
 }
