@@ -173,4 +173,22 @@ struct PostgresEngineTests {
             #expect(sum == 1_099 * 1_100 / 2)
         }
     }
+
+    @Test func `a read sees what was written before it, whatever its connection did last`() async throws {
+        try await withDatabase({ $0.readers = 1 }) { database, _ in
+            @Sendable func amount(_ connection: Connection) throws -> Int? {
+                try connection.first("SELECT amount FROM tills WHERE id = 'a'") { try $0.next(Int.self) }
+            }
+            // Three that end without having asked, having asked, and with a setting that nobody has waited for.
+            try await database.read { _ in }
+            for expected in 0..<5 {
+                #expect(try await database.read(amount) == expected)
+                let planned = try await database.read { connection in
+                    try connection.planningForValues { try amount(connection) }
+                }
+                #expect(planned == expected)
+                _ = try await database.write { try $0.execute("UPDATE tills SET amount = amount + 1 WHERE id = 'a'") }
+            }
+        }
+    }
 }

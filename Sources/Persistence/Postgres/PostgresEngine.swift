@@ -185,7 +185,7 @@ private struct PostgresWorker {
     func serve(_ queue: WorkQueue<ReadJob>) {
         while let job = queue.take(upTo: 1).first {
             tryAgainWhilePassing(job.deadline) {
-                session.later("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                session.begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 let tell = try job.attempt(Connection(session: session))
                 do { try session.endUnwatched("COMMIT") } catch { session.close() }
                 tell()
@@ -199,7 +199,7 @@ private struct PostgresWorker {
     func serve(_ queue: WorkQueue<WriteJob>) {
         while let job = queue.take(upTo: 1).first {
             tryAgainWhilePassing(job.deadline) {
-                session.later("BEGIN")
+                session.begin("BEGIN")
                 let transaction = Transaction(session: session, watched: versions.watched)
                 let tell = try job.attempt(transaction)
                 if !transaction.changed.isEmpty { session.later(ChangeListener.notification(of: transaction.changed)) }

@@ -18,6 +18,8 @@ final class PostgresSession: SQLSession {
     private var preparations = 0
     /// Commands that travel with the next statement.
     private var waiting: [String] = []
+    /// Whether anything was sent since ``begin(_:)``.
+    private var hasBegun = false
     /// What was sent since the last sync.
     private var sent: [String] = []
     /// What was sent and synced, and whose answers nobody has waited for yet.
@@ -87,10 +89,17 @@ final class PostgresSession: SQLSession {
     /// Sends `command` with the next statement.
     func later(_ command: String) { waiting.append(command) }
 
-    /// Ends a transaction that nobody waits for: its answer is read before the next statement's.
+    /// Has `command` begin a transaction with the first statement.
+    func begin(_ command: String) {
+        hasBegun = false
+        waiting = [command]
+    }
+
+    /// Ends a transaction that changed nothing and that nobody waits for: its answer is read before the next statement's.
     func endUnwatched(_ command: String) throws {
-        // Nothing was asked since it was to begin.
-        if !waiting.isEmpty, sent.isEmpty { return waiting = [] }
+        // Settings that still wait would end with it.
+        waiting = []
+        guard hasBegun else { return }
         try send(command: command)
         try sync()
         owed.append(sent)
@@ -124,6 +133,7 @@ final class PostgresSession: SQLSession {
     private func sendWaiting() throws {
         let commands = waiting
         waiting = []
+        hasBegun = true
         for command in commands { try send(command: command) }
     }
 
