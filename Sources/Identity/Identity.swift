@@ -30,6 +30,7 @@ package struct IdentityModule: Sendable {
     let testCredentials: TestCredentials
     package let sandbox: OpenSandbox
     let keeper: SecretKeeper
+    let organizations: Organizations
 
     package init(
         database: Database, jobs: JobsModule, clock: WallClock, limits: RequestLimits, settings: IdentitySettings,
@@ -44,6 +45,7 @@ package struct IdentityModule: Sendable {
         self.keyAuthenticator = keyAuthenticator
         keys = ManageKeys(outbox: outbox, clock: clock, forget: { keyAuthenticator.forgetAll() })
         keeper = SecretKeeper(key: try await Secrets.load("identity", from: database))
+        organizations = Organizations(outbox: outbox, clock: clock, keeper: keeper)
         directory = AppDirectory(database: database)
         tokens = AccessTokens(database: database, clock: clock, settings: settings)
         let proofs = KeyProofs(

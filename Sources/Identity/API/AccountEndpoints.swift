@@ -20,7 +20,7 @@ extension IdentityModule {
 
     private func showAccount(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         let browser = try await browser(exchange)
-        guard let visitor = browser.visitor else { return WebPage.redirect(to: "/sign-in?then=/account") }
+        guard let visitor = browser.visitor else { return WireResponse.seeOther("/sign-in?then=/account") }
         let notice: (text: String, isWrong: Bool)? =
             switch exchange.query["done"] {
             case "removed": ("The app may do nothing in your name any more.", false)
@@ -74,7 +74,7 @@ extension IdentityModule {
                 try users.setPassword(
                     hash, of: visitor.user.id, keeping: visitor.session.id, by: visitor.user.id.rawValue, in: $0)
             }
-            return WebPage.redirect(to: "/account?done=password")
+            return WireResponse.seeOther("/account?done=password")
         } catch IdentityError.passwordTooShort {
             return try await accountPage(
                 browser, visitor, notice: ("A password has 12 to 200 characters.", true), status: 422)
@@ -125,7 +125,7 @@ extension IdentityModule {
         }
         let (secondFactor, user) = (secondFactor, visitor.user.id)
         try await call.write { try secondFactor.remove(from: user, by: user.rawValue, in: $0) }
-        return WebPage.redirect(to: "/account?done=factor")
+        return WireResponse.seeOther("/account?done=factor")
     }
 
     private func changing(
@@ -135,6 +135,6 @@ extension IdentityModule {
         guard let form = browser.form("account"), let visitor = browser.visitor,
             let done = try await body(form, visitor)
         else { return staleForm }
-        return WebPage.redirect(to: "/account?done=" + done)
+        return WireResponse.seeOther("/account?done=" + done)
     }
 }

@@ -8,7 +8,14 @@ struct AppPath: WireBody {
     static let schema = Schema.object("AppPath", AppPath.init, .required("id", \.id, .id()))
 }
 
+struct AppFilter: WireBody {
+    let organization: OrganizationID?
+    static let schema = Schema.object(
+        "AppFilter", AppFilter.init, .optional("organization_id", \.organization, .id(), "Whose they are."))
+}
+
 struct AppInput: WireBody {
+    let organization: OrganizationID?
     let name: String
     let type: App.Confidentiality
     let redirectURIs: [String]
@@ -23,6 +30,8 @@ struct AppInput: WireBody {
 
     static let schema = Schema.object(
         "AppInput", AppInput.init,
+        .optional(
+            "organization_id", \.organization, .id(), "Of developers from outside the shop; the shop's own without."),
         .required("name", \.name, .string(1...100), "What people are asked about."),
         .standard(
             "type", \.type, .word, .confidential, "confidential on a server; public where its users can read it."),
@@ -45,7 +54,7 @@ struct AppInput: WireBody {
 
     func draft() throws -> AppDraft {
         AppDraft(
-            name: name, confidentiality: type, redirectURIs: redirectURIs,
+            organization: organization, name: name, confidentiality: type, redirectURIs: redirectURIs,
             scopes: ScopeSet(stored: scopes.joined(separator: " ")), ownScopes: ScopeSet(ownScopes), people: people,
             tier: tier,
             keys: try Self.keys(jwks), requiresBinding: requiresBinding, homepage: homepage, apiVersion: apiVersion)
@@ -97,6 +106,7 @@ struct AppPatch: WireBody {
 
 struct AppBody: WireBody {
     let id: AppID
+    let organization: OrganizationID?
     let name: String
     let type: App.Confidentiality
     let redirectURIs: [String]
@@ -113,7 +123,9 @@ struct AppBody: WireBody {
 
     static let schema = Schema.object(
         "App", AppBody.init,
-        .required("id", \.id, .id(), "Its `client_id`."), .required("name", \.name, .string()),
+        .required("id", \.id, .id(), "Its `client_id`."),
+        .optional("organization_id", \.organization, .id(), "Whose it is; the shop's own without."),
+        .required("name", \.name, .string()),
         .required("type", \.type, .word), .required("redirect_uris", \.redirectURIs, .array(of: .string())),
         .required("scopes", \.scopes, .array(of: .string())),
         .required("own_scopes", \.ownScopes, .array(of: .string())),
@@ -127,6 +139,7 @@ struct AppBody: WireBody {
 
     init(_ app: App, secret: String? = nil) {
         id = app.id
+        organization = app.organization
         name = app.name
         type = app.confidentiality
         redirectURIs = app.redirectURIs
@@ -143,12 +156,14 @@ struct AppBody: WireBody {
     }
 
     private init(
-        id: AppID, name: String, type: App.Confidentiality, redirectURIs: [String], scopes: [String],
+        id: AppID, organization: OrganizationID?, name: String, type: App.Confidentiality, redirectURIs: [String],
+        scopes: [String],
         ownScopes: [String], people: App.People, tier: Tier, keys: [String], requiresBinding: Bool, homepage: String?,
         apiVersion: String,
         createdAt: Timestamp, secret: String?
     ) {
         self.id = id
+        self.organization = organization
         self.name = name
         self.type = type
         self.redirectURIs = redirectURIs

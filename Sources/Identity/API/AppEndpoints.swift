@@ -7,42 +7,47 @@ internal import Web
 extension IdentityModule {
     var appEndpoints: [Endpoint] {
         [
-            .list("/v1/apps", "listApps", "List apps", use: listApps).scope(.readApps),
+            .list("/v1/apps", "listApps", "List apps", use: listApps).scope(.readApps).forPartners(),
             .change(.post, "/v1/apps", "createApp", "Register an app", status: 201, use: createApp)
-                .scope(.writeApps).confidential().mayAnswer(.insufficientScope),
-            .get("/v1/apps/{id}", "getApp", "Read an app", use: getApp).scope(.readApps),
+                .scope(.writeApps).confidential().forPartners().mayAnswer(.insufficientScope),
+            .get("/v1/apps/{id}", "getApp", "Read an app", use: getApp).scope(.readApps).forPartners(),
             .change(.patch, "/v1/apps/{id}", "patchApp", "Change an app", use: patchApp)
-                .scope(.writeApps).conditional().mayAnswer(.insufficientScope),
+                .scope(.writeApps).conditional().forPartners().mayAnswer(.insufficientScope),
             .act(
                 .delete, "/v1/apps/{id}", "deleteApp", "Remove an app with all its tokens, at once", status: 204,
                 use: deleteApp
-            ).scope(.writeApps),
+            ).scope(.writeApps).forPartners(),
             .get("/v1/apps/{id}/secrets", "listAppSecrets", "List an app's secrets", use: listSecrets)
-                .scope(.readApps),
+                .scope(.readApps).forPartners(),
             .change(
                 .post, "/v1/apps/{id}/secrets", "rotateAppSecret", "Replace an app's secret, with an overlap",
                 status: 201, use: rotateSecret
-            ).scope(.writeApps).confidential().mayAnswer(.conflict, .insufficientScope),
+            ).scope(.writeApps).confidential().forPartners().mayAnswer(.conflict, .insufficientScope),
         ]
     }
 
-    private func listApps(_ call: Call, _: NoBody) async throws -> Listing<AppBody> {
-        let page = try await call.read { try AppStore.page(call.page, in: $0) }
+    private func listApps(_ call: Call, _ filter: AppFilter) async throws -> Listing<AppBody> {
+        let page = try await call.read { connection in
+            try AppStore.page(call.page, of: filter.organization, for: call.partner, in: connection)
+        }
         return Listing(page.map { AppBody($0) })
     }
 
     private func getApp(_ call: Call, _ path: AppPath) async throws -> Answer<AppBody> {
-        guard let app = try await call.read({ try AppStore.find(path.id, in: $0) }), app.removedAt == nil else {
-            throw IdentityError.appNotFound
-        }
+        let app = try await call.read { try organizations.app(path.id, for: call.partner, in: $0) }
         return .ok(AppBody(app), version: app.version)
     }
 
     private func createApp(_ call: Call, _: NoBody, _ input: AppInput) async throws -> Answer<AppBody> {
         let draft = try input.draft()
         // What an app asks people for is theirs to give; what it does for itself, only who may do it can give.
-        try require(input.ownScopes, input.tier, nil, of: call)
+        try requireShop(input.ownScopes, input.tier, of: call)
         return try await call.commit { transaction in
+            if let organization = input.organization {
+                _ = try organizations.find(organization, for: call.partner, in: transaction)
+            } else if call.partner != nil {
+                throw Problem(.invalidBody, "organization_id names the organisation whose the app is to be.")
+            }
             let made = try apps.register(draft, by: call.actor, in: transaction)
             return .created(
                 AppBody(made.app, secret: made.secret), at: "/v1/apps/\(made.app.id)", version: made.app.version)
@@ -51,10 +56,13 @@ extension IdentityModule {
 
     private func patchApp(_ call: Call, _ path: AppPath, _ patch: AppPatch) async throws -> Answer<AppBody> {
         try await call.commit { transaction in
+            _ = try organizations.app(path.id, for: call.partner, in: transaction)
             let app = try apps.change(path.id, if: call.precondition, by: call.actor, in: transaction) { app in
-                try require(Array(app.ownScopes.scopes), app.tier, nil, of: call)
+                let (ownScopes, tier) = (app.ownScopes, app.tier)
+                try requireHeld(app, by: call)
                 patch.apply(to: &app)
-                try require(Array(app.ownScopes.scopes), app.tier, nil, of: call)
+                guard app.ownScopes != ownScopes || app.tier != tier else { return }
+                try requireShop(Array(app.ownScopes.scopes), app.tier, of: call)
             }
             return .ok(AppBody(app), version: app.version)
         }
@@ -62,17 +70,32 @@ extension IdentityModule {
 
     private func deleteApp(_ call: Call, _ path: AppPath) async throws -> Answer<NoBody> {
         try await call.commit { transaction in
+            _ = try organizations.app(path.id, for: call.partner, in: transaction)
             try apps.remove(path.id, if: call.precondition, by: call.actor, in: transaction) { app in
-                try require(Array(app.ownScopes.scopes), app.tier, nil, of: call)
+                try requireHeld(app, by: call)
             }
             return .noContent
         }
     }
 
+    /// Whoever is to change an app of the shop must be able to do what it does. What the shop has let an app of others do, it
+    /// has let its organisation do.
+    private func requireHeld(_ app: App, by call: Call) throws {
+        guard call.partner == nil else { return }
+        try require(Array(app.ownScopes.scopes), app.tier, nil, of: call)
+    }
+
+    /// - Throws: ``IdentityError`` where the caller gives an app what is not theirs to give.
+    private func requireShop(_ ownScopes: [Scope], _ tier: Tier, of call: Call) throws {
+        guard call.partner != nil else { return try require(ownScopes, tier, nil, of: call) }
+        guard ownScopes.isEmpty else { throw IdentityError.shopDecides("own_scopes") }
+        guard tier == .standard else { throw IdentityError.shopDecides("tier") }
+    }
+
     private func listSecrets(_ call: Call, _ path: AppPath) async throws -> Answer<AppSecretsBody> {
         let now = call.now
         let secrets = try await call.read { connection in
-            guard try AppStore.registered(path.id, in: connection) != nil else { throw IdentityError.appNotFound }
+            _ = try organizations.app(path.id, for: call.partner, in: connection)
             return try AppStore.secrets(of: path.id, in: connection).filter { $0.isValid(at: now) }
         }
         return .ok(
@@ -90,10 +113,10 @@ extension IdentityModule {
             throw Problem(.conflict, "A sandbox has the apps of its shop, with their secrets.")
         }
         return try await call.commit { transaction in
+            // Whoever has the secret can do what the app may.
+            try requireHeld(organizations.app(path.id, for: call.partner, in: transaction), by: call)
             let made = try apps.rotateSecret(
                 of: path.id, overlap: .seconds(input.overlapSeconds), by: call.actor, in: transaction)
-            // Whoever has the secret can do what the app may.
-            try require(Array(made.app.ownScopes.scopes), made.app.tier, nil, of: call)
             return .created(
                 AppSecretBody(
                     id: made.secret.id, hint: made.secret.hint, createdAt: made.secret.createdAt,

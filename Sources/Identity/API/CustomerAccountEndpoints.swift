@@ -98,7 +98,7 @@ extension IdentityModule {
             let user = try await call.write { try customerAccounts.open(with: key, password: hash, in: $0) }
             guard user != nil else { return CustomerAccountPage.over.response(404, shopName: settings.shopName) }
             // Signed in with the new password, and with the second factor where there is one.
-            return WebPage.redirect(to: "/sign-in?again=1")
+            return WireResponse.seeOther("/sign-in?again=1")
         } catch IdentityError.passwordTooShort {
             return try await linkPage(
                 call, exchange, key: key, trouble: "A password has 12 to 200 characters.", status: 422)

@@ -29,7 +29,7 @@ extension IdentityModule {
                 .delete, "/v1/limits/{name}", "resetLimit", "Make a limit what the configuration says again",
                 status: 204, use: resetLimit
             ).scope(.writeKeys).mayAnswer(.insufficientScope),
-        ] + appEndpoints + userEndpoints + customerAccountEndpoints + sandboxEndpoints
+        ] + appEndpoints + userEndpoints + customerAccountEndpoints + organizationEndpoints + sandboxEndpoints
     }
 
     private func caller(_ call: Call, _: NoBody) async throws -> Answer<CallerBody> {

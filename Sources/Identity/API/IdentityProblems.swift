@@ -38,6 +38,18 @@ extension IdentityError: ProblemConvertible {
         case .customerNotFound: Problem(.notFound, "There is no such customer.")
         case .customerHasNoMail: Problem(.conflict, "The customer has no mail address, with which they could sign in.")
         case .accountNotFound: Problem(.notFound, "The customer has no account.")
+        case .organizationNotFound: Problem(.notFound, "There is no such organisation.")
+        case .organizationInUse: Problem(.conflict, "The organisation has apps. Remove them first.")
+        case .tooManyOrganizations(let most):
+            Problem(.conflict, "You belong to \(most) organisations, which is the most. Leave one first.")
+        case .notOwner: Problem(.notForPartners, "Only an owner of the organisation can do this.")
+        case .memberNotFound: Problem(.notFound, "Nobody of that id belongs to the organisation.")
+        case .tooManyMembers(let most):
+            Problem(.conflict, "The organisation has \(most) members, which is the most.")
+        case .invitationOver:
+            Problem(.notFound, "The invitation was used before, or is too old. Ask an owner for another.")
+        case .shopDecides(let field):
+            Problem(.notForPartners, "\(field) is for the shop to give; leave it out.")
         case .keyIsInvalid: Problem(.conflict, "The key has ended already; make a new one instead.")
         }
     }

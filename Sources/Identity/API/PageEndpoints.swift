@@ -19,7 +19,7 @@ extension IdentityModule {
             .exchange(.get, "/device", "devicePage", "Connect a device", use: showDevice),
             .exchange(.post, "/device", "device", "Allow or refuse a device", use: doDevice),
             .exchange(.get, PageStyle.path, "pageStyle", "How pages look") { _, _ in PageStyle.response },
-        ] + accountEndpoints + customerAccountPages
+        ] + accountEndpoints + customerAccountPages + signUpPages
     }
 
     // MARK: Signing in
@@ -27,8 +27,8 @@ extension IdentityModule {
     private func showSignIn(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         let browser = try await browser(exchange)
         let then = Destination.safe(exchange.query["then"])
-        if browser.visitor != nil, exchange.query["again"] == nil { return WebPage.redirect(to: then) }
-        return try await signInPage(browser, then: then, email: "", trouble: nil)
+        if browser.visitor != nil, exchange.query["again"] == nil { return WireResponse.seeOther(then) }
+        return try await signInPage(browser, then: then, email: "", trouble: exchange.query["new"].map { _ in .new })
     }
 
     private func signInPage(
@@ -74,7 +74,7 @@ extension IdentityModule {
         _ browser: Browser, _ secret: String, _ email: String, then: String
     ) async throws -> WireResponse {
         if let before = browser.visitor { try await signIn.end(before.session.id, of: before.user.id) }
-        return WebPage.redirect(to: then, cookies: browser.cookies(signingIn: secret, email, settings.sessionLifetime))
+        return WireResponse.seeOther(then, cookies: browser.cookies(signingIn: secret, email, settings.sessionLifetime))
     }
 
     private func codePage(
@@ -114,7 +114,7 @@ extension IdentityModule {
         let browser = try await browser(exchange)
         guard browser.form("account") != nil else { return staleForm }
         if let visitor = browser.visitor { try await signIn.end(visitor.session.id, of: visitor.user.id) }
-        return WebPage.redirect(to: "/sign-in", cookies: browser.cookiesSigningOut)
+        return WireResponse.seeOther("/sign-in", cookies: browser.cookiesSigningOut)
     }
 
     // MARK: Apps
@@ -129,8 +129,8 @@ extension IdentityModule {
             case .signIn:
                 let again = browser.visitor == nil ? "" : "again=1&"
                 let query = authorize.asking(request).encoded
-                return WebPage.redirect(
-                    to: "/sign-in?\(again)then=" + PercentEncoding.encode("/oauth/authorize?" + query))
+                return WireResponse.seeOther(
+                    "/sign-in?\(again)then=" + PercentEncoding.encode("/oauth/authorize?" + query))
             case .proceed:
                 guard let visitor = browser.visitor else { return staleForm }
                 return try await answer(request, visitor, consents: false)
@@ -197,8 +197,8 @@ extension IdentityModule {
     ) async throws -> WireResponse {
         let code = try await authorize.code(
             for: request, visitor.user, authenticatedAt: visitor.session.authenticatedAt, consents: consents)
-        return WebPage.redirect(
-            to: AuthorizationRequest.address(
+        return WireResponse.seeOther(
+            AuthorizationRequest.address(
                 request.redirectURI, state: request.state, issuer: settings.issuer, [("code", code)]))
     }
 
@@ -211,8 +211,8 @@ extension IdentityModule {
             return page.response(400, shopName: settings.shopName)
         } catch AuthorizationRequest.Fault.toApp(let error, let uri, let state) {
             let answer = [("error", error.code.rawValue), ("error_description", error.detail)]
-            return WebPage.redirect(
-                to: AuthorizationRequest.address(uri, state: state, issuer: settings.issuer, answer))
+            return WireResponse.seeOther(
+                AuthorizationRequest.address(uri, state: state, issuer: settings.issuer, answer))
         }
     }
 
@@ -223,7 +223,7 @@ extension IdentityModule {
         let code = String((exchange.query["user_code"] ?? "").prefix(20))
         guard browser.visitor != nil else {
             let then = code.isEmpty ? "/device" : "/device?user_code=" + PercentEncoding.encode(code)
-            return WebPage.redirect(to: "/sign-in?then=" + PercentEncoding.encode(then))
+            return WireResponse.seeOther("/sign-in?then=" + PercentEncoding.encode(then))
         }
         // Even a code in the address is confirmed by hand (RFC 8628 section 3.3.1).
         let page = SignInPages.deviceCode(code, isUnknown: false, formToken: browser.formToken("device"))
@@ -244,7 +244,7 @@ extension IdentityModule {
         guard app.isFor(visitor.user) else {
             return SignInPages.message(
                 "\(app.name) is not for you",
-                "It is for \(visitor.user.isCustomer ? "those who work in" : "customers of") the shop.",
+                app.people == .staff ? "It is for those who work in the shop." : "It is for customers of the shop.",
                 isWrong: true
             ).response(403, shopName: settings.shopName)
         }
@@ -277,7 +277,7 @@ extension IdentityModule {
 
 /// Where somebody wanted to go before they had to sign in: a page of ours, whatever the address says (RFC 9700 section 4.11).
 enum Destination {
-    private static let pages = ["/oauth/authorize?", "/device", "/account"]
+    private static let pages = ["/oauth/authorize?", "/device", "/account", "/developers"]
 
     static func safe(_ text: String?) -> String {
         guard let text, text.utf8.count <= 16_000, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }),

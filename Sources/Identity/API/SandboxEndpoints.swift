@@ -12,7 +12,7 @@ extension IdentityModule {
             .get(
                 "/v1/apps/{id}/test-credentials", "getTestCredentials", "What an app is in the sandbox",
                 use: getTestCredentials
-            ).scope(.writeApps).uncached(),
+            ).scope(.writeApps).forPartners().uncached(),
         ]
     }
 
@@ -25,9 +25,7 @@ extension IdentityModule {
 
     private func getTestCredentials(_ call: Call, _ path: AppPath) async throws -> Answer<TestCredentialsBody> {
         let url = try sandboxAddress
-        guard let app = try await call.read({ try AppStore.find(path.id, in: $0) }), app.removedAt == nil else {
-            throw IdentityError.appNotFound
-        }
+        let app = try await call.read { try organizations.app(path.id, for: call.partner, in: $0) }
         let secret = app.hasSecret ? testCredentials.secret(of: app.id) : nil
         return .ok(TestCredentialsBody(url: url, clientID: app.id, clientSecret: secret))
     }

@@ -111,7 +111,7 @@ struct UserInput: WireBody {
     static let schema = Schema.object(
         "UserInput", UserInput.init,
         .required("email", \.email, .email), .required("name", \.name, .string(1...100)),
-        .required("role", \.role, .handle, "owner, developer, support, viewer, or one that was put together."),
+        .required("role", \.role, .handle, "owner, developer, support, viewer, partner, or one that was put together."),
         .required("password", \.password, .string(12...200), "For the first time; they change it in their account."))
 }
 

@@ -33,6 +33,8 @@ struct App: Sendable, Equatable {
     }
 
     let id: AppID
+    /// Of developers from outside the shop; `nil` for the shop's own.
+    let organization: OrganizationID?
     var name: String
     let confidentiality: Confidentiality
     var redirectURIs: [String]
@@ -58,7 +60,7 @@ struct App: Sendable, Equatable {
     /// Whether it may act in the name of `user`.
     func isFor(_ user: User) -> Bool {
         switch people {
-        case .staff: !user.isCustomer
+        case .staff: !user.isCustomer && !user.isPartner
         case .customers: user.isCustomer
         case .everybody: true
         }

@@ -29,4 +29,13 @@ package enum IdentityError: Error, Equatable {
     case customerNotFound
     case customerHasNoMail
     case accountNotFound
+    case organizationNotFound
+    case organizationInUse
+    case tooManyOrganizations(Int)
+    case notOwner
+    case memberNotFound
+    case tooManyMembers(Int)
+    case invitationOver
+    /// What only the shop gives an app of somebody else.
+    case shopDecides(String)
 }

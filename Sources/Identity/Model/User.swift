@@ -19,6 +19,8 @@ package struct User: Sendable {
     let scopes: Set<Scope>
     /// Also of one who was removed.
     var isCustomer: Bool { role == Role.customer.name }
+    /// Whether they build something for the shop and do not work in it.
+    var isPartner: Bool { role == Role.partner.name }
     package let createdAt: Timestamp
     package var disabledAt: Timestamp?
     /// Whether a password alone does not let them in.
@@ -38,6 +40,10 @@ package struct Role: Sendable {
             .readProducts, .readCustomers, .writeCustomers, .readCarts, .writeCarts, .readOrders, .writeOrders,
         ])
 
+    /// Of developers from outside the shop, to whom nothing in it is open. What they may do with the apps of their organisations
+    /// is no scope, because an app that acts in their name must not do it.
+    static let partner = Role(name: "partner", scopes: [])
+
     /// The shop's own; others are put together from scopes.
     package static let builtIn: [Role] = [
         Role(name: "owner", scopes: Scope.allCases),
@@ -56,12 +62,21 @@ package struct Role: Sendable {
         Role(
             name: "viewer",
             scopes: [.readProducts, .readInventory, .readCustomers, .readCarts, .readOrders, .readTelemetry]),
+        partner,
     ]
 }
 
 /// A mail address as accounts are known by it.
 enum MailAddress {
     static func normal(_ text: String) -> String { text.trimmingSpaces.lowercased() }
+}
+
+extension MailAddress {
+    /// Whether somebody can be written to there, as the API has it, too.
+    static func isOne(_ text: String) -> Bool {
+        var decoding = Decoding()
+        return Schema.email.decode(.string(text), &decoding) != nil
+    }
 }
 
 extension String {

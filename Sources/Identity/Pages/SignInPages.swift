@@ -5,6 +5,8 @@ internal import Web
 /// Pages on the way in. Each form carries a token that only its own browser could have been given.
 enum SignInPages {
     enum Trouble {
+        /// None: somebody has just signed up.
+        case new
         case wrong
         case wait(seconds: Int64)
     }
@@ -25,8 +27,18 @@ enum SignInPages {
                 <label><span>Password</span><input name="password" type="password" autocomplete="current-password" required\
                 \(email.isEmpty ? "" : " autofocus" as HTML)></label>
                 <button class="whole">Sign in</button></form></section>
-                <p class="quiet">The shop makes accounts, and sends you a link where you have lost your password.</p>
+                <p class="quiet">\(help(then))</p>
                 """, formTargets: formTargets)
+    }
+
+    private static func help(_ then: String) -> HTML {
+        guard then.hasPrefix("/developers") else {
+            return "The shop makes accounts, and sends you a link where you have lost your password."
+        }
+        let then = PercentEncoding.encode(then)
+        return """
+            You build something for the shop and have no account? <a href="\(SignUpPage.path)?then=\(then)">Sign up</a>
+            """
     }
 
     static func code(
@@ -51,6 +63,7 @@ enum SignInPages {
     ) -> HTML {
         switch trouble {
         case nil: ""
+        case .new: "<p class=\"notice\" role=\"status\">Sign in with the password that you chose.</p>"
         case .wrong: "<p class=\"notice wrong\" role=\"alert\">\(wrong)</p>"
         case .wait(let seconds):
             "<p class=\"notice wrong\" role=\"alert\">Too many attempts. Try again in \(Int(seconds)) s.</p>"

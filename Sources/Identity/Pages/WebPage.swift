@@ -13,24 +13,10 @@ struct WebPage: Sendable {
     var formTargets: [String] = []
 
     func response(_ status: Int = 200, shopName: String, cookies: [String] = []) -> WireResponse {
-        WireResponse(
-            status: status,
-            headers: [
-                HeaderField("Content-Type", "text/html; charset=utf-8"), HeaderField("Content-Language", "en"),
-                HeaderField("Cache-Control", "no-store"),
-                HeaderField("Content-Security-Policy", policy),
-                // For the few browsers that know no frame-ancestors.
-                HeaderField("X-Frame-Options", "DENY"), HeaderField("X-Content-Type-Options", "nosniff"),
-                // Our own forms say where they come from; other sites learn nothing.
-                HeaderField("Referrer-Policy", "same-origin"),
-            ] + cookies.map { HeaderField("Set-Cookie", $0) },
-            body: Array(document(shopName).text.utf8))
-    }
-
-    /// Nothing runs and nothing is loaded but our own style; nobody puts the page into a frame (RFC 9700 section 4.16).
-    private var policy: String {
-        "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action "
-            + (["'self'"] + formTargets).joined(separator: " ")
+        .page(
+            document(shopName), status: status,
+            policy: "style-src 'self'; img-src data:; form-action "
+                + (["'self'"] + formTargets).joined(separator: " "), cookies: cookies)
     }
 
     private func document(_ shopName: String) -> HTML {
@@ -45,16 +31,6 @@ struct WebPage: Sendable {
 
         """
     }
-
-    /// Sends a browser on, with a request that has no body (RFC 9700 section 4.12).
-    static func redirect(to address: String, cookies: [String] = []) -> WireResponse {
-        WireResponse(
-            status: 303,
-            headers: [
-                HeaderField("Location", address), HeaderField("Cache-Control", "no-store"),
-                HeaderField("Referrer-Policy", "same-origin"),
-            ] + cookies.map { HeaderField("Set-Cookie", $0) })
-    }
 }
 
 /// The one file that pages load; its address changes with it, so that it can be kept.
@@ -62,10 +38,5 @@ enum PageStyle {
     static let bytes = PackageResources.pages_css
     static let path = "/oauth/style-\(RandomText.text(SHA256.hash(data: bytes).prefix(6))).css"
 
-    static let response = WireResponse(
-        status: 200,
-        headers: [
-            HeaderField("Content-Type", "text/css; charset=utf-8"), HeaderField("X-Content-Type-Options", "nosniff"),
-            HeaderField("Cache-Control", "public, max-age=31536000, immutable"),
-        ], body: bytes)
+    static let response = WireResponse.file(bytes, "text/css; charset=utf-8")
 }

@@ -10,7 +10,7 @@ enum AppStore {
 
     private static let columns: SQL =
         """
-        id, name, confidentiality, redirect_uris, scopes, own_scopes, people, tier, keys, requires_binding, homepage, api_version, installation,
+        id, organization, name, confidentiality, redirect_uris, scopes, own_scopes, people, tier, keys, requires_binding, homepage, api_version, installation,
         created_at, created_by, removed_at, version
         """
 
@@ -41,10 +41,17 @@ enum AppStore {
         try connection.all("SELECT \(columns) FROM apps ORDER BY id", app)
     }
 
-    static func page(_ request: PageRequest, in connection: Connection) throws -> Page<App> {
+    /// Those of an organisation, and those of all to which `partner` belongs.
+    static func page(
+        _ request: PageRequest, of organization: OrganizationID?, for partner: String?, in connection: Connection
+    ) throws -> Page<App> {
         let keyset = Keyset((expression: "id", order: .descending))
+        var whose: SQL = organization.map { "organization = \($0)" } ?? "1 = 1"
+        if let partner {
+            whose += " AND organization IN (SELECT organization FROM organization_members WHERE member = \(partner))"
+        }
         let rows = try connection.all(
-            "SELECT \(columns) FROM apps WHERE removed_at IS NULL \(keyset.clause(request))", app)
+            "SELECT \(columns) FROM apps WHERE removed_at IS NULL AND \(whose) \(keyset.clause(request))", app)
         return Page(rows: rows, for: request) { [.text($0.id.rawValue)] }
     }
 
@@ -52,7 +59,7 @@ enum AppStore {
         try transaction.execute(
             """
             INSERT INTO apps (\(columns))
-            VALUES (\(app.id), \(app.name), \(app.confidentiality.rawValue), \(list(app.redirectURIs)), \(app.scopes.text),
+            VALUES (\(app.id), \(app.organization), \(app.name), \(app.confidentiality.rawValue), \(list(app.redirectURIs)), \(app.scopes.text),
                 \(app.ownScopes.text), \(app.people.rawValue), \(app.tier.rawValue), \(JSON.array(app.keys.map(\.json))), \(app.requiresBinding),
                 \(app.homepage), \(app.apiVersion), \(app.installation), \(app.createdAt), \(app.createdBy), \(app.removedAt), \(app.version))
             """)
@@ -110,7 +117,7 @@ enum AppStore {
 
     private static func app(_ row: inout Row) throws -> App {
         try App(
-            id: row.next(), name: row.next(),
+            id: row.next(), organization: row.next(), name: row.next(),
             confidentiality: App.Confidentiality(rawValue: row.next()) ?? .public,
             redirectURIs: (row.next(JSON.self).array ?? []).compactMap(\.string),
             scopes: ScopeSet(stored: row.next()), ownScopes: ScopeSet(stored: row.next()),

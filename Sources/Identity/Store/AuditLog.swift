@@ -40,7 +40,8 @@ enum AuditLog {
         "user.changed", "user.password_changed", "user.signed_in", "user.signed_out", "user.sign_in_failed",
         "role.saved", "customer.account_link_made", "customer.account_opened", "customer.account_reopened",
         "customer.account_removed",
-        "user.second_factor_added", "user.second_factor_removed",
+        "organization.created", "organization.changed", "organization.removed", "organization.invited",
+        "organization.joined", "organization.left", "user.second_factor_added", "user.second_factor_removed",
     ]
 
     static func append(_ event: Event, in transaction: Transaction) throws {

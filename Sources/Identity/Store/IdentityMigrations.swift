@@ -54,5 +54,6 @@ enum IdentityMigrations {
         customerAccounts,
         versions,
         people,
+        organizations,
     ]
 }

@@ -7,6 +7,7 @@ internal import Web
 
 /// What a new app is to be.
 struct AppDraft: Sendable {
+    var organization: OrganizationID?
     var name: String
     var confidentiality: App.Confidentiality
     var redirectURIs: [String]
@@ -40,7 +41,8 @@ struct ManageApps: Sendable {
     func register(_ draft: AppDraft, by actor: String, in transaction: Transaction) throws -> Registered {
         let now = clock.now()
         let app = App(
-            id: .make(at: now), name: draft.name, confidentiality: draft.confidentiality,
+            id: .make(at: now), organization: draft.organization, name: draft.name,
+            confidentiality: draft.confidentiality,
             redirectURIs: draft.redirectURIs, scopes: draft.scopes, ownScopes: draft.ownScopes, people: draft.people,
             tier: draft.tier,
             keys: draft.keys, requiresBinding: draft.requiresBinding, homepage: draft.homepage,
@@ -131,7 +133,7 @@ struct ManageApps: Sendable {
             try AuthorizationStore.voidConsents(to: app.id, in: transaction)
             try endTokens(of: before, in: transaction)
         }
-        try AppStore.replace(app, in: transaction)
+        try AppStore.replace(Self.inSandbox(app), in: transaction)
         let (hash, now) = (keeper.hash(secret), clock.now())
         let isKnown = try AppStore.secrets(of: app.id, in: transaction).contains {
             $0.hash == hash && $0.isValid(at: now)
@@ -143,6 +145,14 @@ struct ManageApps: Sendable {
             app.removedAt != nil ? "app.removed" : before == nil ? "app.registered" : "app.changed",
             subject: app.id.rawValue, actor: actor,
             ["name": .string(app.name)], in: transaction)
+    }
+
+    /// Whoever develops from outside tries things out before anybody lets them in: nothing there is anybody's.
+    static func inSandbox(_ app: App) -> App {
+        guard app.organization != nil, app.confidentiality == .confidential else { return app }
+        var app = app
+        app.ownScopes = ScopeSet(Array(app.scopes.scopes))
+        return app
     }
 
     private func addSecret(

@@ -33,7 +33,7 @@ package struct OpenSandbox: Sendable {
 
     /// Whatever was changed here counts as another app, too.
     private static func isNews(_ app: App, to ours: [AppID: App]) -> Bool {
-        ours[app.id].map { $0 != app } ?? (app.removedAt == nil)
+        ours[app.id].map { $0 != ManageApps.inSandbox(app) } ?? (app.removedAt == nil)
     }
 
     private static func byID(_ apps: [App]) -> [AppID: App] {

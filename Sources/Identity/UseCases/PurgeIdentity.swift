@@ -17,7 +17,10 @@ struct PurgeIdentity: Sendable {
         {
             try Task.checkCancellation()
         }
-        try await database.write { try AccountLinkStore.purge(at: clock.now(), in: $0) }
+        try await database.write { transaction in
+            try AccountLinkStore.purge(at: clock.now(), in: transaction)
+            try OrganizationStore.purge(at: clock.now(), in: transaction)
+        }
         guard let auditRetention else { return }
         let end = clock.now().advanced(by: .zero - auditRetention)
         while try await database.write({ try AuditLog.forget(before: end, limit: Self.step, in: $0) }) >= Self.step {

@@ -93,6 +93,8 @@ package struct Principal: Hashable, Sendable {
     package let user: String?
     /// The customer who that is, and to whose things it is confined; `nil` for everybody who works in the shop.
     package let customer: CustomerID?
+    /// The developer from outside the shop who that is, and to the apps of whose organisations it is confined.
+    package let partner: String?
     /// What it may learn of that person (OpenID Connect Core 1.0 section 5.4).
     package let claims: Set<String>
     /// Whether each request has to prove that its sender has the token's key (RFC 9449).
@@ -104,7 +106,8 @@ package struct Principal: Hashable, Sendable {
 
     package init(
         id: String, name: String, scopes: Set<Scope>, tier: Tier = .standard, unitsPerMinute: Int? = nil,
-        user: String? = nil, customer: CustomerID? = nil, claims: Set<String> = [], isBound: Bool = false,
+        user: String? = nil, customer: CustomerID? = nil, partner: String? = nil, claims: Set<String> = [],
+        isBound: Bool = false,
         apiVersion: String? = nil, memory: Duration = .seconds(5)
     ) {
         self.id = id
@@ -114,6 +117,7 @@ package struct Principal: Hashable, Sendable {
         self.unitsPerMinute = unitsPerMinute
         self.user = user
         self.customer = customer
+        self.partner = partner
         self.claims = claims
         self.isBound = isBound
         self.apiVersion = apiVersion

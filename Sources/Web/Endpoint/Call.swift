@@ -72,6 +72,9 @@ package struct Call: Sendable {
     /// Whose things the caller reaches.
     package var reach: Reach { Reach(customer: principal?.customer) }
 
+    /// The developer from outside the shop who asks, and who reaches only what is their organisations'.
+    package var partner: String? { principal?.partner }
+
     package func requires(_ scope: Scope) throws {
         guard let principal, principal.scopes.contains(scope) else {
             throw Problem.missing(scope.rawValue, of: principal)

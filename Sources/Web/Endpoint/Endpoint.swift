@@ -44,6 +44,8 @@ package struct Endpoint: Sendable {
     package let summary: String
     package var access = Access.open
     package var customers = CustomerAccess.none
+    /// Whether developers from outside the shop may ask it, about what is their organisations'.
+    package var isForPartners = false
     package var cache = CachePolicy.revalidate
     /// What a call costs in the currency of rate limits; a read by key costs 1.
     package var cost = 1
@@ -318,6 +320,7 @@ extension Decoding {
 extension Endpoint {
     package func scope(_ scope: Scope) -> Endpoint { changed { $0.access = .scope(scope) } }
     package func forCustomers(_ access: CustomerAccess) -> Endpoint { changed { $0.customers = access } }
+    package func forPartners() -> Endpoint { changed { $0.isForPartners = true } }
     package func ready(from tables: [String]) -> Endpoint { changed { $0.tables = tables } }
     package func anyKey() -> Endpoint { changed { $0.access = .key } }
     package func uncached() -> Endpoint { changed { $0.cache = .none } }

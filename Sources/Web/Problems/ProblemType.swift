@@ -44,6 +44,10 @@ extension ProblemType {
         "not-for-customers", 403, "Customers cannot do this",
         "The token speaks for a customer, who reaches only their own things and decides only about them. Use a key, or the "
             + "token of somebody who works in the shop.")
+    package static let notForPartners = ProblemType(
+        "not-for-partners", 403, "Developers from outside the shop cannot do this",
+        "Who has signed up as a developer manages the apps of their organisations. What belongs to the shop, an app reaches that "
+            + "the shop or a customer has let in.")
     package static let notFound = ProblemType(
         "not-found", 404, "There is nothing here",
         "The address is unknown, or what it names does not exist or was deleted.")
@@ -104,6 +108,7 @@ extension ProblemType {
     /// The problems that any operation may answer with.
     package static let common: [ProblemType] = [
         malformedRequest, invalidParameter, invalidCursor, unauthenticated, insufficientScope, notForCustomers,
+        notForPartners,
         notFound, methodNotAllowed, notAcceptable, requestTimeout, inProgress, conflict, externalIDTaken,
         preconditionFailed,
         contentTooLarge,
