@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Web
+
+/// A page for developers.
+struct PortalPage: Sendable {
+    let title: String
+    let body: HTML
+    var status = 200
+
+    func response(_ visit: Visit) -> WireResponse {
+        .page(
+            document(visit), status: status, policy: "style-src 'self'; img-src data:; form-action 'self'",
+            cookies: visit.visitor.cookies)
+    }
+
+    private static let tabs = [
+        ("/developers", "Start"), ("/developers/reference", "Reference"), ("/developers/apps", "Your apps"),
+        ("/problems", "Problems"), ("/changelog", "Changelog"),
+    ]
+
+    private func document(_ visit: Visit) -> HTML {
+        let links = Self.tabs.map { path, name -> HTML in
+            let isHere = path == visit.path || (path != "/developers" && visit.path.hasPrefix(path + "/"))
+            return "<a href=\"\(path)\"\(isHere ? " aria-current=\"page\"" as HTML : "")>\(name)</a>"
+        }
+        return """
+            <!doctype html>
+            <html lang="en"><head><meta charset="utf-8"><title>\(title) · \(visit.shopName) for developers</title>
+            <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
+            <link rel="stylesheet" href="\(PortalStyle.path)"></head>
+            <body><a class="skip" href="#content">To the content</a>
+            <header><p class="shop"><span aria-hidden="true">◫</span> \(visit.shopName) for developers</p>
+            <nav aria-label="Pages">\(links)</nav>\(account(visit))</header>
+            <main id="content"><h1>\(title)</h1>
+            \(body)</main></body></html>
+
+            """
+    }
+
+    private func account(_ visit: Visit) -> HTML {
+        guard let person = visit.visitor.person else {
+            return "<p class=\"who\"><a href=\"/sign-in?then=/developers/apps\">Sign in</a></p>"
+        }
+        return "<p class=\"who\"><a href=\"/account\">\(person.name)</a></p>"
+    }
+}
+
+/// One look at a page: who looks, and at what.
+struct Visit: Sendable {
+    let path: String
+    let query: Form
+    let shopName: String
+    let visitor: PageVisitor
+
+    /// Carried by every form, so that no other site can send it.
+    var token: HTML { "<input type=\"hidden\" name=\"form_token\" value=\"\(visitor.formToken)\">" }
+}
