@@ -53,6 +53,17 @@ struct Visit: Sendable {
     let shopName: String
     let visitor: PageVisitor
 
+    /// The form that was sent, or an empty one.
+    var form: Form { visitor.form ?? Form(fields: []) }
+
+    subscript(name: String) -> String? { form[name] }
+
+    /// What the address is about: the part behind the kind of thing.
+    var subject: String {
+        let parts = path.split(separator: "/")
+        return parts.count > 2 ? PercentEncoding.encode(String(parts[2])) : "-"
+    }
+
     /// Carried by every form, so that no other site can send it.
     var token: HTML { "<input type=\"hidden\" name=\"form_token\" value=\"\(visitor.formToken)\">" }
 }
