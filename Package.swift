@@ -129,6 +129,10 @@ let observatory: [Target] = [
         resources: [.embedInCode("Assets/console.css"), .embedInCode("Assets/console.js")]),
 ]
 
+let edge: [Target] = [
+    room("Portal", ["Kernel", "Web", crypto], resources: [.embedInCode("Assets/portal.css")])
+]
+
 let binary: [Target] = [
     .systemLibrary(name: "CMalloc"),
     .executableTarget(
@@ -136,7 +140,7 @@ let binary: [Target] = [
         dependencies: [
             "Catalog", "CMalloc", "Console", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel",
             "ObservatoryAPI",
-            "OTLP", "Ordering", "Payments", "Persistence", "PromQL", "RateLimiting", "Resilience", "Scraping",
+            "OTLP", "Ordering", "Payments", "Persistence", "Portal", "PromQL", "RateLimiting", "Resilience", "Scraping",
             "Telemetry", "TelemetryStore", "Web", arguments, coreMetrics, hummingbird, lifecycle, logging, nioCore,
             nioHTTP1, nioPosix, signals,
         ],
@@ -253,5 +257,5 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
     ],
-    targets: ground + shop + observatory + binary + benchmarks + support + [fuzz] + suites
+    targets: ground + shop + observatory + edge + binary + benchmarks + support + [fuzz] + suites
 )
