@@ -34,9 +34,9 @@ struct ObservatoryClient: Sendable {
         let response =
             path == Self.access
             ? try await answer(request) : try await gate.through { try await answer(request) }
-        let body = Body()
-        try await response.body.write(BodyWriter(body: body))
-        let bytes = body.buffer.withLock { Array($0.readableBytesView) }
+        let body = CollectedBody()
+        try await response.body.write(body.writer)
+        let bytes = body.bytes
         switch response.status.code {
         case 200..<300: break
         case 401, 403: throw ClientError.notAllowed

@@ -93,6 +93,7 @@ package struct Configuration: Sendable {
         VITRINE_SHOP_NAME        what the shop is called on its pages (Vitrine)
         VITRINE_ACCESS_TOKEN_LIFETIME  seconds that an access token is good (900)
         VITRINE_AUDIT_RETENTION  days that the audit log is kept, 0 for ever (0)
+        VITRINE_SIGN_UP          whether developers from outside make accounts: open or closed (open)
         VITRINE_SANDBOX_URL            how developers reach `vitrine sandbox` (none; see docs/SANDBOX.md)
         VITRINE_STRIPE_KEY             secret key of a Stripe account that takes the payments (none: a sandbox)
         VITRINE_STRIPE_SIGNING_SECRET  of the endpoint that Stripe notifies
@@ -142,6 +143,7 @@ package struct Configuration: Sendable {
         ordering.reservationTimeToLive = .seconds(try number("VITRINE_RESERVATION_TTL", 1...86_400, 900))
         ordering.cartTimeToLive = .seconds(try number("VITRINE_CART_TTL", 60...31_536_000, 2_592_000))
         identity.shopName = text("VITRINE_SHOP_NAME") ?? identity.shopName
+        identity.isSignUpOpen = try choice("VITRINE_SIGN_UP", among: ["open", "closed"]) != "closed"
         identity.accessTokenLifetime = .seconds(try number("VITRINE_ACCESS_TOKEN_LIFETIME", 60...86_400, 900))
         let days = try number("VITRINE_AUDIT_RETENTION", 0...36_500, 0)
         identity.auditRetention = days == 0 ? nil : .seconds(days * 86_400)

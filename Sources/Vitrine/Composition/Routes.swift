@@ -33,6 +33,10 @@ extension Shop {
 
     /// Middleware from the outside in, then the endpoints.
     package func makeResponder(beside others: [Endpoint] = []) -> some HTTPResponder<APIContext> {
+        makeResponder(with: others + portalEndpoints(asking: makeResponder(with: [])))
+    }
+
+    private func makeResponder(with others: [Endpoint]) -> some HTTPResponder<APIContext> {
         let router = Router(context: APIContext.self)
         router.add(middleware: SignalsMiddleware())
         router.add(middleware: SecurityHeadersMiddleware(baseURL: configuration.baseURL))

@@ -2,6 +2,7 @@
 
 package import Hummingbird
 internal import Kernel
+internal import Logging
 internal import NIOCore
 internal import RateLimiting
 
@@ -29,6 +30,17 @@ package struct APIContext: RequestContext {
         coreContext = .init(source: source)
         peer = source.channel.remoteAddress?.ipAddress.flatMap { ClientAddress($0) }
         requestID = Self.makeRequestID()
+    }
+
+    /// Of a request that comes from this process.
+    init(logger: Logger) {
+        coreContext = .init(source: InProcessSource(logger: logger))
+        peer = nil
+        requestID = Self.makeRequestID()
+    }
+
+    private struct InProcessSource: RequestContextSource {
+        let logger: Logger
     }
 
     static func makeRequestID() -> String { Identifier<RequestKind>.make(at: WallClock.system.now()).rawValue }
