@@ -50,7 +50,8 @@ struct AppPage: Sendable {
     private var credentials: HTML {
         let rows = secrets.map { secret -> HTML in
             let end: HTML = secret["expires_at"]?.string.map { " · good until \($0)" } ?? ""
-            return "<li><code>\(secret["hint"]?.string ?? "")…</code> since \(secret["created_at"]?.string ?? "")\(end)</li>"
+            return
+                "<li><code>\(secret["hint"]?.string ?? "")…</code> since \(secret["created_at"]?.string ?? "")\(end)</li>"
         }
         return """
             <section><h2>Secrets</h2><ul class="rows">\(rows)</ul>
@@ -64,7 +65,8 @@ struct AppPage: Sendable {
 
     private var sandbox: HTML {
         guard let test else { return "" }
-        let secret: HTML = test["client_secret"]?.string.map { "<dt>client_secret</dt><dd><code>\($0)</code></dd>" } ?? ""
+        let secret: HTML =
+            test["client_secret"]?.string.map { "<dt>client_secret</dt><dd><code>\($0)</code></dd>" } ?? ""
         return """
             <section><h2>In the sandbox</h2><dl><dt>Address</dt><dd><code>\(test["url"]?.string ?? "")</code></dd>
             <dt>client_id</dt><dd><code>\(test["client_id"]?.string ?? "")</code></dd>\(secret)</dl>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package import HTTPTypes
+internal import HTTPTypes
 package import Hummingbird
 internal import Kernel
 internal import Logging
-package import NIOCore
+internal import NIOCore
 internal import Synchronization
 
 /// A body that is collected where it is made, without a socket.
