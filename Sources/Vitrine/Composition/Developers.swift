@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Hummingbird
+internal import Identity
 internal import Kernel
 internal import Portal
 internal import Web
