@@ -214,6 +214,7 @@ let suites: [Target] = [
     tests(
         "WebTests", ["Kernel", "Persistence", "RateLimiting", "TestSupport", "Vitrine", "Web", httpTypes],
         resources: [.copy("Golden")]),
+    tests("PortalTests", ["Kernel", "Portal", "TestSupport", "Web"]),
     tests("IdentityTests", ["Identity", "Kernel", "Persistence", "TestSupport", "Web", crypto, httpTypes]),
     tests("CatalogTests", ["Catalog", "Kernel", "TestSupport"]),
     tests("InventoryTests", ["Inventory", "Kernel", "Persistence", "TestSupport"]),

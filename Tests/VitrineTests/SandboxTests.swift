@@ -101,6 +101,22 @@ struct SandboxTests {
         }
     }
 
+    @Test func `an app of developers from outside tries out what it asks for before anybody lets it in`() async throws {
+        try await run { pair in
+            let organization = try await pair.live.post("/v1/organizations", ["name": "Co"]).id
+            let app = try await pair.live.post(
+                "/v1/apps",
+                ["name": "a", "organization_id": .string(organization), "scopes": ["read:orders"]])
+            try await pair.mirror()
+            let told = try await pair.live.get("/v1/apps/\(app.id)/test-credentials").json
+            let (secret, test) = (app.json["client_secret"]?.string, told["client_secret"]?.string)
+            let token = try await pair.token(app.id, test ?? "", inSandbox: true).json["access_token"]?.string ?? ""
+            #expect(try await pair.ask(.get, "/v1/orders", key: token).status == 200)
+            #expect(try await pair.ask(.get, "/v1/customers", key: token).code == "insufficient_scope")
+            #expect(try await pair.token(app.id, secret ?? "", inSandbox: false).status == 400)
+        }
+    }
+
     @Test func `apps are those of the shop, as they change and as they go`() async throws {
         try await run { pair in
             let app = try await pair.live.post("/v1/apps", ["name": "before", "own_scopes": ["read:products"]])

@@ -31,7 +31,7 @@ extension IdentityError: ProblemConvertible {
         case .roleUnknown(let name): Problem(.invalidBody, "There is no role \(name.prefix(60)).")
         case .roleIsBuiltIn(let name): Problem(.conflict, "The role \(name) is the shop's own and stays as it is.")
         case .passwordTooShort: Problem(.invalidBody, "A password has 12 to 200 characters.")
-        case .lastOwner: Problem(.conflict, "This is the only owner; make another one first.")
+        case .lastOwner: Problem(.conflict, "This is the only owner. There must be another one first.")
         case .versionUnknown(let version, let known):
             Problem(
                 .invalidBody, "There is no version \(version) of the API. Served are \(known.joined(separator: ", ")).")
@@ -44,6 +44,8 @@ extension IdentityError: ProblemConvertible {
             Problem(.conflict, "You belong to \(most) organisations, which is the most. Leave one first.")
         case .notOwner: Problem(.notForPartners, "Only an owner of the organisation can do this.")
         case .memberNotFound: Problem(.notFound, "Nobody of that id belongs to the organisation.")
+        case .alreadyMember:
+            Problem(.conflict, "You belong to this organisation. The invitation is still good for somebody else.")
         case .tooManyMembers(let most):
             Problem(.conflict, "The organisation has \(most) members, which is the most.")
         case .invitationOver:

@@ -34,6 +34,7 @@ package enum IdentityError: Error, Equatable {
     case tooManyOrganizations(Int)
     case notOwner
     case memberNotFound
+    case alreadyMember
     case tooManyMembers(Int)
     case invitationOver
     /// What only the shop gives an app of somebody else.

@@ -120,7 +120,7 @@ struct Organizations: Sendable {
         else { throw IdentityError.invitationOver }
         let known = try OrganizationStore.members(of: organization.id, in: transaction)
         // Whoever belongs to it already leaves the invitation to whom it was meant for.
-        guard !known.contains(where: { $0.user == partner }) else { return organization }
+        guard !known.contains(where: { $0.user == partner }) else { throw IdentityError.alreadyMember }
         guard known.count < Self.membersMax else { throw IdentityError.tooManyMembers(Self.membersMax) }
         try OrganizationStore.spend(hash: hash, in: transaction)
         try OrganizationStore.add(

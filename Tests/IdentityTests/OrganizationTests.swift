@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import HTTPTypes
+import Kernel
+import TestSupport
+import Testing
+import Web
+
+@testable import Identity
+
+/// Who belongs to an organisation, and who says so.
+struct OrganizationTests {
+    private func with(
+        _ test: (_ owner: TestPartner, _ other: TestPartner, _ shop: TestShop) async throws -> Void
+    ) async throws {
+        try await TestShop.run { shop in
+            let owner = try await TestPartner.make(shop, "ann@example.com")
+            try await test(owner, TestPartner.make(shop, "ben@example.com", isAlone: true), shop)
+        }
+    }
+
+    private func members(_ partner: TestPartner, of organization: String) async throws -> [String: String] {
+        let reply = try await partner.ask(.get, "/v1/organizations/\(organization)/members")
+        let pairs = (reply.json["members"]?.array ?? []).map {
+            ($0["user_id"]?.string ?? "", $0["role"]?.string ?? "")
+        }
+        return Dictionary(uniqueKeysWithValues: pairs)
+    }
+
+    @Test func `an invitation lets one developer in, once`() async throws {
+        try await with { owner, other, shop in
+            let third = try await TestPartner.make(shop, "cy@example.com", isAlone: true)
+            let key = try await owner.invite()
+            // Whoever belongs to it leaves the invitation to others.
+            #expect(try await owner.join(key).status == 409)
+            let joined = try await other.join(key)
+            #expect(joined.status == 200 && joined.id == owner.organization, "\(joined.text)")
+            #expect(
+                try await members(other, of: owner.organization) == [owner.user: "owner", other.user: "member"])
+            #expect(try await other.ask(.get, "/v1/apps/" + owner.app).status == 200)
+            let again = try await third.join(key)
+            #expect(again.status == 404 || again.status == 409, "\(again.status)")
+            let never = try await third.join(String(repeating: "a", count: 43))
+            #expect(again.status == never.status && again.json["detail"] == never.json["detail"])
+            #expect(try await shop.post("/v1/organizations/join", ["key": .string(key)]).status == 409)
+        }
+    }
+
+    @Test func `an invitation is good for seven days`() async throws {
+        try await with { owner, other, shop in
+            let (early, late) = (try await owner.invite(), try await owner.invite("owner"))
+            shop.clock.advance(by: .seconds(7 * 86_400 - 1))
+            #expect(try await other.join(late).status == 200)
+            #expect(try await members(owner, of: owner.organization)[other.user] == "owner")
+            let third = try await TestPartner.make(shop, "cy@example.com", isAlone: true)
+            shop.clock.advance(by: .seconds(1))
+            #expect(try await third.join(early).status >= 400)
+        }
+    }
+
+    @Test func `members manage apps and go; who belongs to it is for owners to say`() async throws {
+        try await with { owner, other, _ in
+            _ = try await other.join(owner.invite())
+            let path = "/v1/organizations/" + owner.organization
+            for (method, end, body) in [
+                (Web.Method.post, "/invitations", ["role": "member"]), (.patch, "", ["name": "Other"]),
+                (.delete, "/members/" + owner.user, nil), (.delete, "", nil),
+            ] as [(Web.Method, String, JSON?)] {
+                let reply = try await other.ask(method, path + end, body)
+                #expect(reply.status == 403, "\(method) \(end): \(reply.text)")
+            }
+            #expect(try await other.ask(.patch, "/v1/apps/" + owner.app, ["name": "Till 2"]).status == 200)
+            #expect(try await other.ask(.delete, path + "/members/" + other.user).status == 204)
+            #expect(try await other.ask(.get, path).status == 404)
+            #expect(try await other.ask(.get, "/v1/apps/" + owner.app).status == 404)
+        }
+    }
+
+    @Test func `the last owner stays, and the shop can take anybody out`() async throws {
+        try await with { owner, other, shop in
+            let path = "/v1/organizations/" + owner.organization
+            #expect(try await owner.ask(.delete, path + "/members/" + owner.user).status == 409)
+            #expect(try await owner.ask(.delete, path + "/members/" + other.user).status == 404)
+            _ = try await other.join(owner.invite("owner"))
+            #expect(try await owner.ask(.delete, path + "/members/" + owner.user).status == 204)
+            #expect(try await shop.delete(path + "/members/" + other.user).status == 204)
+            #expect(try await shop.get(path + "/members").json["members"]?.array?.isEmpty == true)
+        }
+    }
+
+    @Test func `an organisation is renamed as one has read it, and removed when it has no apps`() async throws {
+        try await with { owner, _, _ in
+            let path = "/v1/organizations/" + owner.organization
+            let tag = try await owner.ask(.get, path).header("ETag") ?? ""
+            #expect(try await owner.ask(.patch, path, ["name": "Co & Co"], ifMatch: tag).status == 200)
+            #expect(try await owner.ask(.patch, path, ["name": "Later"], ifMatch: tag).status == 412)
+            #expect(try await owner.ask(.get, path).json["name"] == "Co & Co")
+            #expect(try await owner.ask(.delete, path).status == 409)
+            #expect(try await owner.ask(.delete, "/v1/apps/" + owner.app).status == 204)
+            #expect(try await owner.ask(.delete, path).status == 204)
+            #expect(try await owner.ask(.get, path).status == 404)
+        }
+    }
+
+    @Test func `nobody fills the shop with organisations, and all that happens is in the audit trail`() async throws {
+        try await with { owner, other, shop in
+            for _ in 0..<20 {
+                #expect(try await other.ask(.post, "/v1/organizations", ["name": "More"]).status == 201)
+            }
+            #expect(try await other.ask(.post, "/v1/organizations", ["name": "More"]).status == 409)
+            // One to which somebody else lets in is not theirs to refuse.
+            _ = try await owner.invite()
+            let trail = try await shop.get("/v1/audit-events?limit=100")
+            let types = Set(trail.items.compactMap { $0["action"]?.string })
+            #expect(types.isSuperset(of: ["organization.created", "organization.invited"]), "\(types)")
+            let made = trail.items.first { $0["action"] == "organization.invited" }
+            #expect(made?["user"]?.string == owner.user, "\(made?.text ?? "")")
+        }
+    }
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Kernel
+import TestSupport
+import Testing
+
+/// The pages on which developers manage their organisations and apps.
+struct AppPageTests {
+    /// A developer who has signed up, with an organisation of the name `Co & <b>`.
+    private func with(
+        _ test: (_ browser: TestBrowser, _ organization: String, _ shop: TestShop) async throws -> Void
+    ) async throws {
+        try await TestShop.run(configure: { $0.sandboxURL = "https://sandbox.example" }) { shop in
+            try await shop.addUser("ann@example.com", role: "partner")
+            let browser = try await TestBrowser.signedIn(shop, "ann@example.com")
+            let page = try await browser.post(
+                "/developers/organizations", ["name": "Co & <b>"], from: "/developers/apps")
+            #expect(page.status == 303, "\(page.text)")
+            let organization = try await shop.get("/v1/organizations").items.first?["id"]?.string ?? ""
+            try await test(browser, organization, shop)
+        }
+    }
+
+    private func register(_ browser: TestBrowser, _ organization: String) async throws -> Reply {
+        try await browser.post(
+            "/developers/apps",
+            [
+                "organization": organization, "type": "confidential", "name": "Till <i>",
+                "redirect_uris": "https://till.example/back\r\nhttps://till.example/other", "people": "staff",
+                "scope": "read:orders",
+            ], from: "/developers/apps/new?organization=" + organization)
+    }
+
+    @Test func `a form makes the app, shows its secret once, and changes and removes it`() async throws {
+        try await with { browser, organization, shop in
+            let made = try await register(browser, organization)
+            #expect(made.status == 200, "\(made.text)")
+            let app = try #require(try await shop.get("/v1/apps").items.first)
+            let (id, path) = (app["id"]?.string ?? "", "/developers/apps/" + (app["id"]?.string ?? ""))
+            #expect(app["redirect_uris"]?.array?.count == 2 && app["scopes"]?.array == ["read:orders"])
+            let secret = try #require(made.text.firstMatch(of: #/vs_[A-Za-z0-9_-]{20,}/#)).output
+            #expect(
+                try await shop.form("/oauth/token", Self.token(id, String(secret))).json["error"] != "invalid_client")
+            let page = try await browser.get(path)
+            #expect(page.status == 200 && !page.text.contains(secret) && page.text.contains("Till &lt;i&gt;"))
+            #expect(page.text.contains("https://sandbox.example"))
+
+            let second = try await browser.post(path + "/secrets", ["overlap": "0"], from: path)
+            let replaced = try #require(second.text.firstMatch(of: #/vs_[A-Za-z0-9_-]{20,}/#)).output
+            #expect(replaced != secret)
+            #expect(
+                try await shop.form("/oauth/token", Self.token(id, String(secret))).json["error"] == "invalid_client")
+
+            let tag = TestBrowser.hidden("etag", page)
+            let change = ["etag": tag, "name": "Till 2", "people": "customers", "scope": "read:carts"]
+            let saved = try await browser.post(path, change, from: path)
+            #expect(saved.status == 303, "\(saved.text)")
+            #expect(try await shop.get("/v1/apps/" + id).json["name"] == "Till 2")
+            let late = try await browser.post(path, change, from: path)
+            #expect(late.status == 422 && late.text.contains("role=\"alert\""))
+
+            #expect(try await browser.post(path + "/remove", [:], from: path).status == 422)
+            #expect(try await browser.post(path + "/remove", ["sure": "yes"], from: path).status == 303)
+            #expect(try await shop.get("/v1/apps/" + id).status == 404)
+            #expect(try await browser.get(path).status == 404)
+        }
+    }
+
+    private static func token(_ id: String, _ secret: String) -> [String: String] {
+        ["grant_type": "client_credentials", "client_id": id, "client_secret": secret]
+    }
+
+    @Test func `what the shop refuses stands above what was written`() async throws {
+        try await with { browser, organization, _ in
+            let answer = try await browser.post(
+                "/developers/apps",
+                ["organization": organization, "name": "Till", "redirect_uris": "http://till.example/back"],
+                from: "/developers/apps/new?organization=" + organization)
+            #expect(answer.status == 422 && answer.text.contains("role=\"alert\""))
+            #expect(answer.text.contains("http://till.example/back"))
+        }
+    }
+
+    @Test func `strangers are sent to sign in, other organisations are not there, forms of other sites do nothing`()
+        async throws
+    {
+        try await with { browser, organization, shop in
+            _ = try await register(browser, organization)
+            let app = try await shop.get("/v1/apps").items.first?["id"]?.string ?? ""
+            try await shop.addUser("ben@example.com", role: "partner")
+            let other = try await TestBrowser.signedIn(shop, "ben@example.com")
+            for path in ["/developers/apps/" + app, "/developers/organizations/" + organization] {
+                let stranger = try await TestBrowser(shop).get(path)
+                #expect(stranger.status == 303 && stranger.header("Location")?.hasPrefix("/sign-in?") == true)
+                #expect(try await other.get(path).status == 404)
+                // With a form token of one's own the answer is the API's.
+                for action in ["/remove", "/members/remove"] {
+                    let answer = try await other.post(
+                        path + action, ["sure": "yes", "user": "x"], from: "/developers/apps")
+                    #expect([404, 422].contains(answer.status), "\(path)\(action): \(answer.status)")
+                }
+            }
+            let page = try await browser.get("/developers/apps/" + app)
+            let good = ["form_token": TestBrowser.hidden("form_token", page), "sure": "yes"]
+            for (fields, headers) in [
+                (["form_token": "x", "sure": "yes"], [:]), (good, ["Origin": "https://evil.example"]),
+                (good, ["Sec-Fetch-Site": "cross-site"]),
+            ] {
+                let answer = try await browser.submit("/developers/apps/\(app)/remove", fields, headers: headers)
+                #expect(answer.status == 403, "\(headers)")
+            }
+            #expect(try await shop.get("/v1/apps/" + app).status == 200)
+        }
+    }
+
+    @Test func `an owner invites on a page, and whoever has the link joins on another`() async throws {
+        try await with { browser, organization, shop in
+            let path = "/developers/organizations/" + organization
+            let made = try await browser.post(path + "/invitations", ["role": "member"], from: path)
+            let link = try #require(made.text.firstMatch(of: #/\/developers\/join\?key=[A-Za-z0-9_-]+/#)).output
+            try await shop.addUser("ben@example.com", role: "partner")
+            let stranger = try await TestBrowser(shop).get(String(link))
+            #expect(stranger.header("Location")?.contains("join") == true)
+            let other = try await TestBrowser.signedIn(shop, "ben@example.com")
+            let key = TestBrowser.hidden("key", try await other.get(String(link)))
+            #expect(try await other.post("/developers/join", ["key": key], from: String(link)).status == 303)
+            #expect(try await other.get(path).text.contains("ann@example.com"))
+            #expect(try await other.post("/developers/join", ["key": "no"], from: String(link)).status == 422)
+            let user = try await shop.get("/v1/users").items.first { $0["email"] == "ben@example.com" }
+            let taken = try await browser.post(
+                path + "/members/remove", ["user": user?["id"]?.string ?? ""], from: path)
+            #expect(taken.status == 303)
+            #expect(try await other.get(path).status == 404)
+        }
+    }
+}
+
+extension TestBrowser {
+    /// Sends a form of the page at `page`.
+    func post(_ path: String, _ fields: [String: String], from page: String) async throws -> Reply {
+        let token = Self.hidden("form_token", try await get(page))
+        return try await submit(path, fields.merging(["form_token": token]) { $1 })
+    }
+}
