@@ -130,7 +130,9 @@ let observatory: [Target] = [
 ]
 
 let edge: [Target] = [
-    room("Portal", ["Kernel", "Web", crypto], resources: [.embedInCode("Assets/portal.css")])
+    room(
+        "Portal", ["Kernel", "Web", crypto],
+        resources: [.embedInCode("Assets/portal.css"), .embedInCode("Assets/portal.js")])
 ]
 
 let binary: [Target] = [
@@ -166,7 +168,7 @@ let support: [Target] = [
         name: "TestSupport",
         dependencies: [
             "Console", "Identity", "Inventory", "Kernel", "OTLP", "ObservatoryAPI", "Ordering", "Payments",
-            "Persistence",
+            "Persistence", "Portal",
             "PromQL", "Resilience", "Telemetry", "TelemetryStore", "Vitrine", "Web", asyncHTTPClient, httpTypes,
             hummingbird, logging, nioCore, nioEmbedded,
         ],
@@ -214,7 +216,7 @@ let suites: [Target] = [
     tests(
         "WebTests", ["Kernel", "Persistence", "RateLimiting", "TestSupport", "Vitrine", "Web", httpTypes],
         resources: [.copy("Golden")]),
-    tests("PortalTests", ["Kernel", "Portal", "TestSupport", "Web"]),
+    tests("PortalTests", ["Kernel", "Portal", "TestSupport", "Web", httpTypes]),
     tests("IdentityTests", ["Identity", "Kernel", "Persistence", "TestSupport", "Web", crypto, httpTypes]),
     tests("CatalogTests", ["Catalog", "Kernel", "TestSupport"]),
     tests("InventoryTests", ["Inventory", "Kernel", "Persistence", "TestSupport"]),

@@ -5,53 +5,53 @@ package import Web
 
 /// The front door: the developers' pages by path.
 package struct PortalModule: Sendable {
-    private let shopName: String
+    /// Where things are, and what they are called.
+    package struct Setting: Sendable {
+        let shopName: String
+        /// By which clients reach what this process serves.
+        let address: String
+        /// Where the developers' pages are; this address again, but in a sandbox.
+        let home: String
+        /// `nil` where there is none.
+        let sandbox: String?
+
+        package init(shopName: String, address: String, home: String, sandbox: String?) {
+            (self.shopName, self.address, self.home, self.sandbox) = (shopName, address, home, sandbox)
+        }
+    }
+
+    private let setting: Setting
+    private let description: APIDescription
+    private let reference: ReferencePages
     private let recognise: RecogniseVisitor
     private let ask: ShopAPI.Ask
 
-    package init(shopName: String, recognise: @escaping RecogniseVisitor, ask: @escaping ShopAPI.Ask) {
-        self.shopName = shopName
+    package init(
+        _ setting: Setting, describing description: APIDescription, recognise: @escaping RecogniseVisitor,
+        ask: @escaping ShopAPI.Ask
+    ) {
+        self.setting = setting
+        self.description = description
         self.recognise = recognise
         self.ask = ask
+        reference = ReferencePages(document: description.document)
     }
 
-    package var endpoints: [Endpoint] {
+    /// What the API's own answers point to, and so is wherever the API is.
+    package var explanations: [Endpoint] {
         [
-            page(.get, "/developers/apps", "developerApps", "Your apps") { try await showApps($0, $1) },
-            page(.post, "/developers/organizations", "developerOrganizationMake", "Make an organisation") {
-                let reply = try await $1.send(.post, "/v1/organizations", ["name": .string($0["name"] ?? "")])
-                return try await reply.isDone ? .go("/developers/apps") : showApps($0, $1, trouble: reply.trouble)
+            document("/problems", "listProblems", "All kinds of problems") { _, _ in
+                ProblemPages.list(description.problems)
             },
-            page(.get, "/developers/apps/new", "developerAppNew", "Register an app") { visit, _ in newApp(visit) },
-            page(.post, "/developers/apps", "developerAppMake", "Register an app") { try await makeApp($0, $1) },
-            page(.get, "/developers/apps/{id}", "developerApp", "An app") { try await showApp($0, $1) },
-            page(.post, "/developers/apps/{id}", "developerAppChange", "Change an app") { try await change($0, $1) },
-            page(.post, "/developers/apps/{id}/secrets", "developerSecretMake", "Make a new secret") {
-                try await makeSecret($0, $1)
+            document("/problems/{slug}", "getProblem", "What a kind of problem means and what to do") { visit, _ in
+                let slug = visit.path.split(separator: "/").last.map(String.init)
+                guard let problem = description.problems.first(where: { $0.slug == slug }) else {
+                    return ProblemPages.unknown
+                }
+                return ProblemPages.page(problem, baseURL: setting.address)
             },
-            page(.post, "/developers/apps/{id}/remove", "developerAppRemove", "Remove an app") {
-                try await remove($0, $1)
-            },
-            page(.get, "/developers/organizations/{id}", "developerOrganization", "An organisation") {
-                try await showOrganization($0, $1)
-            },
-            page(.post, "/developers/organizations/{id}/invitations", "developerInvite", "Make an invitation") {
-                let role: JSON = ["role": .string($0["role"] ?? "member")]
-                let reply = try await $1.send(.post, "/v1/organizations/\($0.subject)/invitations", role)
-                return try await showOrganization($0, $1, invitation: reply.json["url"]?.string, reply.trouble)
-            },
-            page(.post, "/developers/organizations/{id}/members/remove", "developerMemberRemove", "Take somebody out") {
-                let user = PercentEncoding.encode($0["user"] ?? "-")
-                let reply = try await $1.send(.delete, "/v1/organizations/\($0.subject)/members/\(user)")
-                guard !reply.isDone else { return .go("/developers/organizations/" + $0.subject) }
-                return try await showOrganization($0, $1, reply.trouble)
-            },
-            page(.get, "/developers/join", "developerJoinPage", "Join an organisation") { visit, _ in
-                .page(JoinPage.ask(visit, key: visit.query["key"] ?? ""))
-            },
-            page(.post, "/developers/join", "developerJoin", "Join an organisation") {
-                let reply = try await $1.send(.post, "/v1/organizations/join", ["key": .string($0["key"] ?? "-")])
-                return reply.isDone ? .go("/developers/apps") : .page(JoinPage.refused($0, reply.trouble))
+            document("/changelog", "getChangelog", "What changed from version to version") { _, _ in
+                ChangelogPage.page(description)
             },
             .exchange(.get, PortalStyle.path, "portalStyle", "How the developers' pages look") { _, _ in
                 PortalStyle.response
@@ -59,105 +59,68 @@ package struct PortalModule: Sendable {
         ]
     }
 
-    private enum Outcome {
-        case page(PortalPage)
-        case go(String)
+    /// For those who come to build something.
+    package var guides: [Endpoint] {
+        [
+            document("/developers", "developerStart", "How to begin") { visit, api in
+                let apps = try await TrialApps.of(visit, api)
+                return StartPage(visit: visit, server: setting.sandbox, apps: apps).page
+            },
+            document("/developers/reference", "developerReference", "Every operation") { _, _ in reference.list },
+            document("/developers/reference/{operation}", "developerOperation", "An operation") { visit, api in
+                guard let operation = reference.find(visit.subject) else { return FaultPage.nothing }
+                guard let sandbox = setting.sandbox else { return reference.page(operation, trial: nil) }
+                let trial = Trial(operation: operation, server: sandbox, apps: try await TrialApps.of(visit, api))
+                return reference.page(operation, trial: trial)
+            },
+            .exchange(.get, PortalStyle.scriptPath, "portalScript", "What the reference does with a script") { _, _ in
+                PortalStyle.script
+            },
+        ]
+    }
+
+    /// Where developers manage what is theirs.
+    package var apps: [Endpoint] { AppRoutes(page: page).endpoints }
+
+    /// A page for everybody, which knows who is signed in. Whatever the shop's state is, it can be read.
+    private func document(
+        _ path: String, _ operationID: String, _ summary: String,
+        _ make: @escaping @Sendable (Visit, ShopAPI?) async throws -> PortalPage
+    ) -> Endpoint {
+        .exchange(.get, path, operationID, summary) { _, exchange in
+            let visitor = try? await recognise(exchange)
+            let visit = visit(exchange, visitor ?? PageVisitor(person: nil, formToken: "", form: nil, cookies: []))
+            let api = visitor?.person.map { ShopAPI(ask: ask, principal: $0.principal) }
+            return try await make(visit, api).response(visit, cookies: [])
+        }
+    }
+
+    private func visit(_ exchange: Exchange, _ visitor: PageVisitor) -> Visit {
+        Visit(
+            path: exchange.path, query: exchange.query, shopName: setting.shopName, home: setting.home,
+            visitor: visitor)
     }
 
     /// A page for whoever is signed in; others are sent to sign in first. What is posted was sent by one of our own forms.
     private func page(
         _ method: Method, _ path: String, _ operationID: String, _ summary: String,
-        _ make: @escaping @Sendable (Visit, ShopAPI) async throws -> Outcome
+        _ make: @escaping @Sendable (Visit, ShopAPI) async throws -> AppRoutes.Outcome
     ) -> Endpoint {
         .exchange(method, path, operationID, summary) { _, exchange in
             let visitor = try await recognise(exchange)
-            let visit = Visit(path: exchange.path, query: exchange.query, shopName: shopName, visitor: visitor)
+            let visit = visit(exchange, visitor)
             guard let person = visitor.person else {
                 let query = exchange.query.fields.isEmpty ? "" : "?" + exchange.query.encoded
                 let then = method == .get ? exchange.path + query : "/developers/apps"
                 return .seeOther("/sign-in?then=" + PercentEncoding.encode(then))
             }
-            guard method == .get || visitor.form != nil else { return StalePage.page.response(visit) }
+            guard method == .get || visitor.form != nil else {
+                return StalePage.page.response(visit, cookies: visitor.cookies)
+            }
             switch try await make(visit, ShopAPI(ask: ask, principal: person.principal)) {
-            case .page(let page): return page.response(visit)
+            case .page(let page): return page.response(visit, cookies: visitor.cookies)
             case .go(let address): return .seeOther(address)
             }
         }
-    }
-
-    // MARK: Apps
-
-    private func showApps(_ visit: Visit, _ api: ShopAPI, trouble: String? = nil) async throws -> Outcome {
-        let organizations = try await api.get("/v1/organizations?limit=100")
-        guard organizations.isDone else { return .page(FaultPage.page(organizations)) }
-        let apps = try await api.get("/v1/apps?limit=100")
-        return .page(
-            AppsPage(visit: visit, organizations: organizations.items, apps: apps.items, trouble: trouble).page)
-    }
-
-    private func newApp(_ visit: Visit, trouble: String? = nil) -> Outcome {
-        .page(NewAppPage.page(visit, trouble: trouble))
-    }
-
-    private func makeApp(_ visit: Visit, _ api: ShopAPI) async throws -> Outcome {
-        let members =
-            AppForm.body(of: visit.form).filter { $0.value != .null } + [
-                .init("organization_id", .string(visit["organization"] ?? "")),
-                .init("type", .string(visit["type"] ?? "confidential")),
-            ]
-        let reply = try await api.send(.post, "/v1/apps", .object(members))
-        guard reply.isDone else { return newApp(visit, trouble: reply.trouble) }
-        return try await showApp(visit, api, id: reply["id"], newSecret: reply.json["client_secret"]?.string)
-    }
-
-    private func showApp(
-        _ visit: Visit, _ api: ShopAPI, id: String? = nil, newSecret: String? = nil, trouble: String? = nil
-    ) async throws -> Outcome {
-        let address = "/v1/apps/" + (id ?? visit.subject)
-        let app = try await api.get(address)
-        guard app.isDone else { return .page(FaultPage.page(app)) }
-        let secrets = try await api.get(address + "/secrets")
-        let test = try await api.get(address + "/test-credentials")
-        return .page(
-            AppPage(
-                visit: visit, app: app.json, entityTag: app.entityTag ?? "*",
-                secrets: secrets.json["secrets"]?.array ?? [], test: test.isDone ? test.json : nil,
-                newSecret: newSecret, trouble: trouble,
-                done: visit.query["done"].map { _ in "It is saved." }
-            ).page)
-    }
-
-    private func change(_ visit: Visit, _ api: ShopAPI) async throws -> Outcome {
-        let reply = try await api.send(
-            .patch, "/v1/apps/" + visit.subject, .object(AppForm.body(of: visit.form)), ifMatch: visit["etag"] ?? "*")
-        guard !reply.isDone else { return .go("/developers/apps/\(visit.subject)?done=saved") }
-        return try await showApp(visit, api, trouble: reply.trouble)
-    }
-
-    private func makeSecret(_ visit: Visit, _ api: ShopAPI) async throws -> Outcome {
-        let overlap: JSON = ["overlap_seconds": .integer(Int64(visit["overlap"] ?? "") ?? 86_400)]
-        let reply = try await api.send(.post, "/v1/apps/\(visit.subject)/secrets", overlap)
-        return try await showApp(
-            visit, api, newSecret: reply.json["client_secret"]?.string, trouble: reply.trouble)
-    }
-
-    private func remove(_ visit: Visit, _ api: ShopAPI) async throws -> Outcome {
-        guard visit["sure"] == "yes" else { return try await showApp(visit, api, trouble: "Say that you are sure.") }
-        let reply = try await api.send(.delete, "/v1/apps/" + visit.subject)
-        return try await reply.isDone ? .go("/developers/apps") : showApp(visit, api, trouble: reply.trouble)
-    }
-
-    private func showOrganization(
-        _ visit: Visit, _ api: ShopAPI, invitation: String? = nil, _ trouble: String? = nil
-    ) async throws -> Outcome {
-        let address = "/v1/organizations/" + visit.subject
-        let organization = try await api.get(address)
-        guard organization.isDone else { return .page(FaultPage.page(organization)) }
-        let members = try await api.get(address + "/members")
-        return .page(
-            OrganizationPage(
-                visit: visit, organization: organization.json, members: members.json["members"]?.array ?? [],
-                invitation: invitation, trouble: trouble
-            ).page)
     }
 }

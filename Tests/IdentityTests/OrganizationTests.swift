@@ -110,6 +110,7 @@ struct OrganizationTests {
             #expect(try await other.ask(.post, "/v1/organizations", ["name": "More"]).status == 409)
             // One to which somebody else lets in is not theirs to refuse.
             _ = try await owner.invite()
+            await shop.shop.relay.drain()
             let trail = try await shop.get("/v1/audit-events?limit=100")
             let types = Set(trail.items.compactMap { $0["action"]?.string })
             #expect(types.isSuperset(of: ["organization.created", "organization.invited"]), "\(types)")

@@ -11,6 +11,7 @@ import NIOCore
 import NIOEmbedded
 import Ordering
 import Persistence
+import Portal
 import Resilience
 import Synchronization
 import Vitrine
@@ -66,6 +67,8 @@ package struct TestShop: Sendable {
                 try shop.shop.inventory.audit(in: connection) + shop.shop.ordering.audit(in: connection)
             }
             if !faults.isEmpty { throw BooksDisagree(faults: faults) }
+            let unlike = shop.silent.unexplained.withLock { $0 }
+            if !unlike.isEmpty { throw ProblemUnlikeItsExample(answers: unlike) }
             let silent = shop.silent.writes.withLock { $0 }
             if !silent.isEmpty { throw ChangedWithoutEvent(writes: silent) }
         } catch {
@@ -85,8 +88,22 @@ package struct TestShop: Sendable {
     /// Every change is an event, whatever a test is about: writes that succeeded and told nobody.
     package struct ChangedWithoutEvent: Error { let writes: Set<String> }
 
+    /// Every problem looks as its page shows it, whatever a test is about: answers with members that the example has not.
+    package struct ProblemUnlikeItsExample: Error { let answers: Set<String> }
+
+    private static let standardMembers: Set = ["type", "title", "status", "detail", "code", "request_id", "retryable"]
+
+    private static func unexplained(_ reply: Reply) -> String? {
+        guard reply.header("Content-Type") == "application/problem+json", let code = reply.code else { return nil }
+        let example = ProblemExamples.all[code.replacing("_", with: "-")]
+        let known = standardMembers.union(example?.members.map(\.name) ?? [])
+        let others = (reply.json.members ?? []).map(\.name).filter { !known.contains($0) }
+        return example == nil || !others.isEmpty ? "\(code) \(others)" : nil
+    }
+
     private final class Silence: Sendable {
         let writes = Mutex<Set<String>>([])
+        let unexplained = Mutex<Set<String>>([])
         private let keys = Mutex<Set<String>>([])
 
         /// Whether a request had the key before; a retry may find everything done.
@@ -110,6 +127,7 @@ package struct TestShop: Sendable {
             if let endpoint { shop.makeResponder(beside: [endpoint]) } else { self.responder }
         let before = method == .get ? 0 : try await lastEvent()
         let reply = try await Self.ask(responder, method, path, body: body, headers: extra, key: key ?? self.key)
+        if let unlike = Self.unexplained(reply) { silent.unexplained.withLock { _ = $0.insert(unlike) } }
         // 202 waits for something to happen, and a batch (207) may have refused every line.
         let isRetry = extra["Idempotency-Key"].map { silent.isKnown(key: $0) } ?? false
         // Tokens come and go without the shop's being another one.

@@ -7,11 +7,15 @@ struct PortalPage: Sendable {
     let title: String
     let body: HTML
     var status = 200
+    /// The server that the page's script asks; `nil` where the page has none.
+    var scriptAsks: String?
 
-    func response(_ visit: Visit) -> WireResponse {
-        .page(
-            document(visit), status: status, policy: "style-src 'self'; img-src data:; form-action 'self'",
-            cookies: visit.visitor.cookies)
+    /// The answer; a page that has a form sets `cookies`.
+    func response(_ visit: Visit, cookies: [String]) -> WireResponse {
+        let script = scriptAsks.map { "script-src 'self'; connect-src \($0); " } ?? ""
+        return .page(
+            document(visit), status: status, policy: script + "style-src 'self'; img-src data:; form-action 'self'",
+            cookies: cookies)
     }
 
     private static let tabs = [
@@ -22,13 +26,13 @@ struct PortalPage: Sendable {
     private func document(_ visit: Visit) -> HTML {
         let links = Self.tabs.map { path, name -> HTML in
             let isHere = path == visit.path || (path != "/developers" && visit.path.hasPrefix(path + "/"))
-            return "<a href=\"\(path)\"\(isHere ? " aria-current=\"page\"" as HTML : "")>\(name)</a>"
+            return "<a href=\"\(visit.home)\(path)\"\(isHere ? " aria-current=\"page\"" as HTML : "")>\(name)</a>"
         }
         return """
             <!doctype html>
             <html lang="en"><head><meta charset="utf-8"><title>\(title) · \(visit.shopName) for developers</title>
             <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
-            <link rel="stylesheet" href="\(PortalStyle.path)"></head>
+            <link rel="stylesheet" href="\(PortalStyle.path)">\(script)</head>
             <body><a class="skip" href="#content">To the content</a>
             <header><p class="shop"><span aria-hidden="true">◫</span> \(visit.shopName) for developers</p>
             <nav aria-label="Pages">\(links)</nav>\(account(visit))</header>
@@ -38,11 +42,16 @@ struct PortalPage: Sendable {
             """
     }
 
+    private var script: HTML {
+        guard scriptAsks != nil else { return "" }
+        return "<script src=\"\(PortalStyle.scriptPath)\" defer></script>"
+    }
+
     private func account(_ visit: Visit) -> HTML {
         guard let person = visit.visitor.person else {
-            return "<p class=\"who\"><a href=\"/sign-in?then=/developers/apps\">Sign in</a></p>"
+            return "<p class=\"who\"><a href=\"\(visit.home)/sign-in?then=/developers/apps\">Sign in</a></p>"
         }
-        return "<p class=\"who\"><a href=\"/account\">\(person.name)</a></p>"
+        return "<p class=\"who\"><a href=\"\(visit.home)/account\">\(person.name)</a></p>"
     }
 }
 
@@ -51,6 +60,8 @@ struct Visit: Sendable {
     let path: String
     let query: Form
     let shopName: String
+    /// What stands before the paths of the developers' pages: nothing but in a sandbox, where there are none.
+    let home: String
     let visitor: PageVisitor
 
     /// The form that was sent, or an empty one.

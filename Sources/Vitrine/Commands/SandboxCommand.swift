@@ -29,6 +29,8 @@ struct SandboxCommand: AsyncParsableCommand {
         ProcessLimits.raiseFileLimit()
         var configuration = try location.configuration()
         let live = try await Self.openLive(configuration)
+        // As the shop reads its own address, whatever is said here of the sandbox's.
+        configuration.sandboxOf = try Configuration().baseURL
         configuration.dataDirectory += "/sandbox"
         configuration.databaseURL = nil
         if location.port == nil { configuration.port = Self.port }

@@ -65,6 +65,8 @@ package struct Configuration: Sendable {
     /// Where developers reach the sandbox of this shop. Default none. Environment: `VITRINE_SANDBOX_URL`, which `vitrine sandbox`
     /// takes for its own.
     package var sandboxURL: String?
+    /// Of the shop that this is the sandbox of, so that its pages for developers may ask here; `nil` elsewhere.
+    package var sandboxOf: String?
     /// Whether this is a sandbox, in which requests may say what is to go wrong.
     package var isSandbox = false
     /// The versions of the API that are served.

@@ -81,6 +81,7 @@ package struct OpenAPIDocument {
         if endpoint.customers != .none {
             members.append(.init("x-vitrine-customers", .string(endpoint.customers.rawValue)))
         }
+        if endpoint.isForPartners { members.append(.init("x-vitrine-partners", true)) }
         members.append(.init("x-vitrine-cost", .integer(Int64(endpoint.cost))))
         return .object(members)
     }

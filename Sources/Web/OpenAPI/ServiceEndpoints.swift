@@ -2,7 +2,7 @@
 
 internal import Kernel
 
-/// The endpoints by which the API explains itself: its document, and a page for each kind of problem.
+/// The endpoints by which the API explains itself: its document, and to each client what of it is on its way out.
 package struct ServiceEndpoints: Sendable {
     private let version: String
     private let server: String
@@ -16,38 +16,23 @@ package struct ServiceEndpoints: Sendable {
 
     /// All endpoints of a server: `described`, and those that explain them.
     package func endpoints(describing described: [Endpoint]) -> [Endpoint] {
-        let problems = Self.problems(of: described)
-        let pages = [
-            Endpoint.page("/problems", "listProblems", "All kinds of problems", contentType: "text/html; charset=utf-8")
-            {
-                (_: Call, _: NoBody) in Self.html("Problems", Self.list(problems))
-            },
-            Endpoint.page(
-                "/problems/{slug}", "getProblem", "What a kind of problem means and what to do",
-                contentType: "text/html; charset=utf-8"
-            ) { (_: Call, parameters: ProblemPath) in
-                guard let problem = problems.first(where: { $0.slug == parameters.slug }) else {
-                    throw Problem(.notFound, "There is no kind of problem of that name.")
-                }
-                return Self.html(problem.title, Self.article(problem))
-            },
-        ]
-        let all = described + pages + [changelog, deprecations(of: described)]
+        let all = described + [deprecations(of: described)]
         return all + [document(of: all)]
     }
 
     /// The document as JSON text with a line for each value.
     package func text(describing described: [Endpoint]) -> String {
-        let all = endpoints(describing: described)
-        return OpenAPIDocument(endpoints: all, title: "Vitrine", version: version, server: server).json.prettyText
-            + "\n"
+        document(describing: endpoints(describing: described)).prettyText + "\n"
     }
 
-    private var changelog: Endpoint {
-        Endpoint.page("/changelog", "getChangelog", "What changed from version to version", contentType: Self.htmlType)
-        {
-            (_: Call, _: NoBody) in Self.html("Changelog", Self.changelog(versions))
-        }
+    /// What is told of `described` to people.
+    package func description(of described: [Endpoint]) -> APIDescription {
+        let all = endpoints(describing: described)
+        return APIDescription(document: document(describing: all), endpoints: all, versions: versions)
+    }
+
+    private func document(describing endpoints: [Endpoint]) -> JSON {
+        OpenAPIDocument(endpoints: endpoints, title: "Vitrine", version: version, server: server).json
     }
 
     /// What a client calls that is on its way out.
@@ -82,51 +67,7 @@ package struct ServiceEndpoints: Sendable {
             ) { (_: Call, _: NoBody) in bytes }
         }
         // The document describes its own address, too, which does not depend on its bytes.
-        let json = OpenAPIDocument(endpoints: others + [make([])], title: "Vitrine", version: version, server: server)
-            .json
-        return make(Array(json.text.utf8))
-    }
-
-    private static func problems(of endpoints: [Endpoint]) -> [ProblemType] {
-        var known: [ProblemType] = []
-        for problem in ProblemType.common + endpoints.flatMap(\.problems) where !known.contains(problem) {
-            known.append(problem)
-        }
-        return known.sorted { ($0.status, $0.slug) < ($1.status, $1.slug) }
-    }
-
-    private static let htmlType = "text/html; charset=utf-8"
-
-    private static func changelog(_ versions: APIVersions) -> String {
-        versions.releases.reversed().map { release in
-            let lines = release.additions + release.changes.map(\.summary)
-            return "<h2>\(release.version)</h2><ul>" + lines.map { "<li>\($0)</li>" }.joined() + "</ul>"
-        }.joined()
-            + "<p>A request says its version with <code>\(APIVersions.header)</code>; an app is pinned to one.</p>"
-    }
-
-    private static func list(_ problems: [ProblemType]) -> String {
-        "<ul>" + problems.map { "<li>\($0.status) <a href=\"/problems/\($0.slug)\">\($0.title)</a></li>" }.joined()
-            + "</ul>"
-    }
-
-    private static func article(_ problem: ProblemType) -> String {
-        """
-        <p>Status <b>\(problem.status)</b>, code <code>\(problem.code)</code></p><p>\(problem.explanation)</p>
-        <p>\(problem.isRetryable ? "The same request may succeed later." : "The same request will fail again.")</p>
-        <p><a href="/problems">All problems</a></p>
-        """
-    }
-
-    private static func html(_ title: String, _ body: String) -> [UInt8] {
-        Array(
-            """
-            <!doctype html><html lang="en"><meta charset="utf-8"><title>\(title)</title>
-            <meta name="viewport" content="width=device-width">
-            <style>body{font:1rem/1.5 system-ui;max-width:40rem;margin:3rem auto;padding:0 1rem}</style>
-            <h1>\(title)</h1>\(body)</html>
-
-            """.utf8)
+        return make(Array(document(describing: others + [make([])]).text.utf8))
     }
 }
 
@@ -160,9 +101,4 @@ private struct DeprecationsBody: WireBody {
         .required("versions", \.versions, .array(of: .string()), "That are served, oldest first."),
         .optional("pinned", \.pinned, .string(), "What this client gets where it says nothing; else the oldest."),
         .required("deprecations", \.deprecations, .array(of: DeprecationBody.schema)))
-}
-
-private struct ProblemPath: WireBody {
-    let slug: String
-    static let schema = Schema.object("ProblemPath", ProblemPath.init, .required("slug", \.slug, .string(1...100)))
 }

@@ -20,6 +20,8 @@ package struct HTML: Sendable, Equatable, ExpressibleByStringInterpolation {
 
         package mutating func appendLiteral(_ literal: String) { text += literal }
 
+        /// Where both fit, as with the branches of a condition that are literals, what stands there is markup, not text.
+        @_disfavoredOverload
         package mutating func appendInterpolation(_ value: String) { text += HTML.escaped(value) }
 
         package mutating func appendInterpolation(_ value: Int) { text += String(value) }

@@ -286,7 +286,7 @@ extension Schema where Value == Timestamp {
 
 extension Schema where Value == Currency {
     package static let currency = Schema(
-        form: .string(StringForm(values: Currency.codes)),
+        form: .string(StringForm(values: Currency.codes, example: "GBP")),
         decode: { json, decoding in
             guard let text = text(json, &decoding) else { return nil }
             guard let currency = Currency(text) else {
