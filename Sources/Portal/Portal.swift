@@ -80,7 +80,7 @@ package struct PortalModule: Sendable {
     }
 
     /// Where developers manage what is theirs.
-    package var apps: [Endpoint] { AppRoutes(page: page).endpoints }
+    package var apps: [Endpoint] { AppRoutes(page: page, hasSandbox: setting.sandbox != nil).endpoints }
 
     /// A page for everybody, which knows who is signed in. Whatever the shop's state is, it can be read.
     private func document(

@@ -82,10 +82,13 @@ struct PartnerReachTests {
             #expect(try await register(.init("organization_id", .string(other.organization))).status == 404)
             #expect(try await register(organization, .init("own_scopes", ["read:products"])).status == 403)
             #expect(try await register(organization, .init("tier", "trusted")).status == 403)
-            #expect(try await register(organization, .init("own_scopes", [])).status == 201)
+            #expect(try await register(organization, .init("scopes", ["read:orders", "write:keys"])).status == 403)
+            #expect(
+                try await register(organization, .init("own_scopes", []), .init("scopes", ["openid"])).status == 201)
             let path = "/v1/apps/" + own.app
             #expect(try await own.ask(.patch, path, ["own_scopes": ["read:products"]]).status == 403)
             #expect(try await own.ask(.patch, path, ["tier": "trusted"]).status == 403)
+            #expect(try await own.ask(.patch, path, ["scopes": ["read:users"]]).status == 403)
             // What the shop has given stays when the organisation changes something else, and its secret can be made anew.
             #expect(try await shop.patch(path, ["own_scopes": ["read:products"], "tier": "trusted"]).status == 200)
             let renamed = try await own.ask(.patch, path, ["name": "Till 2"])

@@ -89,6 +89,14 @@ def try_operations(page):
     page.click("#try button")
     page.wait_for_selector("#answer .notice")
     expect("404 after" in page.locator("#answer .notice").inner_text(), "what is not there is told, too")
+    page.goto(f"{BASE}/developers/reference/listOwnRequests")
+    time.sleep(1.5)
+    page.click("#try button")
+    page.wait_for_selector("#answer .notice")
+    text = page.locator("#answer pre").inner_text()
+    requests = json.loads(text[text.index("{"):])["items"]
+    expect(requests[0]["route"] == "/v1/orders/{id}" and requests[0]["problem"] == "not_found"
+           and len(requests[0]["trace_id"]) == 32, "what the app has asked is found in the sandbox")
     page.goto(f"{BASE}/developers/reference/placeOrder")
     body = json.loads(page.input_value("[name=body]"))
     expect(body["payment"] == {"card": "sandbox_approve"}, "the example pays with a card that pays")
@@ -111,7 +119,7 @@ def look(browser, state):
     organization = page.locator("h2 a").first.get_attribute("href")
     for name, path in [
         ("start", "/developers"), ("apps", "/developers/apps"), ("app", app), ("organization", organization),
-        ("new", "/developers/apps/new"), ("reference", "/developers/reference"),
+        ("new", "/developers/apps/new"), ("requests", app + "/requests"), ("reference", "/developers/reference"),
         ("operation", "/developers/reference/placeOrder"), ("problems", "/problems"),
         ("problem", "/problems/out-of-stock"), ("changelog", "/changelog"), ("sign-up", "/sign-up"),
     ]:

@@ -113,6 +113,31 @@ struct AppPageTests {
         }
     }
 
+    @Test func `what an app has asked stands on its page, and is looked for there`() async throws {
+        try await with { browser, organization, shop in
+            let made = try await register(browser, organization)
+            let id = try await shop.get("/v1/apps").items.first?["id"]?.string ?? ""
+            let secret = try #require(made.text.firstMatch(of: #/vs_[A-Za-z0-9_-]{20,}/#)).output
+            #expect(try await shop.patch("/v1/apps/" + id, ["own_scopes": ["read:orders"]]).status == 200)
+            let answer = try await shop.form("/oauth/token", Self.token(id, String(secret)))
+            let token = try #require(answer.json["access_token"]?.string)
+            for path in ["/v1/orders", "/v1/orders/x", "/v1/customers"] {
+                _ = try await shop.send(.get, path, key: token)
+            }
+            try await shop.shop.calls.requests.flush()
+            let path = "/developers/apps/\(id)/requests"
+            let all = try await browser.get(path)
+            #expect(all.status == 200 && all.text.contains("/v1/customers") && all.text.contains("/v1/orders/{id}"))
+            #expect(all.text.contains("href=\"/problems/insufficient-scope\""))
+            let some = try await browser.get(path + "?status=404&method=&route=%3Cb%3E&problem=")
+            #expect(some.text.contains("There is none.") && some.text.contains("&lt;b&gt;"))
+            #expect(try await browser.get(path + "?status=404").text.contains("<code>GET /v1/orders/{id}</code>"))
+            #expect(try await browser.get(path + "?status=xyz").status == 422)
+            try await shop.addUser("ben@example.com", role: "partner")
+            #expect(try await TestBrowser.signedIn(shop, "ben@example.com").get(path).status == 404)
+        }
+    }
+
     @Test func `an owner invites on a page, and whoever has the link joins on another`() async throws {
         try await with { browser, organization, shop in
             let path = "/developers/organizations/" + organization

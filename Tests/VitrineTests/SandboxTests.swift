@@ -106,13 +106,15 @@ struct SandboxTests {
             let organization = try await pair.live.post("/v1/organizations", ["name": "Co"]).id
             let app = try await pair.live.post(
                 "/v1/apps",
-                ["name": "a", "organization_id": .string(organization), "scopes": ["read:orders"]])
+                ["name": "a", "organization_id": .string(organization), "scopes": ["read:orders", "write:keys"]])
             try await pair.mirror()
             let told = try await pair.live.get("/v1/apps/\(app.id)/test-credentials").json
             let (secret, test) = (app.json["client_secret"]?.string, told["client_secret"]?.string)
             let token = try await pair.token(app.id, test ?? "", inSandbox: true).json["access_token"]?.string ?? ""
             #expect(try await pair.ask(.get, "/v1/orders", key: token).status == 200)
-            #expect(try await pair.ask(.get, "/v1/customers", key: token).code == "insufficient_scope")
+            for path in ["/v1/customers", "/v1/keys"] {
+                #expect(try await pair.ask(.get, path, key: token).code == "insufficient_scope")
+            }
             #expect(try await pair.token(app.id, secret ?? "", inSandbox: false).status == 400)
         }
     }

@@ -17,6 +17,11 @@ extension IdentityModule {
                 .delete, "/v1/apps/{id}", "deleteApp", "Remove an app with all its tokens, at once", status: 204,
                 use: deleteApp
             ).scope(.writeApps).forPartners(),
+            .list(
+                "/v1/apps/{id}/requests", "listAppRequests",
+                "What an app has asked, and what came of it, for thirty days",
+                use: listRequests
+            ).scope(.readApps).forPartners().uncached(),
             .get("/v1/apps/{id}/secrets", "listAppSecrets", "List an app's secrets", use: listSecrets)
                 .scope(.readApps).forPartners(),
             .change(
@@ -42,6 +47,7 @@ extension IdentityModule {
         let draft = try input.draft()
         // What an app asks people for is theirs to give; what it does for itself, only who may do it can give.
         try requireShop(input.ownScopes, input.tier, of: call)
+        try requireTrade(draft.scopes, beyond: ScopeSet([]), of: call)
         return try await call.commit { transaction in
             if let organization = input.organization {
                 _ = try organizations.find(organization, for: call.partner, in: transaction)
@@ -58,9 +64,10 @@ extension IdentityModule {
         try await call.commit { transaction in
             _ = try organizations.app(path.id, for: call.partner, in: transaction)
             let app = try apps.change(path.id, if: call.precondition, by: call.actor, in: transaction) { app in
-                let (ownScopes, tier) = (app.ownScopes, app.tier)
+                let (scopes, ownScopes, tier) = (app.scopes, app.ownScopes, app.tier)
                 try requireHeld(app, by: call)
                 patch.apply(to: &app)
+                try requireTrade(app.scopes, beyond: scopes, of: call)
                 guard app.ownScopes != ownScopes || app.tier != tier else { return }
                 try requireShop(Array(app.ownScopes.scopes), app.tier, of: call)
             }
@@ -90,6 +97,22 @@ extension IdentityModule {
         guard call.partner != nil else { return try require(ownScopes, tier, nil, of: call) }
         guard ownScopes.isEmpty else { throw IdentityError.shopDecides("own_scopes") }
         guard tier == .standard else { throw IdentityError.shopDecides("tier") }
+    }
+
+    /// An app of developers from outside asks for what is about trade, and for more only where the shop has said so before.
+    private func requireTrade(_ scopes: ScopeSet, beyond known: ScopeSet, of call: Call) throws {
+        guard call.partner != nil else { return }
+        let others = Set(scopes.scopes).subtracting(known.scopes).subtracting(Scope.ofTrade)
+        guard others.isEmpty else {
+            throw IdentityError.shopDecides(others.map(\.rawValue).sorted().joined(separator: ", "))
+        }
+    }
+
+    private func listRequests(_ call: Call, _ query: AppRequestsQuery) async throws -> Listing<RequestLogBody> {
+        let organizations = organizations
+        return try await call.requests(of: query.id.rawValue, query.filter) { connection in
+            _ = try organizations.app(query.id, for: call.partner, in: connection)
+        }
     }
 
     private func listSecrets(_ call: Call, _ path: AppPath) async throws -> Answer<AppSecretsBody> {

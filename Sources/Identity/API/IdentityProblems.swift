@@ -51,7 +51,7 @@ extension IdentityError: ProblemConvertible {
         case .invitationOver:
             Problem(.notFound, "The invitation was used before, or is too old. Ask an owner for another.")
         case .shopDecides(let field):
-            Problem(.notForPartners, "\(field) is for the shop to give; leave it out.")
+            Problem(.notForPartners, "Only the shop gives this: \(field). Leave it out.")
         case .keyIsInvalid: Problem(.conflict, "The key has ended already; make a new one instead.")
         }
     }

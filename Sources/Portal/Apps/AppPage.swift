@@ -27,7 +27,8 @@ struct AppPage: Sendable {
             body: """
                 \(Notice.done(done))\(Notice.wrong(trouble))\(made)
                 <section><h2>Client</h2><dl><dt>client_id</dt><dd><code>\(text("id"))</code></dd>
-                <dt>Kind</dt><dd>\(text("type"))</dd><dt>Version of the API</dt><dd>\(text("api_version"))</dd></dl></section>
+                <dt>Kind</dt><dd>\(text("type"))</dd><dt>Version of the API</dt><dd>\(text("api_version"))</dd></dl>
+                <p><a href="\(address)/requests">What it has asked</a></p></section>
                 \(text("type") == "confidential" ? credentials : "")\(sandbox)
                 <section><h2>What it is</h2><form method="post" action="\(address)">\(visit.token)
                 <input type="hidden" name="etag" value="\(entityTag)">\(AppForm.fields(of: app))
@@ -78,11 +79,7 @@ struct AppPage: Sendable {
 
 /// The fields of an app, as a form and back.
 enum AppForm {
-    /// What an app of others asks for; the rest is for the shop's own systems.
-    static let scopes: [Scope] = [
-        .readProducts, .readInventory, .writeInventory, .readCustomers, .writeCustomers, .readCarts, .writeCarts,
-        .readOrders, .writeOrders, .writeProducts,
-    ]
+    private static let scopes = Scope.allCases.filter(Scope.ofTrade.contains)
     private static let identity = ["openid", "profile", "email"]
     private static let people = [
         ("staff", "those who work in the shop"), ("customers", "customers of the shop"), ("everybody", "both"),

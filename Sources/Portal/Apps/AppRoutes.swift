@@ -16,6 +16,8 @@ struct AppRoutes: Sendable {
             Method, String, String, String, @escaping @Sendable (Visit, ShopAPI) async throws -> Outcome
         ) -> Endpoint
 
+    let hasSandbox: Bool
+
     var endpoints: [Endpoint] {
         [
             page(.get, "/developers/apps", "developerApps", "Your apps") { try await showApps($0, $1) },
@@ -26,6 +28,9 @@ struct AppRoutes: Sendable {
             page(.get, "/developers/apps/new", "developerAppNew", "Register an app") { visit, _ in newApp(visit) },
             page(.post, "/developers/apps", "developerAppMake", "Register an app") { try await makeApp($0, $1) },
             page(.get, "/developers/apps/{id}", "developerApp", "An app") { try await showApp($0, $1) },
+            page(.get, "/developers/apps/{id}/requests", "developerAppRequests", "What an app has asked") {
+                try await showRequests($0, $1)
+            },
             page(.post, "/developers/apps/{id}", "developerAppChange", "Change an app") { try await change($0, $1) },
             page(.post, "/developers/apps/{id}/secrets", "developerSecretMake", "Make a new secret") {
                 try await makeSecret($0, $1)
@@ -97,6 +102,15 @@ struct AppRoutes: Sendable {
                 newSecret: newSecret, trouble: trouble,
                 done: visit.query["done"].map { _ in "It is saved." }
             ).page)
+    }
+
+    private func showRequests(_ visit: Visit, _ api: ShopAPI) async throws -> Outcome {
+        let address = "/v1/apps/" + visit.subject
+        let app = try await api.get(address)
+        guard app.isDone else { return .page(FaultPage.page(app)) }
+        let requests = try await api.get(address + "/requests" + RequestsPage.query(visit))
+        return .page(
+            RequestsPage(visit: visit, app: app.json, requests: requests, hasSandbox: hasSandbox).page)
     }
 
     private func change(_ visit: Visit, _ api: ShopAPI) async throws -> Outcome {

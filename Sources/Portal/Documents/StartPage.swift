@@ -53,7 +53,9 @@ struct StartPage: Sendable {
             """
     }
 
-    private func steps(_ server: String) -> [Step] {
+    private func steps(_ server: String) -> [Step] { begin(server) + order }
+
+    private func begin(_ server: String) -> [Step] {
         [
             Step(
                 title: "Say which app you are",
@@ -86,6 +88,11 @@ struct StartPage: Sendable {
                       tee products.json | jq .
                     SKU=$(jq --raw-output '.items[0].variants[0].sku' products.json)
                     """),
+        ]
+    }
+
+    private var order: [Step] {
+        [
             Step(
                 title: "Place an order, once",
                 text: """

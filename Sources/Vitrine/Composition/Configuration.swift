@@ -145,11 +145,7 @@ package struct Configuration: Sendable {
         ordering.reservationTimeToLive = .seconds(try number("VITRINE_RESERVATION_TTL", 1...86_400, 900))
         ordering.cartTimeToLive = .seconds(try number("VITRINE_CART_TTL", 60...31_536_000, 2_592_000))
         identity.shopName = text("VITRINE_SHOP_NAME") ?? identity.shopName
-        switch text("VITRINE_SIGN_UP") {
-        case nil, "open": break
-        case "closed": identity.isSignUpOpen = false
-        case let text?: throw Failure(.misconfigured, "VITRINE_SIGN_UP takes open or closed, not “\(text)”.")
-        }
+        identity.isSignUpOpen = try Self.isSignUpOpen(text("VITRINE_SIGN_UP"))
         identity.accessTokenLifetime = .seconds(try number("VITRINE_ACCESS_TOKEN_LIFETIME", 60...86_400, 900))
         let days = try number("VITRINE_AUDIT_RETENTION", 0...36_500, 0)
         identity.auditRetention = days == 0 ? nil : .seconds(days * 86_400)
@@ -181,6 +177,14 @@ package struct Configuration: Sendable {
                     .misconfigured, "VITRINE_LOG_LEVEL takes trace, debug, info, notice, warning, error or critical.")
             }
             logLevel = level
+        }
+    }
+
+    private static func isSignUpOpen(_ text: String?) throws -> Bool {
+        switch text {
+        case nil, "open": true
+        case "closed": false
+        case let text?: throw Failure(.misconfigured, "VITRINE_SIGN_UP takes open or closed, not “\(text)”.")
         }
     }
 

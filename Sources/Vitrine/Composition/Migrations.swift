@@ -21,5 +21,5 @@ enum Migrations {
         + CustomersModule.migrations
         + PaymentsModule.migrations
         + OrderingModule.migrations
-        + [DeprecatedCalls.migration]
+        + [DeprecatedCalls.migration, RequestLog.migration]
 }

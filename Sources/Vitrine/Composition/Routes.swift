@@ -38,7 +38,7 @@ extension Shop {
 
     private func makeResponder(with others: [Endpoint]) -> some HTTPResponder<APIContext> {
         let router = Router(context: APIContext.self)
-        router.add(middleware: SignalsMiddleware())
+        router.add(middleware: SignalsMiddleware(calls.requests))
         router.add(middleware: SecurityHeadersMiddleware(baseURL: configuration.baseURL))
         let (shop, isAppOrigin) = (configuration.sandboxOf.map(Self.origin), identity.isAppOrigin)
         router.add(

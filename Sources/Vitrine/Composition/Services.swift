@@ -132,9 +132,11 @@ package struct Shop: Sendable {
 
     var schedules: [Schedule] {
         let (database, clock) = (database, clock)
-        let deprecated = calls.deprecated
+        let (deprecated, requests) = (calls.deprecated, calls.requests)
         return jobs.schedules + identity.schedules + payments.schedules + ordering.schedules + [
             Schedule("deprecations.flush", every: .seconds(10)) { try await deprecated.flush() },
+            Schedule("requests.flush", every: .seconds(1)) { try await requests.flush() },
+            Schedule("requests.purge", every: .seconds(3_600)) { try await requests.purge() },
             Schedule("idempotency.purge", every: .seconds(3_600)) {
                 try await database.write { try IdempotencyStore.purge(now: clock.now(), in: $0) }
             },

@@ -85,6 +85,9 @@ package enum Signals {
         MetricDescription(
             "rate_limit.shared.losses", .counter, unit: "1", "Times that Redis had forgotten what was used."),
         MetricDescription(
+            "vitrine.app_requests.unkept", .counter, unit: "{request}",
+            "Requests of apps that their request log has no room for."),
+        MetricDescription(
             "redis.client.failures", .counter, unit: "{call}", labels: ["reason"],
             "Calls that Redis did not answer, by why."),
         MetricDescription(

@@ -29,6 +29,12 @@ package enum Scope: String, CaseIterable, Sendable {
     /// Metrics, and the state of what the shop depends on.
     case readTelemetry = "read:telemetry"
 
+    /// What is about goods and those who buy them. The rest is about the shop's own people and systems.
+    package static let ofTrade: Set<Scope> = [
+        .readProducts, .writeProducts, .readInventory, .writeInventory, .readCustomers, .writeCustomers, .readCarts,
+        .writeCarts, .readOrders, .writeOrders,
+    ]
+
     /// What it lets an app do, in words for whoever is asked.
     package var meaning: String {
         switch self {

@@ -19,6 +19,7 @@ package struct CallServices: Sendable {
     /// Which versions of the API there are.
     package let versions: APIVersions
     package let deprecated: DeprecatedCalls
+    package let requests: RequestLog
     /// The tables that say who may ask: a change there outdates every ready answer.
     let accessTables: [String]
 
@@ -31,7 +32,9 @@ package struct CallServices: Sendable {
         self.limits = limits
         self.clock = clock
         self.cursors = cursors
-        ready = ReadyAnswers(versions: database.versions, limits: limits, baseURL: baseURL, isOff: !keepsAnswers)
+        requests = RequestLog(database: database, clock: clock)
+        ready = ReadyAnswers(
+            versions: database.versions, limits: limits, requests: requests, baseURL: baseURL, isOff: !keepsAnswers)
         self.accessTables = accessTables
         self.versions = versions
         deprecated = DeprecatedCalls(database: database)

@@ -16,7 +16,7 @@ package struct ServiceEndpoints: Sendable {
 
     /// All endpoints of a server: `described`, and those that explain them.
     package func endpoints(describing described: [Endpoint]) -> [Endpoint] {
-        let all = described + [deprecations(of: described)]
+        let all = described + [deprecations(of: described), requests]
         return all + [document(of: all)]
     }
 
@@ -33,6 +33,17 @@ package struct ServiceEndpoints: Sendable {
 
     private func document(describing endpoints: [Endpoint]) -> JSON {
         OpenAPIDocument(endpoints: endpoints, title: "Vitrine", version: version, server: server).json
+    }
+
+    /// What an app has asked, for itself. In somebody's name it could be anybody who reads it, where the app is public.
+    private var requests: Endpoint {
+        .list("/v1/me/requests", "listOwnRequests", "What this app has asked, and what came of it, for thirty days") {
+            (call: Call, query: RequestLogQuery) in
+            guard let principal = call.principal, principal.user == nil else {
+                throw Problem(.insufficientScope, "An app reads this for itself (client_credentials).")
+            }
+            return try await call.requests(of: principal.client, query)
+        }.anyKey().uncached()
     }
 
     /// What a client calls that is on its way out.

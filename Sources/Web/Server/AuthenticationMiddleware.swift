@@ -35,6 +35,7 @@ package struct AuthenticationMiddleware: RouterMiddleware {
         }
         var context = context
         context.principal = principal
+        context.signals.principal = principal
         return try await next(request, context)
     }
 }

@@ -36,6 +36,7 @@ package struct ProblemMiddleware: RouterMiddleware {
             throw error
         } catch {
             let problem = Self.problem(of: error, request: request)
+            context.signals.problem = problem.type.code
             if problem.type.status >= 500 {
                 context.logger.error(
                     "request failed",

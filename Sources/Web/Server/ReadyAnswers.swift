@@ -64,14 +64,18 @@ package final class ReadyAnswers: Sendable {
     private let size = Meter(label: "vitrine.ready_answers.size")
 
     let limits: RequestLimits
+    let requests: RequestLog
 
     private let isOff: Bool
     /// What every answer carries.
     private let fields: [HeaderField]
 
     /// Where it `isOff`, nothing is kept, so that every request goes the general path.
-    package init(versions: TableVersions, limits: RequestLimits, baseURL: String = "", isOff: Bool = false) {
+    package init(
+        versions: TableVersions, limits: RequestLimits, requests: RequestLog, baseURL: String = "", isOff: Bool = false
+    ) {
         self.versions = versions
+        self.requests = requests
         fields = SecurityHeadersMiddleware.fields(baseURL).map { HeaderField($0.name.rawName, $0.value) }
         self.isOff = isOff
         self.limits = limits

@@ -72,10 +72,11 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
         let isKnown = head.ifNoneMatch.map { known in
             EntityTag.matches(ifNoneMatch: String(decoding: known, as: UTF8.self), answer.tag)
         }
+        let requestID = APIContext.makeRequestID()
         var buffer = allocator.buffer(capacity: answer.head.count + answer.body.count + 128)
         buffer.writeBytes(isKnown == true ? answer.unchangedHead : answer.head)
         buffer.writeStaticString("X-Request-Id: ")
-        buffer.writeString(APIContext.makeRequestID())
+        buffer.writeString(requestID)
         buffer.writeStaticString("\r\nServer-Timing: cache;desc=hit\r\nDate: ")
         buffer.writeString(HTTPDate.now(clock))
         for field in decision.map({ answers.limits.fields($0, now: clock.now()) }) ?? [] {
@@ -86,7 +87,10 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
         }
         buffer.writeStaticString("\r\n\r\n")
         if isKnown != true { buffer.writeBytes(answer.body) }
-        answer.signals.answered(isKnown == true ? 304 : 200, "GET", after: ContinuousClock.now - start)
+        let (status, duration) = (isKnown == true ? 304 : 200, ContinuousClock.now - start)
+        answer.signals.answered(status, "GET", after: duration)
+        answers.requests.note(
+            requestID, of: answer.principal, "GET", answer.signals.route, status: status, after: duration)
         return buffer
     }
 

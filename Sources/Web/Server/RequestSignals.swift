@@ -14,6 +14,19 @@ final class RequestSignals: Sendable {
     private let known = Mutex<EndpointSignals?>(nil)
     private let told = Mutex<[HeaderField]>([])
     let facts = RequestFacts()
+    private let caller = Mutex<(principal: Principal?, problem: String?)>((nil, nil))
+
+    /// Who asks, as far as it is found out.
+    var principal: Principal? {
+        get { caller.withLock { $0.principal } }
+        set { caller.withLock { $0.principal = newValue } }
+    }
+
+    /// The code of the problem that was answered.
+    var problem: String? {
+        get { caller.withLock { $0.problem } }
+        set { caller.withLock { $0.problem = newValue } }
+    }
 
     /// What the client is told of its quotas, whatever the answer is.
     var quota: [HeaderField] {
@@ -89,7 +102,10 @@ struct RouteMiddleware: RouterMiddleware {
 package struct SignalsMiddleware: RouterMiddleware {
     package typealias Context = APIContext
 
-    package init() {}
+    private let requests: RequestLog
+
+    /// What apps ask is noted in `requests`.
+    package init(_ requests: RequestLog) { self.requests = requests }
 
     package func handle(
         _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
@@ -101,7 +117,12 @@ package struct SignalsMiddleware: RouterMiddleware {
         return try await withSpan(method, context: service, ofKind: .server) { span in
             let response = try await next(request, context)
             let endpoint = context.signals.endpoint ?? .unknown
-            endpoint.answered(response.status.code, method, after: ContinuousClock.now - start)
+            let duration = ContinuousClock.now - start
+            endpoint.answered(response.status.code, method, after: duration)
+            requests.note(
+                context.requestID, of: context.signals.principal, method, endpoint.route,
+                status: response.status.code, problem: context.signals.problem, after: duration,
+                trace: Self.trace(of: span.context))
             if span.isRecording { describe(span, request, context, endpoint, response.status.code) }
             return response
         }
@@ -123,6 +144,20 @@ package struct SignalsMiddleware: RouterMiddleware {
         // What the client did wrong is no error of the server (semantic conventions, HTTP spans, status).
         if status >= 500 { span.setStatus(.init(code: .error)) }
     }
+}
+
+extension SignalsMiddleware {
+    /// The trace's id, as the instrument tells other processes of it (W3C Trace Context 1, section 3.2).
+    fileprivate static func trace(of context: ServiceContext) -> String? {
+        var fields: [String: String] = [:]
+        InstrumentationSystem.instrument.inject(context, into: &fields, using: FieldInjector())
+        let parts = fields["traceparent"]?.split(separator: "-") ?? []
+        return parts.count == 4 ? String(parts[1]) : nil
+    }
+}
+
+private struct FieldInjector: Injector {
+    func inject(_ value: String, forKey key: String, into fields: inout [String: String]) { fields[key] = value }
 }
 
 private struct HeaderExtractor: Extractor {

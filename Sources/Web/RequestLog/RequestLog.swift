@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import Kernel
+internal import Metrics
+package import Persistence
+internal import Synchronization
+
+/// What apps have asked and what came of it, so that those who build them can see it; for thirty days.
+///
+/// Noted in memory, and written down every second: a crash forgets the last. Of each app a process keeps so many requests a
+/// minute; what failed has room of its own, so that whoever looks for it finds it however much goes well.
+package final class RequestLog: Sendable {
+    /// One request of an app.
+    package struct Entry: Sendable {
+        /// The same as in the field `X-Request-Id` of the answer; in the order of time.
+        let id: String
+        let app: String
+        let at: Timestamp
+        let method: String
+        /// The address' template.
+        let route: String
+        let status: Int
+        /// The code of the problem that was answered.
+        let problem: String?
+        let microseconds: Int64
+        let trace: String?
+    }
+
+    private struct State {
+        var waiting: [Entry] = []
+        var minute: Int64 = 0
+        var kept: [Share: Int] = [:]
+    }
+
+    private struct Share: Hashable {
+        let app: String
+        let hasFailed: Bool
+    }
+
+    /// Of an app in a minute, and again so many that failed.
+    static let keptMax = 600
+    /// That wait to be written down, in all.
+    private static let waitingMax = 20_000
+    private static let lifetime = Duration.seconds(30 * 86_400)
+
+    private let database: Database
+    private let clock: WallClock
+    private let state = Mutex(State())
+    private let left = Counter(label: "vitrine.app_requests.unkept")
+
+    package init(database: Database, clock: WallClock) {
+        self.database = database
+        self.clock = clock
+    }
+
+    /// Notes what an app has asked; what others ask is not kept.
+    func note(
+        _ id: String, of principal: Principal?, _ method: String, _ route: String?, status: Int, problem: String? = nil,
+        after duration: Duration, trace: @autoclosure () -> String? = nil
+    ) {
+        guard let principal, principal.id.hasPrefix("app_") else { return }
+        let share = Share(app: principal.client, hasFailed: status >= 400)
+        let now = clock.now()
+        guard take(share, at: now) else { return left.increment() }
+        let entry = Entry(
+            id: id, app: share.app, at: now, method: method, route: route ?? "", status: status, problem: problem,
+            microseconds: duration.wholeNanoseconds / 1_000, trace: trace())
+        state.withLock { $0.waiting.append(entry) }
+    }
+
+    private func take(_ share: Share, at now: Timestamp) -> Bool {
+        state.withLock { state in
+            let minute = now.milliseconds / 60_000
+            if minute != state.minute {
+                state.minute = minute
+                state.kept.removeAll(keepingCapacity: true)
+            }
+            let kept = state.kept[share, default: 0]
+            guard kept < Self.keptMax, state.waiting.count < Self.waitingMax else { return false }
+            state.kept[share] = kept + 1
+            return true
+        }
+    }
+
+    /// Writes down what was noted.
+    package func flush() async throws {
+        let entries = state.withLock { state in
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        guard !entries.isEmpty else { return }
+        do {
+            try await database.write { transaction in
+                for entry in entries { try RequestLogStore.insert(entry, in: transaction) }
+            }
+        } catch {
+            state.withLock { $0.waiting = entries + $0.waiting }
+            throw error
+        }
+    }
+
+    /// Forgets what is older than thirty days.
+    package func purge() async throws {
+        let end = clock.now().advanced(by: .zero - Self.lifetime)
+        try await database.write { try RequestLogStore.purge(before: end, in: $0) }
+    }
+
+    package static let migration = RequestLogStore.migration
+}
