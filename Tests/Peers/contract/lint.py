@@ -14,6 +14,7 @@ from httplint import HttpRequestLinter, HttpResponseLinter, levels
 
 # Class names of notes that are known and meant, each with why.
 EXPECTED = {
+    "CSP_HTTP_URI": "The sandbox that the page may ask speaks no TLS here.",
     "REQUEST_HDR_IN_RESPONSE": "RFC 9110 section 12.5.3 has Accept-Encoding in a 415 say which codings are taken.",
     "STATUS_BAD_REQUEST": "We asked for these.",
     "VARY_COMPLEX": "They do vary by language, coding, version of the API, whose key it is, and the origin of a page.",
@@ -279,6 +280,13 @@ def fixtures(shop):
     shop.make("POST", v1 + "apps/" + app["id"] + "/secrets", {}, "rotateAppSecret")
     left, _ = shop.make("POST", v1 + "apps", {"name": "left"}, "createApp")
     shop.make("DELETE", v1 + "apps/" + left["id"], None, "deleteApp")
+    organization, _ = shop.make("POST", v1 + "organizations", {"name": "Lint"}, "createOrganization")
+    shop.make("PATCH", v1 + "organizations/" + organization["id"], {"name": "Lint & Co"}, "patchOrganization", headers=star)
+    shop.make("POST", f"{v1}organizations/{organization['id']}/invitations", {"role": "owner"}, "createInvitation")
+    shop.ask("DELETE", f"{v1}organizations/{organization['id']}/members/usr_{'0' * 26}", operation="removeOrganizationMember")
+    shop.ask("POST", v1 + "organizations/join", {"key": "none"}, operation="joinOrganization")
+    empty, _ = shop.make("POST", v1 + "organizations", {"name": "Empty"}, "createOrganization")
+    shop.make("DELETE", v1 + "organizations/" + empty["id"], None, "deleteOrganization", headers=star)
     shop.make("PUT", v1 + "roles/lint", {"scopes": ["read:products"]}, "putRole")
     user, _ = shop.make("POST", v1 + "users", {"email": f"staff-{run}@example.com", "name": "Lint", "role": "lint",
                                                "password": "lint lint lint"}, "createUser")
@@ -295,8 +303,7 @@ def fixtures(shop):
         "/v1/inventory/products": product["id"], "/v1/inventory/locations": place["id"], "/v1/customers": customer["id"],
         "/v1/carts": cart["id"], "/v1/orders": placed["id"], "/v1/returns": loose["id"],
         "/v1/payments": placed["payments"][0]["id"], "/v1/keys": key["id"], "/v1/apps": app["id"],
-        "/v1/users": user["id"],
-        "/problems": "not-found"}
+        "/v1/users": user["id"], "/v1/organizations": organization["id"]}
 
 
 def reads(shop, ids, document):
@@ -343,7 +350,7 @@ def reads(shop, ids, document):
         shop.ask("GET", target, headers=[("Accept", "image/png")], label=f"GET {path} (Accept)")
         shop.ask("GET", target + ("&" if "?" in target else "?") + "nonsense=1", label=f"GET {path}?nonsense")
         if "{" in path and ids[path.split("/{")[0]]:
-            absent = re.sub(r"[0-9a-hjkmnp-tv-z]{26}", "0" * 26, target).replace("not-found", "nowhere")
+            absent = re.sub(r"[0-9a-hjkmnp-tv-z]{26}", "0" * 26, target)
             shop.ask("GET", absent, label=f"GET {path} (absent)")
         for method in ("PUT", "DELETE", "PATCH", "POST", "TRACE", "PROPFIND", "OPTIONS"):
             if method.lower() not in item:
@@ -354,6 +361,9 @@ def problems(shop, ids):
     products, one = "/v1/products", "/v1/products/" + ids["/v1/products"]
     text = [("Content-Type", "text/plain")]
     shop.ask("GET", "/nowhere", label="GET /nowhere")
+    for page in ["/developers", "/developers/reference", "/developers/reference/placeOrder", "/problems", "/problems/not-found",
+                 "/problems/nowhere", "/changelog", "/sign-up"]:
+        shop.ask("GET", page, key=False, label=f"GET {page}")
     shop.ask("GET", "/", label="GET /")
     shop.ask("GET", "/v1/%ff", label="GET /v1/%ff")
     shop.ask("GET", products, key="vk_wrong", label="GET /v1/products (wrong key)")
