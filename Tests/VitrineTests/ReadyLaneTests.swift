@@ -173,6 +173,40 @@ struct ReadyLaneTests {
         }
     }
 
+    @Test func `what an app is answered from what is ready stands in its log, too`() async throws {
+        try await withShop { address, _, client, path in
+            let app = try await client.send(.POST, "/v1/apps", ["name": "a", "own_scopes": ["read:products"]])
+            let fields = [
+                "client_id": app.json["id"]?.string ?? "", "client_secret": app.json["client_secret"]?.string ?? "",
+            ]
+            let form = fields.map { "&\($0.key)=\($0.value)" }.joined()
+            let stranger = ShopClient(address, key: nil)
+            let grant = try await stranger.send(
+                .POST, "/oauth/token", bytes: Array(("grant_type=client_credentials" + form).utf8),
+                headers: [("Content-Type", "application/x-www-form-urlencoded")])
+            await stranger.close()
+            let token = try #require(grant.json["access_token"]?.string, "\(grant.json)")
+            let socket = try Socket(address)
+            var (asked, ready): ([String], Int) = ([], 0)
+            for _ in 0..<10 {
+                socket.send(get(path, token))
+                let answer = try socket.answer()
+                asked.append(answer.headers["x-request-id"] ?? "")
+                ready += answer.isReady ? 1 : 0
+            }
+            #expect(ready > 5)
+            // Written down every second.
+            let end = ContinuousClock.now + .seconds(20)
+            var kept: Set<String> = []
+            repeat {
+                try await Task.sleep(for: .milliseconds(200))
+                let list = try await client.send(.GET, "/v1/apps/\(fields["client_id"] ?? "")/requests")
+                kept = Set((list.json["items"]?.array ?? []).compactMap { $0["request_id"]?.string })
+            } while !kept.isSuperset(of: asked) && ContinuousClock.now < end
+            #expect(kept == Set(asked))
+        }
+    }
+
     @Test func `strangers behind a trusted proxy are told apart, and forge nothing`() async throws {
         let directory = try TestDirectory()
         defer { directory.remove() }
