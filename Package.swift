@@ -217,7 +217,8 @@ let suites: [Target] = [
         "WebTests", ["Kernel", "Persistence", "RateLimiting", "TestSupport", "Vitrine", "Web", httpTypes],
         resources: [.copy("Golden")]),
     tests("PortalTests", ["Kernel", "Portal", "TestSupport", "Web", httpTypes]),
-    tests("IdentityTests", ["Identity", "Kernel", "Persistence", "TestSupport", "Web", crypto, httpTypes]),
+    tests(
+        "IdentityTests", ["Identity", "Kernel", "Persistence", "TestSupport", "Vitrine", "Web", crypto, httpTypes]),
     tests("CatalogTests", ["Catalog", "Kernel", "TestSupport"]),
     tests("InventoryTests", ["Inventory", "Kernel", "Persistence", "TestSupport"]),
     tests("CustomersTests", ["Customers", "Kernel", "Persistence", "TestSupport"]),

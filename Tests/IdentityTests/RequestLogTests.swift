@@ -3,6 +3,7 @@
 import Kernel
 import TestSupport
 import Testing
+import Vitrine
 
 @testable import Identity
 @testable import Web
@@ -117,6 +118,20 @@ struct RequestLogTests {
             try await log.flush()
             #expect(try await count() == Int64(RequestLog.keptMax) + 11)
         }
+    }
+
+    @Test func `an orderly end loses nothing`() async throws {
+        let shop = try await TestShop()
+        defer { shop.directory.remove() }
+        let app = Principal(id: "app_a", name: "a", scopes: [])
+        shop.shop.calls.requests.note("req_1", of: app, "GET", "/v1/a", status: 200, after: .seconds(1))
+        await shop.shop.close()
+        let again = try await Shop.open(shop.shop.configuration)
+        let kept = try await again.database.read { connection in
+            try connection.first("SELECT COUNT(*) FROM app_requests") { try $0.next(Int64.self) }
+        }
+        await again.close()
+        #expect(kept == 1)
     }
 
     @Test func `what cannot be written down waits`() async throws {

@@ -60,7 +60,7 @@ struct DemoCommand: AsyncParsableCommand {
         } catch let failure as Failure where failure.code == .unavailable {
             // Ctrl-C: the shop was asked to stop, and has.
         }
-        await shop.database.close()
+        await shop.close()
         Terminal.endProgress()
         Terminal.say(tally.line)
         Terminal.say("Vitrine has stopped.")

@@ -49,7 +49,7 @@ struct ServeCommand: AsyncParsableCommand {
                 gracefulShutdownSignals: [.sigint, .sigterm],
                 logger: Logger(label: "vitrine.lifecycle")))
         try await group.run()
-        await shop.database.close()
+        await shop.close()
         Terminal.say("Vitrine has stopped; everything it answered is on disk.")
     }
 }

@@ -124,6 +124,13 @@ package struct Shop: Sendable {
             })
     }
 
+    /// Writes down what is noted in memory alone, and lets go of the database.
+    package func close() async {
+        try? await calls.requests.flush()
+        try? await calls.deprecated.flush()
+        await database.close()
+    }
+
     /// What runs beside the server.
     var services: [any Service] { services(beside: []) }
 

@@ -57,7 +57,7 @@ package final class SandboxGeneration: Sendable {
         while requests.withLock({ $0 > 0 }), ContinuousClock.now < end, !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(20))
         }
-        await shop.database.close()
+        await shop.close()
         if isReplaced.load(ordering: .acquiring) {
             try? FileManager.default.removeItem(atPath: shop.configuration.dataDirectory)
         }

@@ -41,6 +41,7 @@ package final class RequestLog: Sendable {
     static let keptMax = 600
     /// That wait to be written down, in all.
     private static let waitingMax = 20_000
+    private static let step = 500
     private static let lifetime = Duration.seconds(30 * 86_400)
 
     private let database: Database
@@ -99,10 +100,14 @@ package final class RequestLog: Sendable {
         }
     }
 
-    /// Forgets what is older than thirty days.
+    /// Forgets what is older than thirty days, in steps short enough that nobody waits behind them.
     package func purge() async throws {
         let end = clock.now().advanced(by: .zero - Self.lifetime)
-        try await database.write { try RequestLogStore.purge(before: end, in: $0) }
+        while try await database.write({ try RequestLogStore.purge(before: end, limit: Self.step, in: $0) })
+            >= Self.step
+        {
+            try Task.checkCancellation()
+        }
     }
 
     package static let migration = RequestLogStore.migration

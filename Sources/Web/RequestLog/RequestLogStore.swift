@@ -27,8 +27,13 @@ enum RequestLogStore {
         return Page(rows: rows, for: request) { [.text($0.id)] }
     }
 
-    static func purge(before end: Timestamp, in transaction: Transaction) throws {
-        try transaction.execute("DELETE FROM app_requests WHERE at < \(end)")
+    /// How many were removed, `limit` at most.
+    static func purge(before end: Timestamp, limit: Int, in transaction: Transaction) throws -> Int {
+        try transaction.execute(
+            """
+            DELETE FROM app_requests WHERE (app, id) IN
+                (SELECT app, id FROM app_requests WHERE at < \(end) LIMIT \(limit))
+            """)
     }
 
     private static func entry(_ row: inout Row) throws -> RequestLog.Entry {
