@@ -11,7 +11,8 @@ enum SecondFactorPages {
             title: "A second factor",
             body: """
                 <section class="card"><h1>A second factor</h1>\(notice)
-                <p>Put this key into an authenticator app, or <a href="\(address)">open one on this device</a>.</p>
+                <p>Show this to an authenticator app, or <a href="\(address)">open one on this device</a>, or write down the key.</p>
+                \(QRCode(address)?.html("The key, for the camera of an authenticator app") ?? "")
                 <p class="key">\(grouped(text))</p>
                 <form method="post" action="/account/second-factor"><input type="hidden" name="form_token" value="\(formToken)">
                 <input type="hidden" name="offer" value="\(closed)">
