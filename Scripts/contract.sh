@@ -23,6 +23,12 @@ base=$(grep -o 'http://127[0-9.:]*' "$work/log" | head -1)
 VITRINE_OWN_KEY_ID=$(curl -sf -H "Authorization: Bearer $key" "$base/v1/me" | grep -o 'key_[a-z0-9]*' | head -1)
 export VITRINE_OWN_KEY_ID
 cd "$contract"
-PYTHONDONTWRITEBYTECODE=1 "$venv/bin/schemathesis" --config-file schemathesis.toml run "$base/v1/openapi.json" \
-    --header "Authorization: Bearer $key" --checks all --max-examples "${1:-15}" --request-timeout 30 \
-    --continue-on-failure --no-color --suppress-health-check all --generation-database none
+# With a key that may do everything, and again in the name of a customer, who reaches what is theirs.
+attack() {
+    PYTHONDONTWRITEBYTECODE=1 "$venv/bin/schemathesis" --config-file schemathesis.toml run "$base/v1/openapi.json" \
+        --header "Authorization: Bearer $1" --checks all --max-examples "$2" --request-timeout 30 \
+        --continue-on-failure --no-color --suppress-health-check all --generation-database none
+}
+attack "$key" "${1:-15}"
+customer=$("$venv/bin/python" customer.py "$base" "$key")
+attack "$customer" "$(((${1:-15} + 3) / 4))"
