@@ -14,9 +14,12 @@ package struct PortalModule: Sendable {
         let home: String
         /// `nil` where there is none.
         let sandbox: String?
+        /// Whether strangers make accounts themselves.
+        let isSignUpOpen: Bool
 
-        package init(shopName: String, address: String, home: String, sandbox: String?) {
+        package init(shopName: String, address: String, home: String, sandbox: String?, isSignUpOpen: Bool) {
             (self.shopName, self.address, self.home, self.sandbox) = (shopName, address, home, sandbox)
+            self.isSignUpOpen = isSignUpOpen
         }
     }
 
@@ -64,7 +67,8 @@ package struct PortalModule: Sendable {
         [
             document("/developers", "developerStart", "How to begin") { visit, api in
                 let apps = try await TrialApps.of(visit, api)
-                return StartPage(visit: visit, server: setting.sandbox, apps: apps).page
+                return StartPage(visit: visit, server: setting.sandbox, apps: apps, isSignUpOpen: setting.isSignUpOpen)
+                    .page
             },
             document("/developers/reference", "developerReference", "Every operation") { _, _ in reference.list },
             document("/developers/reference/{operation}", "developerOperation", "An operation") { visit, api in

@@ -102,6 +102,17 @@ struct OrganizationTests {
         }
     }
 
+    @Test func `an organisation has so many apps, and registers no more by removing some`() async throws {
+        try await with { owner, _, _ in
+            let body: JSON = ["name": "More", "organization_id": .string(owner.organization)]
+            for _ in 1..<50 { #expect(try await owner.ask(.post, "/v1/apps", body).status == 201) }
+            let refused = try await owner.ask(.post, "/v1/apps", body)
+            #expect(refused.status == 409)
+            #expect(try await owner.ask(.delete, "/v1/apps/" + owner.app).status == 204)
+            #expect(try await owner.ask(.post, "/v1/apps", body).status == 201)
+        }
+    }
+
     @Test func `nobody fills the shop with organisations, and all that happens is in the audit trail`() async throws {
         try await with { owner, other, shop in
             for _ in 0..<20 {

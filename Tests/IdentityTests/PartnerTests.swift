@@ -98,6 +98,24 @@ struct PartnerReachTests {
         }
     }
 
+    @Test func `whoever is asked learns that an app comes from outside the shop`() async throws {
+        try await TestShop.run { shop in
+            try await shop.addUser()
+            let partner = try await TestPartner.make(shop, "ann@example.com")
+            let own = try await TestApp.register(shop)
+            let redirect: JSON = ["redirect_uris": [.string(TestApp.back)]]
+            #expect(try await partner.ask(.patch, "/v1/apps/" + partner.app, redirect).status == 200)
+            let path = "/v1/organizations/" + partner.organization
+            #expect(try await partner.ask(.patch, path, ["name": "<b>The shop</b>"]).status == 200)
+            let browser = try await TestBrowser.signedIn(shop)
+            let app = TestApp(shop: shop, id: partner.app, secret: nil)
+            let page = try await browser.get(app.authorizeAddress(["scope": "read:orders"]))
+            #expect(page.text.contains("made by <strong>&lt;b&gt;The shop&lt;/b&gt;</strong>"), "\(page.text)")
+            let others = try await browser.get(own.authorizeAddress())
+            #expect(others.status == 200 && !others.text.contains("made by"))
+        }
+    }
+
     @Test func `whoever develops from outside lets no app into the shop`() async throws {
         try await TestShop.run { shop in
             try await TestPartner.make(shop, "ann@example.com")

@@ -95,6 +95,24 @@ struct RequestLogTests {
         }
     }
 
+    @Test func `of an app the latest are kept, and of others all`() async throws {
+        try await with { shop, app, token in
+            let log = shop.shop.calls.requests
+            let other = Principal(id: "app_other", name: "other", scopes: [])
+            log.note("req_1", of: other, "GET", "/v1/a", status: 200, after: .seconds(1))
+            try await log.flush()
+            try await log.purge(keeping: 1)
+            #expect(try await own(shop, token).compactMap { $0["status"]?.integer } == [403])
+            #expect(try await shop.get("/v1/apps/\(app.id)/requests").items.count == 1)
+            let others = try await shop.shop.database.read { connection in
+                try connection.first("SELECT COUNT(*) FROM app_requests WHERE app = 'app_other'") {
+                    try $0.next(Int64.self)
+                }
+            }
+            #expect(others == 1)
+        }
+    }
+
     @Test func `what fails has room of its own, however much goes well`() async throws {
         try await TestShop.run { shop in
             let log = shop.shop.calls.requests

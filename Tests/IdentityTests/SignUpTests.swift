@@ -51,6 +51,26 @@ struct SignUpTests {
         }
     }
 
+    @Test func `an address that a stranger holds is free again once they are shut out`() async throws {
+        try await TestShop.run { shop in
+            _ = try await signUp(shop, "bea@example.com")
+            let customer = try await shop.addCustomer("bea@example.com")
+            #expect(try await shop.post("/v1/customers/\(customer)/account-links").status == 409)
+            #expect(try await shop.addUser("bea@example.com").status == 409)
+            let stranger = try await shop.get("/v1/users").items.first { $0["role"] == "partner" }?["id"]?.string ?? ""
+            #expect(try await shop.patch("/v1/users/" + stranger, ["disabled": true]).status == 200)
+            try await shop.openAccount("other@example.com")
+            let key = try await shop.accountLink(of: customer)
+            let browser = TestBrowser(shop)
+            _ = try await browser.get("/account-link?key=\(key)")
+            #expect(try await browser.choose("mine alone, for good", with: key).status == 303)
+            #expect(try await TestBrowser(shop).signIn("bea@example.com").status != 303)
+            #expect(try await TestBrowser(shop).signIn("bea@example.com", "mine alone, for good").status == 303)
+            #expect(try await shop.patch("/v1/users/" + stranger, ["disabled": false]).status == 200)
+            #expect(try await TestBrowser(shop).signIn("bea@example.com").status != 303)
+        }
+    }
+
     @Test func `a form of another site or of another browser makes no account`() async throws {
         try await TestShop.run { shop in
             let (browser, stranger) = (TestBrowser(shop), TestBrowser(shop))

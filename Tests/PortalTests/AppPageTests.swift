@@ -70,14 +70,42 @@ struct AppPageTests {
         ["grant_type": "client_credentials", "client_id": id, "client_secret": secret]
     }
 
+    @Test func `what the shop has let an app ask for stays when its developers change something else`() async throws {
+        try await with { browser, organization, shop in
+            _ = try await register(browser, organization)
+            let id = try await shop.get("/v1/apps").items.first?["id"]?.string ?? ""
+            let scopes: JSON = ["scopes": ["read:orders", "read:telemetry"]]
+            #expect(try await shop.patch("/v1/apps/" + id, scopes).status == 200)
+            let page = try await browser.get("/developers/apps/" + id)
+            let hidden = TestBrowser.hidden("scope", page)
+            #expect(hidden == "read:telemetry")
+            let fields = [
+                "etag": TestBrowser.hidden("etag", page), "name": "Till 3", "people": "staff", "scope": hidden,
+            ]
+            #expect(try await browser.post("/developers/apps/" + id, fields, from: "/developers/apps").status == 303)
+            #expect(try await shop.get("/v1/apps/" + id).json["scopes"]?.array == ["read:telemetry"])
+        }
+    }
+
     @Test func `what the shop refuses stands above what was written`() async throws {
-        try await with { browser, organization, _ in
+        try await with { browser, organization, shop in
             let answer = try await browser.post(
                 "/developers/apps",
-                ["organization": organization, "name": "Till", "redirect_uris": "http://till.example/back"],
+                [
+                    "organization": organization, "name": "Till", "type": "public",
+                    "redirect_uris": "http://till.example/back",
+                ],
                 from: "/developers/apps/new?organization=" + organization)
             #expect(answer.status == 422 && answer.text.contains("role=\"alert\""))
             #expect(answer.text.contains("http://till.example/back"))
+            #expect(
+                answer.text.contains("value=\"public\" checked") && !answer.text.contains("\"confidential\" checked"))
+            _ = try await register(browser, organization)
+            let path = "/developers/apps/" + (try await shop.get("/v1/apps").items.first?["id"]?.string ?? "")
+            let refused = try await browser.post(
+                path, ["name": "Till 4", "redirect_uris": "nowhere", "etag": "*", "people": "customers"], from: path)
+            #expect(refused.status == 422 && refused.text.contains("value=\"Till 4\""))
+            #expect(refused.text.contains(">nowhere</textarea>") && refused.text.contains("\"customers\" selected"))
         }
     }
 

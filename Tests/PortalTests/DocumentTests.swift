@@ -112,6 +112,15 @@ struct DocumentTests {
         }
     }
 
+    @Test func `where nobody signs up, no page says that one could`() async throws {
+        try await TestShop.run(configure: { $0.identity.isSignUpOpen = false }) { shop in
+            for path in ["/developers", "/sign-in?then=/developers/apps"] {
+                let page = try await TestBrowser(shop).get(path)
+                #expect(page.status == 200 && !page.text.contains("/sign-up"), "\(path)")
+            }
+        }
+    }
+
     @Test func `a sandbox explains its problems, and leaves the rest to its shop`() async throws {
         try await TestShop.run {
             $0.isSandbox = true

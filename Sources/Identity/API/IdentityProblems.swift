@@ -27,7 +27,11 @@ extension IdentityError: ProblemConvertible {
                 .invalidBody,
                 "jwks takes the public halves of keys of P-256 (ES256) or of RSA with 2,048 bits and more.")
         case .userNotFound: Problem(.notFound, "There is no such user.")
-        case .emailTaken: Problem(.conflict, "Another user has this mail address.")
+        case .emailTaken:
+            Problem(
+                .conflict,
+                "Another user has this mail address. If it is a developer from outside whom you do not know, disable them."
+            )
         case .roleUnknown(let name): Problem(.invalidBody, "There is no role \(name.prefix(60)).")
         case .roleIsBuiltIn(let name): Problem(.conflict, "The role \(name) is the shop's own and stays as it is.")
         case .passwordTooShort: Problem(.invalidBody, "A password has 12 to 200 characters.")
@@ -46,6 +50,8 @@ extension IdentityError: ProblemConvertible {
         case .memberNotFound: Problem(.notFound, "Nobody of that id belongs to the organisation.")
         case .alreadyMember:
             Problem(.conflict, "You belong to this organisation. The invitation is still good for somebody else.")
+        case .tooManyApps(let most):
+            Problem(.conflict, "The organisation has \(most) apps, which is the most.")
         case .tooManyMembers(let most):
             Problem(.conflict, "The organisation has \(most) members, which is the most.")
         case .invitationOver:

@@ -37,7 +37,7 @@ extension IdentityModule {
         let waiting = await authorizationRequest(then)
         let page = SignInPages.signIn(
             shop: settings.shopName, app: waiting?.app.name, then: then, email: email, trouble,
-            formToken: browser.formToken("sign-in"),
+            isSignUpOpen: settings.isSignUpOpen, formToken: browser.formToken("sign-in"),
             formTargets: FormTargets.targets(of: waiting))
         return page.response(status, shopName: settings.shopName, cookies: browser.cookies)
     }
@@ -139,12 +139,19 @@ extension IdentityModule {
                 // What was pushed may be over when somebody has read the page; so the page holds it.
                 let query = request.form.encoded
                 let page = SignInPages.consent(
-                    request, visitor, shop: settings.shopName, consented: consented, query: query,
+                    request, visitor, shop: settings.shopName, maker: try await maker(of: request.app, call),
+                    consented: consented, query: query,
                     formToken: browser.formToken(Self.purpose(request, query)),
                     formTargets: FormTargets.targets(of: request))
                 return page.response(shopName: settings.shopName, cookies: browser.cookies)
             }
         }
+    }
+
+    /// The organisation from outside the shop whose app it is.
+    private func maker(of app: App, _ call: Call) async throws -> String? {
+        guard let id = app.organization else { return nil }
+        return try await call.read { try OrganizationStore.find(id, in: $0)?.name }
     }
 
     private func doAuthorize(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
@@ -244,13 +251,14 @@ extension IdentityModule {
         guard app.isFor(visitor.user) else {
             return SignInPages.message(
                 "\(app.name) is not for you",
-                app.people == .staff ? "It is for those who work in the shop." : "It is for customers of the shop.",
+                app.people == .customers ? "It is for customers of the shop." : "It is for those who work in the shop.",
                 isWrong: true
             ).response(403, shopName: settings.shopName)
         }
         guard let decision = form["decision"] else {
             let page = SignInPages.deviceConsent(
-                app, request, visitor, shop: settings.shopName, formToken: browser.formToken("device"))
+                app, request, visitor, shop: settings.shopName, maker: try await maker(of: app, call),
+                formToken: browser.formToken("device"))
             return page.response(shopName: settings.shopName)
         }
         let approves = decision == "allow"

@@ -28,8 +28,8 @@ extension IdentityModule {
         return page.response(status, shopName: settings.shopName, cookies: browser.cookies)
     }
 
-    /// Whether the address has an account already is not said: that would tell anybody who has one. Whoever knows the password
-    /// signs in next, and whoever does not learns no more than there.
+    /// Whether the address has an account already is not said here. Whoever tries to sign in next with a password of their own
+    /// finds out, because no mail is sent that could ask whose the address is; each such attempt costs what a wrong password does.
     private func doSignUp(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         let browser = try await browser(exchange)
         guard let form = browser.form("sign-up"), settings.isSignUpOpen else { return staleForm }

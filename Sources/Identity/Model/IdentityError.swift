@@ -35,6 +35,7 @@ package enum IdentityError: Error, Equatable {
     case notOwner
     case memberNotFound
     case alreadyMember
+    case tooManyApps(Int)
     case tooManyMembers(Int)
     case invitationOver
     /// What only the shop gives an app of somebody else.

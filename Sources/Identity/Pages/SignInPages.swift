@@ -12,8 +12,8 @@ enum SignInPages {
     }
 
     static func signIn(
-        shop: String, app: String?, then: String, email: String, _ trouble: Trouble?, formToken: String,
-        formTargets: [String]
+        shop: String, app: String?, then: String, email: String, _ trouble: Trouble?, isSignUpOpen: Bool,
+        formToken: String, formTargets: [String]
     ) -> WebPage {
         let purpose: HTML = app.map { "<p>to go on to <strong>\($0)</strong></p>" } ?? ""
         return WebPage(
@@ -27,12 +27,12 @@ enum SignInPages {
                 <label><span>Password</span><input name="password" type="password" autocomplete="current-password" required\
                 \(email.isEmpty ? "" : " autofocus" as HTML)></label>
                 <button class="whole">Sign in</button></form></section>
-                <p class="quiet">\(help(then))</p>
+                <p class="quiet">\(help(then, isSignUpOpen))</p>
                 """, formTargets: formTargets)
     }
 
-    private static func help(_ then: String) -> HTML {
-        guard then.hasPrefix("/developers") else {
+    private static func help(_ then: String, _ isSignUpOpen: Bool) -> HTML {
+        guard isSignUpOpen, then.hasPrefix("/developers") else {
             return "The shop makes accounts, and sends you a link where you have lost your password."
         }
         let then = PercentEncoding.encode(then)
@@ -71,8 +71,8 @@ enum SignInPages {
     }
 
     static func consent(
-        _ request: AuthorizationRequest, _ visitor: SignIn.Visitor, shop: String, consented: ScopeSet, query: String,
-        formToken: String, formTargets: [String]
+        _ request: AuthorizationRequest, _ visitor: SignIn.Visitor, shop: String, maker: String?, consented: ScopeSet,
+        query: String, formToken: String, formTargets: [String]
     ) -> WebPage {
         let app = request.app
         let granted = request.scopes.intersection(Authorize.allowed(visitor.user))
@@ -84,7 +84,7 @@ enum SignInPages {
                 <section class="card"><h1>\(app.name) wants to use \(shop) in your name</h1>
                 <p>You are <strong>\(visitor.user.name)</strong>, \(visitor.user.email).
                 <a href="/sign-in?again=1&amp;then=\(PercentEncoding.encode("/oauth/authorize?" + query))">Not you?</a>
-                \(homepage(app))</p>
+                \(homepage(app))</p>\(made(by: maker))
                 <h2>It will be able to</h2>\(list(granted, visitor.user))\(withheld.isEmpty ? "" : not(withheld, visitor.user))
                 \(known.isEmpty ? "" : "<p class=\"quiet\">You have allowed some of this before.</p>" as HTML)
                 \(origin(request))
@@ -95,6 +95,15 @@ enum SignInPages {
                 <button class="plain" name="decision" value="refuse">Refuse</button></div></form></section>
                 <p class="quiet">What you allow can be taken back at any time in <a href="/account">your account</a>.</p>
                 """, formTargets: formTargets)
+    }
+
+    /// Strangers call themselves and their apps what they like, and the shop has asked nobody.
+    private static func made(by maker: String?) -> HTML {
+        guard let maker else { return "" }
+        return """
+            <p class="notice">It is made by <strong>\(maker)</strong>, who does not belong to the shop. Both names are their own
+            choice.</p>
+            """
     }
 
     private static func homepage(_ app: App) -> HTML {
@@ -140,7 +149,7 @@ enum SignInPages {
     }
 
     static func deviceConsent(
-        _ app: App, _ request: DeviceRequest, _ visitor: SignIn.Visitor, shop: String, formToken: String
+        _ app: App, _ request: DeviceRequest, _ visitor: SignIn.Visitor, shop: String, maker: String?, formToken: String
     ) -> WebPage {
         let granted = request.scopes.intersection(Authorize.allowed(visitor.user))
         let withheld = request.scopes.subtracting(granted)
@@ -150,7 +159,7 @@ enum SignInPages {
             body: """
                 <section class="card"><h1>\(app.name) on a device wants to use \(shop) in your name</h1>
                 <p>You are <strong>\(visitor.user.name)</strong>, \(visitor.user.email). The device shows
-                <strong>\(shown)</strong>.</p>
+                <strong>\(shown)</strong>.</p>\(made(by: maker))
                 <h2>It will be able to</h2>\(list(granted, visitor.user))\(withheld.isEmpty ? "" : not(withheld, visitor.user))
                 <p class="quiet">Go on only if the device is before you. Somebody who sent you this code would get what you allow.</p>
                 <form method="post" action="/device"><input type="hidden" name="form_token" value="\(formToken)">

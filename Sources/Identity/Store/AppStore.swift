@@ -85,6 +85,15 @@ enum AppStore {
 
     // MARK: Secrets
 
+    /// The apps of an organisation: those that there are, and with those that were removed.
+    static func count(of organization: OrganizationID, in connection: Connection) throws -> (present: Int, ever: Int) {
+        try connection.first(
+            """
+            SELECT COUNT(CASE WHEN removed_at IS NULL THEN 1 END), COUNT(*) FROM apps WHERE organization = \(organization)
+            """
+        ) { try ($0.next(), $0.next()) } ?? (0, 0)
+    }
+
     static func secrets(of app: AppID, in connection: Connection) throws -> [AppSecret] {
         try connection.all(
             "SELECT id, hint, hash, created_at, expires_at FROM app_secrets WHERE app = \(app) ORDER BY id DESC"

@@ -99,8 +99,9 @@ struct CustomerAccounts: Sendable {
         return customer
     }
 
-    private func requireFree(_ email: String, for customer: CustomerID, in connection: Connection) throws {
-        let holder = try UserStore.find(email: email, in: connection)?.user
+    private func requireFree(_ email: String, for customer: CustomerID, in transaction: Transaction) throws {
+        try UserStore.release(email, in: transaction)
+        let holder = try UserStore.find(email: email, in: transaction)?.user
         guard holder == nil || holder?.customer == customer else { throw IdentityError.emailTaken }
     }
 

@@ -37,8 +37,11 @@ struct ManageApps: Sendable {
     }
 
     private static let secretsMax = 5
+    /// Of an organisation: that there are, and that there have ever been.
+    private static let (countMax, countEverMax) = (50, 500)
 
     func register(_ draft: AppDraft, by actor: String, in transaction: Transaction) throws -> Registered {
+        try draft.organization.map { try requireRoom(in: $0, transaction) }
         let now = clock.now()
         let app = App(
             id: .make(at: now), organization: draft.organization, name: draft.name,
@@ -147,12 +150,19 @@ struct ManageApps: Sendable {
             ["name": .string(app.name)], in: transaction)
     }
 
+    private func requireRoom(in organization: OrganizationID, _ transaction: Transaction) throws {
+        try transaction.serialize(on: "apps of " + organization.rawValue)
+        let (count, ever) = try AppStore.count(of: organization, in: transaction)
+        guard count < Self.countMax else { throw IdentityError.tooManyApps(Self.countMax) }
+        guard ever < Self.countEverMax else { throw IdentityError.tooManyApps(Self.countEverMax) }
+    }
+
     /// Whoever develops from outside tries things out before anybody lets them in: nothing there is anybody's. The sandbox itself
     /// is, with its keys and people: all share it.
     static func inSandbox(_ app: App) -> App {
         guard app.organization != nil, app.confidentiality == .confidential else { return app }
         var app = app
-        app.ownScopes = ScopeSet(app.scopes.scopes.filter(Scope.ofTrade.contains))
+        app.ownScopes = ScopeSet(app.scopes.scopes.union(app.ownScopes.scopes).filter(Scope.ofTrade.contains))
         return app
     }
 

@@ -27,6 +27,8 @@ package struct ManageUsers: Sendable {
     ) throws -> User {
         let email = MailAddress.normal(email)
         guard let known = try UserStore.role(role, in: transaction) else { throw IdentityError.roleUnknown(role) }
+        try transaction.serialize(on: "address " + email)
+        try UserStore.release(email, in: transaction)
         guard try UserStore.find(email: email, in: transaction) == nil else { throw IdentityError.emailTaken }
         let user = User(
             id: .make(at: clock.now()), email: email, name: name, role: role, customer: nil, scopes: Set(known.scopes),

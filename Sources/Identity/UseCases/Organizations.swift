@@ -59,14 +59,18 @@ struct Organizations: Sendable {
             id: .make(at: now), name: name, createdAt: now, createdBy: actor, version: 1)
         try OrganizationStore.insert(organization, in: transaction)
         if let partner {
-            try transaction.serialize(on: "organizations of " + partner.rawValue)
-            let request = PageRequest(limit: Self.countMax)
-            let count = try OrganizationStore.page(request, of: partner.rawValue, in: transaction).elements.count
-            guard count < Self.countMax else { throw IdentityError.tooManyOrganizations(Self.countMax) }
+            try requireRoom(for: partner, transaction)
             try OrganizationStore.add(partner, to: organization.id, as: .owner, at: now, in: transaction)
         }
         try publish("organization.created", organization.id, by: actor, ["name": .string(name)], in: transaction)
         return organization
+    }
+
+    private func requireRoom(for partner: UserID, _ transaction: Transaction) throws {
+        try transaction.serialize(on: "organizations of " + partner.rawValue)
+        let request = PageRequest(limit: Self.countMax)
+        let count = try OrganizationStore.page(request, of: partner.rawValue, in: transaction).elements.count
+        guard count < Self.countMax else { throw IdentityError.tooManyOrganizations(Self.countMax) }
     }
 
     func rename(
@@ -121,6 +125,7 @@ struct Organizations: Sendable {
         let known = try OrganizationStore.members(of: organization.id, in: transaction)
         // Whoever belongs to it already leaves the invitation to whom it was meant for.
         guard !known.contains(where: { $0.user == partner }) else { throw IdentityError.alreadyMember }
+        try requireRoom(for: partner, transaction)
         guard known.count < Self.membersMax else { throw IdentityError.tooManyMembers(Self.membersMax) }
         try OrganizationStore.spend(hash: hash, in: transaction)
         try OrganizationStore.add(

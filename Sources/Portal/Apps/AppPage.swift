@@ -16,6 +16,8 @@ struct AppPage: Sendable {
     var newSecret: String?
     var trouble: String?
     var done: String?
+    /// What was sent and refused, so that nobody writes it twice.
+    var sent: JSON?
 
     private var address: String { "/developers/apps/" + text("id") }
 
@@ -31,7 +33,7 @@ struct AppPage: Sendable {
                 <p><a href="\(address)/requests">What it has asked</a></p></section>
                 \(text("type") == "confidential" ? credentials : "")\(sandbox)
                 <section><h2>What it is</h2><form method="post" action="\(address)">\(visit.token)
-                <input type="hidden" name="etag" value="\(entityTag)">\(AppForm.fields(of: app))
+                <input type="hidden" name="etag" value="\(entityTag)">\(AppForm.fields(of: sent ?? app))
                 <button>Save</button></form></section>
                 <section><h2>The end of it</h2><p>Removing the app ends its tokens at once, for everybody who has let it in.</p>
                 <form method="post" action="\(address)/remove">\(visit.token)
@@ -40,13 +42,7 @@ struct AppPage: Sendable {
                 """, status: trouble == nil ? 200 : 422)
     }
 
-    private var made: HTML {
-        guard let newSecret else { return "" }
-        return """
-            <section class="notice" role="status"><p>The secret is shown only now. Keep it where only your server reads it.</p>
-            <p><code class="key">\(newSecret)</code></p></section>
-            """
-    }
+    private var made: HTML { newSecret.map(NewSecretPage.notice) ?? "" }
 
     private var credentials: HTML {
         let rows = secrets.map { secret -> HTML in
@@ -77,6 +73,20 @@ struct AppPage: Sendable {
     }
 }
 
+/// A secret that has just been made.
+enum NewSecretPage {
+    static func notice(_ secret: String) -> HTML {
+        """
+        <section class="notice" role="status"><p>The secret is shown only now. Keep it where only your server reads it.</p>
+        <p><code class="key">\(secret)</code></p></section>
+        """
+    }
+
+    static func page(_ secret: String) -> PortalPage {
+        PortalPage(title: "A new secret", body: notice(secret) + "<p><a href=\"/developers/apps\">Your apps</a></p>")
+    }
+}
+
 /// The fields of an app, as a form and back.
 enum AppForm {
     private static let scopes = Scope.allCases.filter(Scope.ofTrade.contains)
@@ -95,6 +105,10 @@ enum AppForm {
             \(meaning) <code>\(name)</code></label>
             """
         }
+        // What the shop has let it ask for beyond that stays, though it is not to be chosen here.
+        let kept = list("scopes").filter { scope in !named.contains { $0.0 == scope } }.map { scope -> HTML in
+            "<input type=\"hidden\" name=\"scope\" value=\"\(scope)\">"
+        }
         let choices = people.map { value, meaning -> HTML in
             "<option value=\"\(value)\"\(app["people"]?.string == value ? " selected" as HTML : "")>\(meaning)</option>"
         }
@@ -106,7 +120,7 @@ enum AppForm {
             <label><span>Redirect URIs, one a line</span><textarea name="redirect_uris" rows="3"
             >\(list("redirect_uris").joined(separator: "\n"))</textarea></label>
             <label><span>Whom it asks</span><select name="people">\(choices)</select></label>
-            <fieldset><legend>What it asks for</legend>\(boxes)</fieldset>
+            <fieldset><legend>What it asks for</legend>\(kept)\(boxes)</fieldset>
             """
     }
 

@@ -67,9 +67,13 @@ struct AppRoutes: Sendable {
     private func showApps(_ visit: Visit, _ api: ShopAPI, trouble: String? = nil) async throws -> Outcome {
         let organizations = try await api.get("/v1/organizations?limit=100")
         guard organizations.isDone else { return .page(FaultPage.page(organizations)) }
-        let apps = try await api.get("/v1/apps?limit=100")
-        return .page(
-            AppsPage(visit: visit, organizations: organizations.items, apps: apps.items, trouble: trouble).page)
+        var apps: [JSON] = []
+        // An organisation has fewer than a page of them.
+        for organization in organizations.items {
+            let id = organization["id"]?.string ?? ""
+            apps += try await api.get("/v1/apps?limit=100&organization_id=" + id).items
+        }
+        return .page(AppsPage(visit: visit, organizations: organizations.items, apps: apps, trouble: trouble).page)
     }
 
     private func newApp(_ visit: Visit, trouble: String? = nil) -> Outcome {
@@ -92,15 +96,18 @@ struct AppRoutes: Sendable {
     ) async throws -> Outcome {
         let address = "/v1/apps/" + (id ?? visit.subject)
         let app = try await api.get(address)
-        guard app.isDone else { return .page(FaultPage.page(app)) }
+        guard app.isDone else {
+            // Whatever else is wrong, a secret that was made is not to be had again.
+            return .page(newSecret.map { NewSecretPage.page($0) } ?? FaultPage.page(app))
+        }
         let secrets = try await api.get(address + "/secrets")
         let test = try await api.get(address + "/test-credentials")
         return .page(
             AppPage(
                 visit: visit, app: app.json, entityTag: app.entityTag ?? "*",
                 secrets: secrets.json["secrets"]?.array ?? [], test: test.isDone ? test.json : nil,
-                newSecret: newSecret, trouble: trouble,
-                done: visit.query["done"].map { _ in "It is saved." }
+                newSecret: newSecret, trouble: trouble, done: visit.query["done"].map { _ in "It is saved." },
+                sent: trouble == nil || visit["name"] == nil ? nil : .object(AppForm.body(of: visit.form))
             ).page)
     }
 

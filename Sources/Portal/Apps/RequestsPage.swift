@@ -34,8 +34,8 @@ struct RequestsPage: Sendable {
             body: """
                 \(Notice.wrong(requests.trouble))<section><form method="get" action="\(address)/requests">
                 <div class="filter">\(Self.fields.map(input))</div><button>Look</button></form></section>
-                <section>\(list)\(older)</section><p class="quiet">They are kept for thirty days; of a busy app 600 a minute, and again
-                so many that failed. \(hasSandbox ? sandbox : "")</p><p><a href="\(address)">Back to the app</a></p>
+                <section>\(list)\(older)</section><p class="quiet">They are kept for thirty days, and of an app 100,000 at most: 600 a
+                minute, and again so many that failed. What came without a good token is not among them. \(hasSandbox ? sandbox : "")</p><p><a href="\(address)">Back to the app</a></p>
                 """, status: requests.isDone ? 200 : 422)
     }
 

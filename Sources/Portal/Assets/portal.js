@@ -53,6 +53,9 @@ function pretty(text) {
   }
 }
 
+// Without this script the form must not be sent: it would go to the shop, with the secret in the address.
+form?.querySelector("button").removeAttribute("disabled");
+
 form?.addEventListener("submit", async (event) => {
   event.preventDefault();
   place.replaceChildren();

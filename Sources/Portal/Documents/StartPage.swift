@@ -8,6 +8,7 @@ struct StartPage: Sendable {
     /// Of the sandbox, which the samples ask; `nil` where there is none.
     let server: String?
     let apps: TrialApps
+    let isSignUpOpen: Bool
 
     var page: PortalPage {
         PortalPage(
@@ -15,8 +16,7 @@ struct StartPage: Sendable {
             body: """
                 <section><p>One HTTP API holds the shop: products, stock, carts, orders and customers. An app of yours acts for
                 itself in the sandbox, and for the shop or its customers where they let it.</p>
-                <p><a class="button" href="/sign-up?then=/developers/apps">Sign up</a>
-                or <a href="/developers/apps">go to your apps</a>.</p></section>
+                <p>\(way)</p></section>
                 \(guide)
                 <section><h2>And then</h2><ul>
                 <li>Every operation, with its fields, and a form to try it: <a href="/developers/reference">the reference</a>, or
@@ -27,6 +27,17 @@ struct StartPage: Sendable {
                 <li>What changes, and how long it stays as it is for you: <a href="/changelog">the changelog</a>.</li></ul>
                 </section>
                 """)
+    }
+
+    private var way: HTML {
+        guard isSignUpOpen else {
+            return
+                "The shop makes accounts for developers: ask it for one, and <a href=\"/developers/apps\">go to your apps</a>."
+        }
+        return """
+            <a class="button" href="/sign-up?then=/developers/apps">Sign up</a>
+            or <a href="/developers/apps">go to your apps</a>.
+            """
     }
 
     private var guide: HTML {

@@ -14,7 +14,7 @@ struct Trial: Sendable {
         """
         <section id="try"><h2>Try it in the sandbox</h2>
         <form data-try data-server="\(server)" data-method="\(operation.method)" data-path="\(operation.path)">
-        \(credentials)\(fields(tree))\(body(tree))<button>Send it</button></form>
+        \(credentials)\(fields(tree))\(body(tree))<button disabled>Send it</button></form>
         <noscript><p class="quiet">Trying it here needs a script; the command below does not.</p></noscript>
         <div id="answer" aria-live="polite"></div>
         <details><summary>As a command</summary><pre><code>\(command(tree))</code></pre></details></section>

@@ -14,7 +14,8 @@ extension Shop {
         let api = InProcessAPI(responder, authority: String(authority))
         let setting = PortalModule.Setting(
             shopName: configuration.identity.shopName, address: configuration.baseURL,
-            home: configuration.sandboxOf ?? "", sandbox: configuration.sandboxURL)
+            home: configuration.sandboxOf ?? "", sandbox: configuration.sandboxURL,
+            isSignUpOpen: configuration.identity.isSignUpOpen)
         let portal = PortalModule(
             setting, describing: serviceEndpoints.description(of: sliceEndpoints),
             recognise: identity.recogniseVisitor

@@ -47,6 +47,8 @@ package final class Sandbox: Service {
         configuration.sandboxURL = nil
         configuration.limits.redisURL = nil
         configuration.identity.shopName += " (sandbox)"
+        // Developers are those of the shop.
+        configuration.identity.isSignUpOpen = false
         self.configuration = configuration
         self.live = live
         self.surroundings = surroundings

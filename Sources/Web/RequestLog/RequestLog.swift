@@ -8,7 +8,8 @@ internal import Synchronization
 /// What apps have asked and what came of it, so that those who build them can see it; for thirty days.
 ///
 /// Noted in memory, and written down every second: a crash forgets the last. Of each app a process keeps so many requests a
-/// minute; what failed has room of its own, so that whoever looks for it finds it however much goes well.
+/// minute, and the shop so many in all; what failed has room of its own, so that whoever looks for it finds it however much goes
+/// well.
 package final class RequestLog: Sendable {
     /// One request of an app.
     package struct Entry: Sendable {
@@ -39,6 +40,8 @@ package final class RequestLog: Sendable {
 
     /// Of an app in a minute, and again so many that failed.
     static let keptMax = 600
+    /// Of an app, in all: the latest.
+    static let totalMax = 100_000
     /// That wait to be written down, in all.
     private static let waitingMax = 20_000
     private static let step = 500
@@ -89,25 +92,34 @@ package final class RequestLog: Sendable {
             defer { state.waiting = [] }
             return state.waiting
         }
-        guard !entries.isEmpty else { return }
-        do {
-            try await database.write { transaction in
-                for entry in entries { try RequestLogStore.insert(entry, in: transaction) }
+        var rest = entries[...]
+        while !rest.isEmpty {
+            let part = rest.prefix(Self.step)
+            do {
+                try await database.write { transaction in
+                    for entry in part { try RequestLogStore.insert(entry, in: transaction) }
+                }
+            } catch {
+                let unwritten = rest
+                state.withLock { $0.waiting = unwritten + $0.waiting }
+                throw error
             }
-        } catch {
-            state.withLock { $0.waiting = entries + $0.waiting }
-            throw error
+            rest = rest.dropFirst(Self.step)
         }
     }
 
-    /// Forgets what is older than thirty days, in steps short enough that nobody waits behind them.
-    package func purge() async throws {
+    /// Forgets what is older than thirty days, and of each app what is beyond the latest `totalMax`, in steps short enough that
+    /// nobody waits behind them.
+    package func purge(keeping totalMax: Int = RequestLog.totalMax) async throws {
         let end = clock.now().advanced(by: .zero - Self.lifetime)
-        while try await database.write({ try RequestLogStore.purge(before: end, limit: Self.step, in: $0) })
-            >= Self.step
-        {
-            try Task.checkCancellation()
+        try await inSteps { try RequestLogStore.purge(before: end, limit: Self.step, in: $0) }
+        for app in try await database.read({ try RequestLogStore.apps(withMoreThan: totalMax, in: $0) }) {
+            try await inSteps { try RequestLogStore.purge(app, keeping: totalMax, limit: Self.step, in: $0) }
         }
+    }
+
+    private func inSteps(_ purge: @escaping @Sendable (Transaction) throws -> Int) async throws {
+        while try await database.write({ try purge($0) }) >= Self.step { try Task.checkCancellation() }
     }
 
     package static let migration = RequestLogStore.migration

@@ -36,6 +36,23 @@ enum RequestLogStore {
             """)
     }
 
+    static func apps(withMoreThan count: Int, in connection: Connection) throws -> [String] {
+        try connection.all("SELECT app FROM app_requests GROUP BY app HAVING COUNT(*) > \(count)") {
+            try $0.next(String.self)
+        }
+    }
+
+    /// Removes an app's oldest but for the latest `count`: how many, `limit` at most.
+    static func purge(_ app: String, keeping count: Int, limit: Int, in transaction: Transaction) throws -> Int {
+        try transaction.execute(
+            """
+            DELETE FROM app_requests WHERE app = \(app) AND id IN
+                (SELECT id FROM app_requests WHERE app = \(app) AND id <=
+                    (SELECT id FROM app_requests WHERE app = \(app) ORDER BY id DESC LIMIT 1 OFFSET \(count))
+                ORDER BY id LIMIT \(limit))
+            """)
+    }
+
     private static func entry(_ row: inout Row) throws -> RequestLog.Entry {
         try RequestLog.Entry(
             id: row.next(), app: row.next(), at: row.next(), method: row.next(), route: row.next(),

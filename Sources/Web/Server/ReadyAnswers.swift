@@ -108,8 +108,10 @@ package final class ReadyAnswers: Sendable {
         _ response: WireResponse, for key: Key, made moment: Int, of tables: [TableVersions.Table],
         signals: EndpointSignals, principal: Principal?, use: EndpointUse
     ) {
-        // Whoever has to prove something with each request is asked each time.
-        guard !isOff, let principal, !principal.isBound, response.status == 200, let tag = response.header("ETag")
+        // Whoever has to prove something with each request is asked each time; who is known by nothing that the request carries
+        // is known in this process alone.
+        guard !isOff, let principal, !principal.isBound, !key.authorization.isEmpty, response.status == 200,
+            let tag = response.header("ETag")
         else { return }
         let answer = Answer(
             head: Self.head(
