@@ -10,6 +10,8 @@ venv=$PWD/.build/venv-contract
 "$venv/bin/pip" install --quiet --disable-pip-version-check 'schemathesis==4.32.5' 'httplint==2026.10.4'
 
 work=$(mktemp -d)
+# The customer's token is to outlive the longest attack.
+export VITRINE_ACCESS_TOKEN_LIFETIME=86400
 VITRINE_SANDBOX_URL=http://127.0.0.1:1 VITRINE_LIMITS="sign-in=1000000, anonymous=1000000" .build/release/vitrine demo --shoppers 0 --port 0 --data "$work/shop" >"$work/log" 2>&1 &
 shop=$!
 trap 'kill $shop 2>/dev/null || true; wait $shop 2>/dev/null || true; rm -rf "$work"' EXIT

@@ -92,9 +92,13 @@ package struct IdentityModule: Sendable {
         }
     }
 
-    /// Whether pages of an origin may call the API: those of registered apps.
-    package var isAppOrigin: @Sendable (String) async throws -> Bool {
-        { [directory] in try await directory.isOrigin($0) }
+    /// Whether pages of an origin may call the API: those of registered apps, and in a sandbox those of its shop.
+    package var isCallingOrigin: @Sendable (String) async throws -> Bool {
+        let shop = settings.shopAddress.map(FormTargets.origin)
+        return { [directory] origin in
+            if origin == shop { return true }
+            return try await directory.isOrigin(origin)
+        }
     }
 
     /// The chores of this room.

@@ -157,7 +157,9 @@ struct RequestLogTests {
             let log = shop.shop.calls.requests
             let app = Principal(id: "app_a", name: "a", scopes: [])
             log.note("req_1", of: app, "GET", "/v1/a", status: 200, after: .seconds(1))
-            _ = try? await Deadline.$current.withValue(.after(.zero)) { try await log.flush() }
+            await #expect(throws: (any Error).self) {
+                try await Deadline.$current.withValue(.after(.zero)) { try await log.flush() }
+            }
             try await log.flush()
             let kept = try await shop.shop.database.read { connection in
                 try connection.first("SELECT COUNT(*) FROM app_requests") { try $0.next(Int64.self) }

@@ -116,6 +116,12 @@ struct SandboxTests {
                 #expect(try await pair.ask(.get, path, key: token).code == "insufficient_scope")
             }
             #expect(try await pair.token(app.id, secret ?? "", inSandbox: false).status == 400)
+            // What the shop lets it do for itself it does there, too.
+            _ = try await pair.live.patch("/v1/apps/\(app.id)", ["own_scopes": ["read:carts"], "scopes": []])
+            try await pair.mirror()
+            let own = try await pair.token(app.id, test ?? "", inSandbox: true).json
+            #expect(own["scope"] == "read:carts", "\(own.text)")
+            #expect(try await pair.ask(.get, "/sign-up", key: "").status == 404)
         }
     }
 

@@ -23,6 +23,8 @@ package struct IdentitySettings: Sendable {
     package var sandboxAddress: String?
     /// Whether this shop is a sandbox; browsers then keep its sign-in apart from that of the shop beside it.
     package var isSandbox = false
+    /// Of the shop that a sandbox belongs to, whose pages for developers ask it; `nil` elsewhere.
+    package var shopAddress: String?
 
     /// How long the audit log is kept. Default for ever. Environment: `VITRINE_AUDIT_RETENTION`.
     package var auditRetention: Duration?

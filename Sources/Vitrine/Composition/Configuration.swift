@@ -211,6 +211,7 @@ package struct Configuration: Sendable {
         var settings = identity
         settings.issuer = baseURL
         settings.sandboxAddress = sandboxURL
+        settings.shopAddress = sandboxOf
         settings.isSandbox = isSandbox
         return settings
     }

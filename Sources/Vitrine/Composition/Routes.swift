@@ -40,11 +40,7 @@ extension Shop {
         let router = Router(context: APIContext.self)
         router.add(middleware: SignalsMiddleware(calls.requests))
         router.add(middleware: SecurityHeadersMiddleware(baseURL: configuration.baseURL))
-        let (shop, isAppOrigin) = (configuration.sandboxOf.map(Self.origin), identity.isAppOrigin)
-        router.add(
-            middleware: CrossOriginMiddleware { origin in
-                if origin == shop { true } else { try await isAppOrigin(origin) }
-            })
+        router.add(middleware: CrossOriginMiddleware(isAllowed: identity.isCallingOrigin))
         router.add(middleware: ProblemMiddleware(baseURL: configuration.baseURL))
         let authenticate = identity.authenticate
         let table = RouteTable(services: calls)
@@ -62,11 +58,6 @@ extension Shop {
             return limited + [FaultMiddleware(faults, endpoint: endpoint)]
         }
         return table.responder(over: router.buildResponder())
-    }
-
-    /// The part of an address that browsers tell apart.
-    private static func origin(_ address: String) -> String {
-        address.split(separator: "/", omittingEmptySubsequences: false).prefix(3).joined(separator: "/")
     }
 
     /// The server with everything that runs beside it, as one service that finishes what it took before it ends.
