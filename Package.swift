@@ -59,6 +59,7 @@ let ground: [Target] = [
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+    room("TLS", ["Kernel", hummingbirdCore, logging, nioCore, nioSSL]),
     room("Telemetry", ["Kernel", coreMetrics, instrumentation, lifecycle, logging, serviceContext, tracing]),
     room(
         "Persistence",
@@ -66,7 +67,8 @@ let ground: [Target] = [
     room(
         "OTLP",
         [
-            "Kernel", "Telemetry", asyncHTTPClient, coreMetrics, httpTypes, hummingbird, lifecycle, logging, nioCore,
+            "Kernel", "TLS", "Telemetry", asyncHTTPClient, coreMetrics, httpTypes, hummingbird, lifecycle, logging,
+            nioCore,
             nioHPACK, nioHTTP1, nioHTTP2, nioPosix, nioSSL,
         ]),
     .systemLibrary(name: "CPcre2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
@@ -84,7 +86,7 @@ let ground: [Target] = [
     room(
         "Web",
         [
-            "Kernel", "Persistence", "RateLimiting", "Resilience", coreMetrics, crypto, httpTypes, hummingbird,
+            "Kernel", "Persistence", "RateLimiting", "Resilience", "TLS", coreMetrics, crypto, httpTypes, hummingbird,
             hummingbirdCore, hummingbirdHTTP2, instrumentation, logging, metrics, nioCore, nioHTTP1, nioHTTP2,
             nioHTTPTypes, nioSSL, serviceContext, tracing,
         ]),
@@ -118,7 +120,7 @@ let observatory: [Target] = [
     room(
         "ObservatoryAPI",
         [
-            "CSnappy", "Kernel", "OTLP", "Patterns", "PromQL", "Scraping", "Telemetry", "TelemetryStore", crypto,
+            "CSnappy", "Kernel", "OTLP", "Patterns", "PromQL", "Scraping", "TLS", "Telemetry", "TelemetryStore", crypto,
             httpTypes,
             hummingbird,
             lifecycle, logging, nioCore,
@@ -143,7 +145,8 @@ let binary: [Target] = [
             "Catalog", "CMalloc", "Console", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel",
             "ObservatoryAPI",
             "OTLP", "Ordering", "Payments", "Persistence", "Portal", "PromQL", "RateLimiting", "Resilience", "Scraping",
-            "Telemetry", "TelemetryStore", "Web", arguments, coreMetrics, hummingbird, lifecycle, logging, nioCore,
+            "TLS", "Telemetry", "TelemetryStore", "Web", arguments, coreMetrics, hummingbird, lifecycle, logging,
+            nioCore,
             nioHTTP1, nioPosix, signals,
         ],
         exclude: ["README.md"],

@@ -2,7 +2,8 @@
 """The OpenAPI document from standard input as generators of clients understand it, to standard output.
 
 They know no choice between sets of required fields (`oneOf` beside `properties`), and take `anyOf` with null for a type of its
-own; both say more than a client's types can.
+own; both say more than a client's types can. The version is left out of the parameters: a client sets it once, as a header of all
+its requests.
 """
 import json
 import sys
@@ -13,6 +14,9 @@ def plain(node):
         return [plain(entry) for entry in node]
     if not isinstance(node, dict):
         return node
+    if "parameters" in node:
+        version = {"$ref": "#/components/parameters/Vitrine-Version"}
+        node = {**node, "parameters": [entry for entry in node["parameters"] if entry != version]}
     node = {name: plain(value) for name, value in node.items()}
     if "properties" in node:
         node.pop("oneOf", None)

@@ -15,11 +15,15 @@ package struct ConsolePages: Sendable {
     /// Queries of all pages at once.
     private let gate = Gate(8)
     private let places = LivePlaces()
+    private let isOverTLS: Bool
     private let now: @Sendable () -> Double
 
-    /// `now` is in seconds since 1970.
-    package init(version: String, now: @escaping @Sendable () -> Double) {
-        (self.version, self.now) = (version, now)
+    /// - Parameters:
+    ///   - version: of the program.
+    ///   - isOverTLS: whether browsers reach the pages by TLS without a proxy.
+    ///   - now: seconds since 1970.
+    package init(version: String, isOverTLS: Bool = false, now: @escaping @Sendable () -> Double) {
+        (self.version, self.isOverTLS, self.now) = (version, isOverTLS, now)
     }
 
     private typealias Make = @Sendable (Visit) async throws -> Page
@@ -127,15 +131,15 @@ package struct ConsolePages: Sendable {
                 return PageResponse.redirect(to: "/console/login?wrong=1&then=\(PercentEncoding.encode(then))")
             }
             return PageResponse.redirect(
-                to: then, cookie: SignIn.cookie(form["token"] ?? "", isSecure: Self.isSecure(request)))
+                to: then, cookie: SignIn.cookie(form["token"] ?? "", isSecure: isSecure(request)))
         }
         router.post("/console/logout") { request, _ in
-            PageResponse.redirect(to: "/console/login", cookie: SignIn.cookie("", isSecure: Self.isSecure(request)))
+            PageResponse.redirect(to: "/console/login", cookie: SignIn.cookie("", isSecure: isSecure(request)))
         }
     }
 
-    /// Behind a proxy that ends TLS.
-    private static func isSecure(_ request: Request) -> Bool {
-        HTTPField.Name("X-Forwarded-Proto").flatMap { request.headers[$0] } == "https"
+    /// Where this ends TLS, or a proxy in front does.
+    private func isSecure(_ request: Request) -> Bool {
+        isOverTLS || HTTPField.Name("X-Forwarded-Proto").flatMap { request.headers[$0] } == "https"
     }
 }

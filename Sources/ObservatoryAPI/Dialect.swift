@@ -66,13 +66,18 @@ extension ObservatoryServer {
             let asked = try parameters.duration("timeout").map { Duration.milliseconds($0) }
             let limit = min(asked ?? settings.queryTimeout, settings.queryTimeout)
             let (given, headers) = (parameters, request.headers)
-            let body = try await threads.run(within: limit) { isCancelled in
+            let caller = headers[.authorization].hashValue
+            let body = try await threads.run(of: caller, within: limit) { isCancelled in
                 try answer(
                     Question(headers: headers, subject: subject, parameters: given, isCancelled: isCancelled))
             }
             return Dialect.response(200, body, type: type)
         } catch let error as APIError {
             return dialect.response(error)
+        } catch let error as Failure where error.code == .overloaded {
+            var response = dialect.response(.overloaded(error.message))
+            response.headers[.retryAfter] = "1"
+            return response
         } catch let error as Failure {
             return dialect.response(.unavailable(error.message))
         } catch is CancellationError {

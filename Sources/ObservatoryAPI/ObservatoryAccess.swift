@@ -23,7 +23,12 @@ package struct ObservatoryAccess: Sendable {
 
     func allows(_ request: Request) async -> Bool {
         if isOpen { return Self.isLocal(request.head.authority ?? "") }
-        guard let token = Self.token(of: request) else { return false }
+        return await allows(authorization: request.headers[.authorization])
+    }
+
+    /// Whether somebody may who says this in `Authorization`; nobody where there are no tokens.
+    package func allows(authorization: String?) async -> Bool {
+        guard let token = authorization.flatMap(Self.token) else { return false }
         if let operatorToken, Self.isSame(token, operatorToken) { return true }
         return await accepts(token)
     }
@@ -35,8 +40,7 @@ package struct ObservatoryAccess: Sendable {
     }
 
     /// As `Authorization: Bearer TOKEN`, or as the password of `Basic`, which is what Grafana's form has.
-    private static func token(of request: Request) -> String? {
-        guard let header = request.headers[.authorization] else { return nil }
+    private static func token(in header: String) -> String? {
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2 else { return nil }
         switch parts[0].lowercased() {

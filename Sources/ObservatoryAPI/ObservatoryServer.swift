@@ -10,6 +10,7 @@ package import OTLP
 package import PromQL
 package import Scraping
 internal import ServiceLifecycle
+package import TLS
 internal import Telemetry
 package import TelemetryStore
 
@@ -19,6 +20,8 @@ package struct ObservatoryServer: Service {
         package var host = "127.0.0.1"
         /// 0 takes a free one.
         package var port = 8_081
+        /// What it shows over TLS; plain HTTP without.
+        package var certificates: Certificates?
         package var query = QueryEngine.Settings()
         /// How long a query may take, unless its client asks for less. Default two minutes.
         package var queryTimeout: Duration = .seconds(120)
@@ -114,7 +117,7 @@ package struct ObservatoryServer: Service {
         var logger = Logger(label: "vitrine.observatory.http")
         logger.logLevel = .warning
         let application = Application(
-            responder: responder, server: .http1(configuration: .init(idleTimeout: .seconds(60))),
+            responder: responder, server: .http1(.init(idleTimeout: .seconds(60)), settings.certificates),
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: nil),
             onServerRunning: { channel in await started(channel.localAddress?.port ?? settings.port) },
             logger: logger)
@@ -129,6 +132,7 @@ package struct ObservatoryServer: Service {
             ("query_range", { try api.queryRange($0.parameters, $0.isCancelled) }),
             ("query_exemplars", { try api.queryExemplars($0.parameters, $0.isCancelled) }),
             ("format_query", { try api.formatQuery($0.parameters) }),
+            ("parse_query", { try api.parseQuery($0.parameters) }),
             ("series", { try api.series($0.parameters, $0.isCancelled) }),
             ("labels", { try api.labels($0.parameters, $0.isCancelled) }),
         ]

@@ -6,19 +6,42 @@ internal import Synchronization
 
 /// Threads of low priority for what may take long, so that no query takes the time of a request of the shop.
 ///
-/// Few run at once and few wait; who comes then is told to come back.
+/// Few run at once. Those that wait take turns by who asks, so that nobody's many keep others waiting for long, and of nobody
+/// more than some wait; who comes then is told to come back.
 final class QueryThreads: Sendable {
     private struct Job {
         let work: @Sendable () -> Void
     }
 
     private struct State {
-        var waiting: [Job] = []
+        /// Of each caller that waits, in the order of their turns; none is empty.
+        var queues: [(caller: Int, jobs: [Job])] = []
         var isClosed = false
+
+        /// - Returns: whether there was room.
+        mutating func add(_ job: Job, of caller: Int) -> Bool {
+            guard queues.reduce(0, { $0 + $1.jobs.count }) < waitingMax else { return false }
+            guard let place = queues.firstIndex(where: { $0.caller == caller }) else {
+                queues.append((caller, [job]))
+                return true
+            }
+            guard queues[place].jobs.count < waitingOfOneMax else { return false }
+            queues[place].jobs.append(job)
+            return true
+        }
+
+        mutating func take() -> Job? {
+            guard !queues.isEmpty else { return nil }
+            var turn = queues.removeFirst()
+            let job = turn.jobs.removeFirst()
+            if !turn.jobs.isEmpty { queues.append(turn) }
+            return job
+        }
     }
 
-    /// Queries that may wait for a thread.
-    private static let waitingMax = 64
+    /// Queries that may wait for a thread, and those of one caller: more than a dashboard has panels.
+    static let waitingMax = 256
+    static let waitingOfOneMax = 64
 
     private let state = Mutex(State())
     private let wake = NSCondition()
@@ -49,11 +72,14 @@ final class QueryThreads: Sendable {
         while let threads = owner(), let job = threads.next() { job?.work() }
     }
 
+    /// Queries that wait for a thread.
+    var waiting: Int { state.withLock { $0.queues.reduce(0) { $0 + $1.jobs.count } } }
+
     /// - Returns: `nil` once there is no more; a job, or none yet.
     private func next() -> Job?? {
         wake.lock()
         defer { wake.unlock() }
-        let (job, isClosed) = state.withLock { ($0.waiting.isEmpty ? nil : $0.waiting.removeFirst(), $0.isClosed) }
+        let (job, isClosed) = state.withLock { ($0.take(), $0.isClosed) }
         if let job { return .some(job) }
         if isClosed { return nil }
         // Not for ever, so that the thread sees when its owner is gone.
@@ -63,9 +89,15 @@ final class QueryThreads: Sendable {
 
     /// Runs `work`, which is told to stop by its argument once `limit` is over or the caller has gone.
     ///
+    /// - Parameters:
+    ///   - caller: who asks, in whatever way callers are told apart.
+    ///   - limit: how long it may take, with the time that it waits.
+    ///   - work: the query.
+    /// - Returns: what `work` does.
     /// - Throws: What `work` throws; `Failure` with `overloaded` where too many wait.
     func run<Result: Sendable>(
-        within limit: Duration, _ work: @escaping @Sendable (@escaping @Sendable () -> Bool) throws -> Result
+        of caller: Int = 0, within limit: Duration,
+        _ work: @escaping @Sendable (@escaping @Sendable () -> Bool) throws -> Result
     ) async throws -> Result {
         let (end, isGone) = (ContinuousClock.now + limit, Flag())
         return try await withTaskCancellationHandler {
@@ -73,12 +105,7 @@ final class QueryThreads: Sendable {
                 let job = Job {
                     continuation.resume(with: Swift.Result { try work { isGone.isSet || ContinuousClock.now > end } })
                 }
-                let isTaken = state.withLock { state in
-                    guard state.waiting.count < Self.waitingMax else { return false }
-                    state.waiting.append(job)
-                    return true
-                }
-                guard isTaken else {
+                guard state.withLock({ $0.add(job, of: caller) }) else {
                     return continuation.resume(
                         throwing: Failure(.overloaded, "Too many queries wait. Ask again in a moment."))
                 }

@@ -35,6 +35,8 @@ package final class SignalStore: Sendable {
         package var seriesPerMetricMax = 100_000
         /// Series that all metrics may have in the head. Default one million, about a gigabyte of memory.
         package var seriesMax = 1_000_000
+        /// Where parts go that are removed by age or size. Default `nil`: they are gone.
+        package var archive: Archive?
         /// How far ahead of this machine's clock a sample may be. Default ten minutes.
         package var aheadMax: Duration = .seconds(600)
 

@@ -13,16 +13,17 @@ struct HouseRulesTests {
     private static let floors: [String: Set<String>] = [
         "Kernel": ["CZlib"], "CSQLite": [], "CZlib": [], "CZstd": [], "CLibpq": [], "CHiredis": [],
         "CMalloc": [], "CPcre2": [], "CSnappy": [], "Patterns": ["CPcre2"],
-        "Telemetry": ["Kernel"], "OTLP": ["Kernel", "Telemetry"], "Resilience": ["Kernel"],
+        "TLS": ["Kernel"], "Telemetry": ["Kernel"], "OTLP": ["Kernel", "Telemetry", "TLS"], "Resilience": ["Kernel"],
         "RateLimiting": ["Kernel", "Redis"], "Caching": ["Kernel", "Redis"], "Redis": ["Kernel", "CHiredis"],
         "Persistence": ["Kernel", "CSQLite", "CLibpq"], "Jobs": ["Kernel", "Persistence", "Resilience"],
-        "Web": ["Kernel", "Persistence", "RateLimiting", "Resilience"],
+        "Web": ["Kernel", "Persistence", "RateLimiting", "Resilience", "TLS"],
         "TelemetryStore": ["CZstd", "Kernel", "Patterns", "Telemetry"], "PromQL": ["Kernel", "Patterns", "Telemetry"],
         "Scraping": ["Kernel", "Patterns", "Telemetry"], "Alerting": ["Kernel", "PromQL", "Telemetry"],
         "Diagnosis": ["Kernel", "PromQL", "Telemetry"],
         "Capacity": ["Kernel", "PromQL", "Telemetry"],
         "ObservatoryAPI": [
-            "CSnappy", "Kernel", "Patterns", "Telemetry", "Web", "OTLP", "TelemetryStore", "PromQL", "Scraping",
+            "CSnappy", "Kernel", "Patterns", "RateLimiting", "TLS", "Telemetry", "Web", "OTLP", "TelemetryStore",
+            "PromQL", "Scraping",
             "Alerting",
             "Diagnosis",
             "Capacity",
@@ -84,7 +85,7 @@ struct HouseRulesTests {
         ("CMalloc", #"^Vitrine/Commands/"#), ("CPcre2", #"^Patterns/"#), ("CSnappy", #"^ObservatoryAPI/"#),
         (
             "Hummingbird",
-            #"^(Web/|RateLimiting/Middleware/|[A-Za-z]+/API/|OTLP/Receiver/|ObservatoryAPI/|Console/|Portal/|Vitrine/)"#
+            #"^(TLS/|Web/|RateLimiting/Middleware/|[A-Za-z]+/API/|OTLP/Receiver/|ObservatoryAPI/|Console/|Portal/|Vitrine/)"#
         ),
         ("GRPC", #"^OTLP/"#), ("SwiftProtobuf", #"^OTLP/"#), ("Configuration", #"^Vitrine/Composition/"#),
         (
@@ -93,7 +94,7 @@ struct HouseRulesTests {
         ),
         ("Yams", #"^(Scraping/ScrapeConfiguration|Alerting/)"#),
         ("ArgumentParser", #"^Vitrine/(Vitrine\.swift|Commands/)"#),
-        ("NIOPosix", #"^(Vitrine/(Client|Composition)|OTLP/(Receiver|Exporter))/"#),
+        ("NIOPosix", #"^(Vitrine/(Client|Composition)|OTLP/(Receiver|Exporter)|Resilience/Faults)/"#),
     ])
     func `packages have owners`(package: String, owner: String) throws {
         let owner = try Regex(owner)

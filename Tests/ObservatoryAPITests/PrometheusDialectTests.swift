@@ -120,6 +120,84 @@ struct PrometheusDialectTests {
         }
     }
 
+    @Test func `a query's tree is shown as Prometheus 3 shows it`() async throws {
+        func vector(_ name: String, offset: Int64 = 0, _ matchers: [JSON] = []) -> JSON {
+            let named: JSON = ["name": "__name__", "value": .string(name), "type": "="]
+            return [
+                "type": "vectorSelector", "name": .string(name), "matchers": .array(matchers + [named]),
+                "offset": .integer(offset), "timestamp": nil, "startOrEnd": nil,
+            ]
+        }
+        let trees: [(String, JSON)] = [
+            ("+1", ["type": "numberLiteral", "val": "1"]),
+            ("\"x\"", ["type": "stringLiteral", "val": "x"]),
+            (
+                "-(up{a!~\"b\"} offset 5m)",
+                [
+                    "type": "unaryExpr", "op": "-",
+                    "expr": [
+                        "type": "parenExpr",
+                        "expr": vector("up", offset: 300_000, [["name": "a", "value": "b", "type": "!~"]]),
+                    ],
+                ]
+            ),
+            (
+                "a > bool on (x) group_left (y) b",
+                [
+                    "type": "binaryExpr", "op": ">", "lhs": vector("a"), "rhs": vector("b"),
+                    "matching": ["card": "many-to-one", "labels": ["x"], "on": true, "include": ["y"]], "bool": true,
+                ]
+            ),
+            (
+                "a and b",
+                [
+                    "type": "binaryExpr", "op": "and", "lhs": vector("a"), "rhs": vector("b"),
+                    "matching": ["card": "many-to-many", "labels": [], "on": false, "include": []], "bool": false,
+                ]
+            ),
+            (
+                "topk without (x) (2, round(a))",
+                [
+                    "type": "aggregation", "op": "topk",
+                    "expr": [
+                        "type": "call",
+                        "func": [
+                            "name": "round", "argTypes": ["vector", "scalar"], "variadic": 1, "returnType": "vector",
+                        ],
+                        "args": [vector("a")],
+                    ], "param": ["type": "numberLiteral", "val": "2"], "grouping": ["x"], "without": true,
+                ]
+            ),
+            (
+                "max_over_time(a[1m] @ end())[1h:5s] @ 7",
+                [
+                    "type": "subquery",
+                    "expr": [
+                        "type": "call",
+                        "func": [
+                            "name": "max_over_time", "argTypes": ["matrix"], "variadic": 0, "returnType": "vector",
+                        ],
+                        "args": [
+                            [
+                                "type": "matrixSelector", "range": 60_000, "name": "a",
+                                "matchers": [["name": "__name__", "value": "a", "type": "="]], "offset": 0,
+                                "timestamp": nil, "startOrEnd": "end",
+                            ]
+                        ],
+                    ], "range": 3_600_000, "step": 5_000, "offset": 0, "timestamp": 7_000, "startOrEnd": nil,
+                ]
+            ),
+        ]
+        try await TestObservatory.run { observatory in
+            for (query, tree) in trees {
+                let got = try await observatory.get("/api/v1/parse_query", [("query", query)])
+                #expect(got.text == "{\"status\":\"success\",\"data\":\(tree.text)}", "\(query)")
+            }
+            let wrong = try await observatory.get("/api/v1/parse_query", [("query", "sum(")])
+            #expect(wrong.status == 400 && wrong.text.contains("bad_data"), "\(wrong.text)")
+        }
+    }
+
     @Test func `who has no token is refused, who has one is not`() async throws {
         let access = ObservatoryAccess(operatorToken: "secret", accepts: { $0 == "key" })
         try await TestObservatory.run(access: access) { observatory in

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sends traces, metrics and logs with OpenTelemetry's own SDK, then asks what a receiver owes its clients.
 
-otlp_sender.py HTTP_PORT GRPC_PORT sdk http|grpc gzip|none   sends 1,000 spans, 10 points and 100 records
+otlp_sender.py HTTP_PORT GRPC_PORT sdk http|grpc gzip|none [https]   sends 1,000 spans, 10 points and 100 records;
+    over TLS, and with a token, OpenTelemetry's variables say whom to trust and what to show
 otlp_sender.py HTTP_PORT GRPC_PORT conformance               prints a JSON object of what came back
 """
 import gzip
@@ -22,7 +23,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 http_port, grpc_port = int(sys.argv[1]), int(sys.argv[2])
 
 
-def sdk(protocol, compression):
+def sdk(protocol, compression, scheme="http"):
     from opentelemetry import trace
     from opentelemetry._logs import SeverityNumber
     from opentelemetry.sdk._logs import LoggerProvider
@@ -41,7 +42,7 @@ def sdk(protocol, compression):
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
         packing = Compression.Gzip if compression == "gzip" else Compression.NoCompression
-        base = f"http://127.0.0.1:{http_port}/v1/"
+        base = f"{scheme}://127.0.0.1:{http_port}/v1/"
         exporters = [
             OTLPSpanExporter(endpoint=base + "traces", compression=packing),
             OTLPMetricExporter(endpoint=base + "metrics", compression=packing),
@@ -53,7 +54,9 @@ def sdk(protocol, compression):
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
         packing = grpc.Compression.Gzip if compression == "gzip" else grpc.Compression.NoCompression
-        facts = {"endpoint": f"http://127.0.0.1:{grpc_port}", "insecure": True, "compression": packing}
+        facts = {"endpoint": f"{scheme}://127.0.0.1:{grpc_port}", "compression": packing}
+        if scheme == "http":
+            facts["insecure"] = True
         exporters = [OTLPSpanExporter(**facts), OTLPMetricExporter(**facts), OTLPLogExporter(**facts)]
 
     resource = Resource.create({"service.name": "peer", "answer": 42})
@@ -187,6 +190,6 @@ def conformance():
 
 logging.basicConfig(level=logging.ERROR)
 if sys.argv[3] == "sdk":
-    sdk(sys.argv[4], sys.argv[5])
+    sdk(*sys.argv[4:])
 else:
     conformance()

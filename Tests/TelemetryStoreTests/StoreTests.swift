@@ -2,6 +2,7 @@
 
 import Foundation
 import Kernel
+import Synchronization
 import Telemetry
 import TestSupport
 import Testing
@@ -159,6 +160,63 @@ struct StoreTests {
         try store.keepUp()
         #expect(store.statistics.parts == 0)
         #expect(try Self.all(store).isEmpty)
+    }
+
+    @Test func `what is over goes into the archive whole, whatever fails meanwhile`() async throws {
+        var isDone = false
+        for operation in 1...40 where !isDone {
+            let (disk, clock, archived) = (ForgetfulDisk(), HandClock(Self.start), ForgetfulDisk(.only(operation)))
+            let days = Mutex<Set<String>>([])
+            var settings = SignalStore.Settings()
+            settings.retention = .seconds(3_600)
+            settings.archive = Archive { day in
+                days.withLock { _ = $0.insert(day) }
+                return archived
+            }
+            let store = try SignalStore(on: disk, settings, now: clock.source)
+            var batch = SampleBatch()
+            for series in 0..<20 { batch.add(Self.labels("m", ("s", "\(series)")), Self.start, Double(series)) }
+            _ = try await store.append(batch)
+            try store.flush()
+            let before = try Self.all(store)
+            clock.now = Self.start + 2 * 3_600_000
+            let failure = Result { try store.keepUp() }
+            isDone = (try? failure.get()) != nil
+            var random = SeededGenerator(seed: UInt64(operation))
+            let survivors = archived.afterPowerCut(&random)
+            let isKept = store.statistics.parts == 1
+            #expect(isKept == !isDone, "operation \(operation)")
+            #expect(try isKept || Self.all(Self.open(survivors)) == before, "operation \(operation)")
+            // The next round makes up for it.
+            try store.keepUp()
+            #expect(store.statistics.parts == 0)
+            #expect(try Self.all(Self.open(archived.afterPowerCut(&random))) == before, "operation \(operation)")
+            #expect(days.withLock { $0 } == ["2027-01-15"])
+        }
+        #expect(isDone, "some run had no fault")
+    }
+
+    @Test func `an archive that has another part of the name takes none over it`() async throws {
+        let (clock, archived) = (HandClock(Self.start), ForgetfulDisk())
+        for round in 0..<2 {
+            var settings = SignalStore.Settings()
+            settings.retention = .seconds(3_600)
+            settings.archive = Archive { _ in archived }
+            clock.now = Self.start
+            let store = try SignalStore(on: ForgetfulDisk(), settings, now: clock.source)
+            var batch = SampleBatch()
+            for series in 0...round * 20 { batch.add(Self.labels("m", ("s", "\(series)")), Self.start, 1) }
+            _ = try await store.append(batch)
+            try store.flush()
+            clock.now = Self.start + 2 * 3_600_000
+            if round == 0 {
+                try store.keepUp()
+            } else {
+                #expect(throws: Failure.self) { try store.keepUp() }
+                #expect(store.statistics.parts == 1)
+            }
+        }
+        #expect(try Self.all(Self.open(archived)).count == 1)
     }
 
     @Test func `what was written later counts after every merge`() async throws {

@@ -18,10 +18,11 @@ package enum Python {
     }
 
     /// Runs a script of `Tests/Peers` to its end.
-    package static func run(_ script: String, _ arguments: [String]) async throws -> (
-        status: Int32, output: String, errors: String
-    ) {
+    package static func run(
+        _ script: String, _ arguments: [String], environment: [String: String] = [:]
+    ) async throws -> (status: Int32, output: String, errors: String) {
         let process = process(script, arguments)
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let (output, errors) = (Pipe(), Pipe())
         process.standardOutput = output
         process.standardError = errors

@@ -151,6 +151,79 @@ struct TLSTests {
         #expect(try await name().contains(subject))
     }
 
+    @Test(
+        .enabled(if: Python.isInstalled, "needs the environment that the test command fills from PyPI"),
+        arguments: ["http", "grpc"])
+    func `who sends to an observatory from another machine needs the token, over TLS`(wire: String) async throws {
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        try await makeCertificate("one", in: directory)
+        let observatory = try VitrineProcess(
+            [
+                "observe", "--directory", directory.path + "/kept", "--port", "0", "--otlp-host", "0.0.0.0",
+                "--otlp-http-port", "0", "--otlp-grpc-port", "0",
+            ],
+            environment: [
+                "VITRINE_TLS_CERTIFICATE": directory.path + "/shop.pem",
+                "VITRINE_TLS_KEY": directory.path + "/shop.key", "VITRINE_OBSERVATORY_TOKEN": "open sesame",
+            ])
+        defer { observatory.kill() }
+        for line in ["observatory is at https://", "HTTP on https://", "gRPC on https://"] {
+            try await observatory.wait(for: line)
+        }
+        func port(_ pattern: Regex<(Substring, Substring)>) throws -> String {
+            String(try #require(observatory.output.firstMatch(of: pattern)).1)
+        }
+        let (http, grpc) = (try port(#/HTTP on https:.*:(\d+)/#), try port(#/gRPC on https:.*:(\d+)/#))
+        let here = try port(#/observatory is at (https:[^,]+)/#)
+        func count(_ authorization: String) async throws -> String {
+            try await shell(
+                """
+                curl -sS --cacert shop.pem -H 'Authorization: \(authorization)' \
+                '\(here)/api/v1/span_groups?service=peer&by=name'
+                """, in: directory)
+        }
+        for (headers, isSent) in [
+            ("", false), ("authorization=Bearer%20sesame", false), ("authorization=Bearer%20open%20sesame", true),
+        ] {
+            let answer = try await Python.run(
+                "otlp_sender.py", [http, grpc, "sdk", wire, "gzip", "https"],
+                environment: [
+                    "OTEL_EXPORTER_OTLP_CERTIFICATE": directory.path + "/shop.pem",
+                    "OTEL_EXPORTER_OTLP_HEADERS": headers,
+                    // What the machine may have set goes before what the exporter is told.
+                    "REQUESTS_CA_BUNDLE": directory.path + "/shop.pem",
+                ])
+            let isRefused = answer.errors.contains(wire == "http" ? "Unauthorized" : "UNAUTHENTICATED")
+            #expect(isRefused == !isSent, "\(answer.errors.suffix(600))")
+            let found = try await count("Bearer open sesame")
+            #expect(found.contains("\"inner\"") == isSent, "\(found)")
+        }
+        #expect(try await count("Bearer sesame").contains("token"))
+        // Whoever lets others send must say who they are.
+        let careless = try VitrineProcess(
+            ["observe", "--directory", directory.path + "/other", "--port", "0", "--otlp-host", "0.0.0.0"])
+        #expect(try await careless.exitStatus() != 0)
+        try await careless.wait(for: "VITRINE_OBSERVATORY_TOKEN")
+    }
+
+    @Test func `the observatory beside a shop shows the shop's certificate`() async throws {
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        try await makeCertificate("one", in: directory)
+        let (shop, _, key) = try await serve(directory)
+        defer { shop.kill() }
+        try await shop.wait(for: "observatory is at https://")
+        let here = try #require(shop.output.firstMatch(of: #/observatory is at (https:[^,]+)/#)).1
+        let said = try await shell(
+            """
+            curl -sS --cacert shop.pem -H 'Authorization: Bearer \(key)' \(here)/api/v1/labels; \
+            curl -sS --cacert shop.pem -D - -o /dev/null --data-urlencode token=\(key) \(here)/console/login
+            """, in: directory)
+        #expect(said.contains("\"status\":\"success\""), "\(said)")
+        #expect(said.contains("; Secure"), "the cookie is for TLS alone: \(said)")
+    }
+
     @Test func `files that hold no chain with its key are told before the shop opens`() async throws {
         let directory = try TestDirectory()
         defer { directory.remove() }

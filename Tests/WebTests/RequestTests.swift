@@ -57,7 +57,9 @@ struct RequestTests {
             #expect(refused.status == 406 && refused.header("Deprecation") == "@1688169599")
             #expect(try await shop.get("/v1/products").header("Deprecation") == nil)
         }
-        let document = OpenAPIDocument(endpoints: [endpoint], title: "t", version: "1", server: "http://localhost")
+        let document = OpenAPIDocument(
+            endpoints: [endpoint], title: "t", version: "1", server: "http://localhost",
+            versions: APIVersions([APIRelease("2026-11-27")]))
         #expect(document.json.at("paths", "/v1/old", "get", "deprecated") == true)
     }
 

@@ -47,6 +47,23 @@ struct VersionTests {
         try await shop.post("/v1/customers", body, headers: version.map { ["Vitrine-Version": $0] } ?? [:])
     }
 
+    @Test func `a refusal tells the version that it was made in, unless that is what was refused`() async throws {
+        try await run { shop in
+            for (version, told) in [(nil, "2026-01-01"), ("2026-06-01", "2026-06-01"), ("1999-01-01", nil)] {
+                let fields = version.map { ["Vitrine-Version": $0] } ?? [:]
+                let missing = try await shop.get("/v1/customers/cus_00000000000000000000000000", headers: fields)
+                #expect(missing.status == (told == nil ? 406 : 404))
+                #expect(missing.header("Vitrine-Version") == told)
+                let refused = try await shop.post("/v1/customers", ["nickname": "Ada"], headers: fields)
+                #expect(refused.status == (told == nil ? 406 : 422), "\(refused.text)")
+                #expect(refused.header("Vitrine-Version") == told)
+            }
+            let token = try await shop.get("/v1/me/deprecations", headers: ["Authorization": "Bearer vk_none"])
+            #expect(token.status == 401 && token.header("Vitrine-Version") == "2026-01-01")
+            #expect(try await shop.get("/v1/nowhere").header("Vitrine-Version") == nil)
+        }
+    }
+
     @Test func `each version is written and read in its own words`() async throws {
         try await run { shop in
             let oldest = try await create(shop, ["full_name": "Ada", "tel": "0123"], nil)

@@ -5,6 +5,9 @@ internal import Telemetry
 
 /// Answers as the specification words them, in the format of the request.
 enum ExportAnswers {
+    static let tokenIsMissing =
+        "Sending needs a token: set OTEL_EXPORTER_OTLP_HEADERS to authorization=Bearer%20 and the token."
+
     /// `Export*ServiceResponse`; nothing in it where everything was taken.
     static func response(_ refusal: Intake.Refusal, _ signal: Signal, _ format: WireFormat) -> [UInt8] {
         let isWhole = refusal.items == 0 && refusal.reason.isEmpty

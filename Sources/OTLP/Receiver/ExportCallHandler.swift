@@ -19,14 +19,18 @@ final class ExportCallHandler: ChannelInboundHandler {
     }
 
     private let arrival: Intake.Arrival
+    private let access: Intake.Access
     private let timeout: TimeAmount
     private var headers: HPACKHeaders?
     /// Known before all has arrived. The rest is read all the same, because a client that is still sending may see the
     /// stream's end and not the reason.
     private var refusal: Intake.Answer?
     private var late: Scheduled<Void>?
+    /// What comes of the look at the token, where one is needed.
+    private var checking: EventLoopFuture<Bool>?
 
-    init(_ intake: Intake) {
+    init(_ intake: Intake, _ access: Intake.Access) {
+        self.access = access
         arrival = intake.begin()
         timeout = TimeAmount(intake.limits.requestTimeout)
     }
@@ -49,7 +53,10 @@ final class ExportCallHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .headers(let block):
-            if headers == nil { headers = block.headers }
+            if headers == nil {
+                headers = block.headers
+                checkAccess(context)
+            }
             if block.endStream { answer(context) }
         case .data(let frame):
             if refusal == nil, case .byteBuffer(let buffer) = frame.data {
@@ -60,8 +67,29 @@ final class ExportCallHandler: ChannelInboundHandler {
         }
     }
 
+    /// Beside the arrival of the message, of which nothing more is held once somebody turns out to be nobody.
+    private func checkAccess(_ context: ChannelHandlerContext) {
+        guard let check = access.check else { return }
+        let said = headers?.first(name: "authorization")
+        let checked = context.eventLoop.makeFutureWithTask { await check(said) }
+        checking = checked
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        checked.whenSuccess { isAllowed in
+            if !isAllowed { bound.value.refusal = .unauthenticated }
+        }
+    }
+
     private func answer(_ context: ChannelHandlerContext) {
         late?.cancel()
+        guard let checking else { return answerAllowed(context) }
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+        checking.whenComplete { _ in
+            let (handler, context) = bound.value
+            handler.answerAllowed(context)
+        }
+    }
+
+    private func answerAllowed(_ context: ChannelHandlerContext) {
         let (headers, arrival) = (headers ?? [:], arrival)
         if let refusal { return send(Self.reply(refusal, .traces), context) }
         guard let signal = Signal.allCases.first(where: { GRPC.path(of: $0) == headers.first(name: ":path") }) else {
@@ -94,6 +122,7 @@ final class ExportCallHandler: ChannelInboundHandler {
         case .busy(let delay):
             Reply(code: .unavailable, message: "Too much is arriving. Come back later.", retryAfter: delay)
         case .failed: Reply(code: .unavailable, message: "What was sent cannot be stored now.")
+        case .unauthenticated: Reply(code: .unauthenticated, message: ExportAnswers.tokenIsMissing)
         }
     }
 

@@ -3,16 +3,20 @@
 internal import NIOCore
 internal import NIOHTTP2
 internal import NIOPosix
+internal import NIOSSL
 internal import ServiceLifecycle
 internal import Synchronization
+package import TLS
 
-/// OTLP over gRPC: the three unary `Export` calls over HTTP/2 with prior knowledge.
+/// OTLP over gRPC: the three unary `Export` calls over HTTP/2.
 ///
 /// A small handler over NIO's HTTP/2, instead of a gRPC framework: `Benchmarks/RESULTS.md` has both measured.
 package final class GRPCReceiver: Service {
     private let intake: Intake
     private let host: String
     private let port: Int
+    private let certificates: Certificates?
+    private let access: Intake.Access
     private let started: @Sendable (Int) async -> Void
     private let connections = Mutex<[ObjectIdentifier: any Channel]>([:])
 
@@ -27,13 +31,19 @@ package final class GRPCReceiver: Service {
     ///   - intake: What becomes of the requests.
     ///   - host: The address to listen on.
     ///   - port: The port to listen on; 0 takes a free one. 4317 is OTLP's.
+    ///   - certificates: What it shows over TLS, with `h2` within; HTTP/2 with prior knowledge without.
+    ///   - access: Who may send. Default everybody.
     ///   - started: Told the port once it listens.
     package init(
-        _ intake: Intake, host: String, port: Int, started: @escaping @Sendable (Int) async -> Void = { _ in }
+        _ intake: Intake, host: String, port: Int, certificates: Certificates? = nil,
+        access: Intake.Access = .everybody,
+        started: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.intake = intake
         self.host = host
         self.port = port
+        self.certificates = certificates
+        self.access = access
         self.started = started
     }
 
@@ -63,8 +73,11 @@ package final class GRPCReceiver: Service {
         }
         guard isWelcome else { return channel.close() }
         channel.closeFuture.whenComplete { _ in self.connections.withLock { $0[id] = nil } }
-        let intake = intake
+        let (intake, access, certificates) = (intake, access, certificates)
         return channel.eventLoop.makeCompletedFuture {
+            if let certificates {
+                try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: certificates.context))
+            }
             try channel.pipeline.syncOperations.addHandlers(
                 IdleStateHandler(allTimeout: Self.idleMax), IdleConnectionHandler())
             _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(
@@ -72,7 +85,7 @@ package final class GRPCReceiver: Service {
                 streamConfiguration: Self.configuration.stream
             ) { stream in
                 stream.eventLoop.makeCompletedFuture {
-                    try stream.pipeline.syncOperations.addHandler(ExportCallHandler(intake))
+                    try stream.pipeline.syncOperations.addHandler(ExportCallHandler(intake, access))
                 }
             }
         }

@@ -6,6 +6,7 @@ package import Hummingbird
 internal import Logging
 internal import NIOCore
 internal import ServiceLifecycle
+package import TLS
 package import Telemetry
 
 /// OTLP over HTTP, in protobuf and JSON (OTLP specification, OTLP/HTTP): `/v1/traces`, `/v1/metrics` and `/v1/logs`.
@@ -13,32 +14,45 @@ package struct HTTPReceiver: Service {
     private let intake: Intake
     private let host: String
     private let port: Int
+    private let certificates: Certificates?
+    private let access: Intake.Access
     private let started: @Sendable (Int) async -> Void
 
     /// - Parameters:
     ///   - intake: What becomes of the requests.
     ///   - host: The address to listen on.
     ///   - port: The port to listen on; 0 takes a free one. 4318 is OTLP's.
+    ///   - certificates: What it shows over TLS; plain HTTP without.
+    ///   - access: Who may send. Default everybody.
     ///   - started: Told the port once it listens.
     package init(
-        _ intake: Intake, host: String, port: Int, started: @escaping @Sendable (Int) async -> Void = { _ in }
+        _ intake: Intake, host: String, port: Int, certificates: Certificates? = nil,
+        access: Intake.Access = .everybody,
+        started: @escaping @Sendable (Int) async -> Void = { _ in }
     ) {
         self.intake = intake
         self.host = host
         self.port = port
+        self.certificates = certificates
+        self.access = access
         self.started = started
     }
 
     package func run() async throws {
         let router = Router()
         for signal in Signal.allCases {
-            router.post("/v1/\(signal.rawValue)") { request, _ in await Self.answer(request, signal, intake) }
+            router.post("/v1/\(signal.rawValue)") { request, _ in
+                guard await access.check?(request.headers[.authorization]) ?? true else {
+                    return Self.response(.unauthenticated, signal, Self.format(of: request) ?? .json)
+                }
+                return await Self.answer(request, signal, intake)
+            }
         }
         var logger = Logger(label: "vitrine.otlp.http")
         logger.logLevel = .warning
         let application = Application(
             router: router,
-            server: .http1(configuration: .init(idleTimeout: .seconds(60))),
+            server: .http1(.init(idleTimeout: .seconds(60)), certificates),
             configuration: .init(
                 address: .hostname(host, port: port), serverName: nil,
                 availableConnectionsDelegate: .maximum(intake.limits.connectionsMax, logger: logger)),
@@ -108,6 +122,10 @@ package struct HTTPReceiver: Service {
             response.headers[.retryAfter] = String(max(1, delay.components.seconds))
             return response
         case .failed: return refused(.serviceUnavailable, .unavailable, "What was sent cannot be stored now.")
+        case .unauthenticated:
+            var response = refused(.unauthorized, .unauthenticated, ExportAnswers.tokenIsMissing)
+            response.headers[.wwwAuthenticate] = "Bearer realm=\"otlp\""
+            return response
         }
     }
 

@@ -29,6 +29,18 @@ package final class Intake: Sendable {
     /// Returns once what it took is safe.
     package typealias Handler = @Sendable (SignalBatch) async throws -> Refusal
 
+    /// Who may send.
+    package struct Access: Sendable {
+        /// Whether somebody may who says this in `Authorization`; `nil` where nobody is asked.
+        let check: (@Sendable (String?) async -> Bool)?
+
+        package static let everybody = Access(check: nil)
+
+        package static func those(_ check: @escaping @Sendable (String?) async -> Bool) -> Access {
+            Access(check: check)
+        }
+    }
+
     package struct Limits: Sendable {
         /// Of one request, before and after decompression. Default 64 MiB, which OTLP recommends.
         package var bodyBytesMax = 64 << 20
@@ -50,6 +62,7 @@ package final class Intake: Sendable {
         case tooLarge(String)
         case busy(retryAfter: Duration)
         case failed
+        case unauthenticated
     }
 
     let limits: Limits

@@ -18,13 +18,14 @@ package enum GRPC {
         case unimplemented = 12
         case unavailable = 14
         case dataLoss = 15
+        case unauthenticated = 16
 
         /// Whether the same request may succeed later. An exhausted resource may only where the collector says when.
         func isRetryable(hasAdvice: Bool) -> Bool {
             switch self {
             case .cancelled, .deadlineExceeded, .aborted, .outOfRange, .unavailable, .dataLoss: true
             case .resourceExhausted: hasAdvice
-            case .ok, .unknown, .invalidArgument, .unimplemented: false
+            case .ok, .unknown, .invalidArgument, .unimplemented, .unauthenticated: false
             }
         }
     }

@@ -68,13 +68,15 @@ enum APIError: Error {
     case timeout(String)
     case unavailable(String)
     case notFound(String)
+    /// Too much is asked at once.
+    case overloaded(String)
 
     var type: String {
         switch self {
         case .badData: "bad_data"
         case .execution: "execution"
         case .timeout: "timeout"
-        case .unavailable: "unavailable"
+        case .unavailable, .overloaded: "unavailable"
         case .notFound: "not_found"
         }
     }
@@ -85,13 +87,14 @@ enum APIError: Error {
         case .execution: 422
         case .timeout, .unavailable: 503
         case .notFound: 404
+        case .overloaded: 429
         }
     }
 
     var message: String {
         switch self {
         case .badData(let words), .execution(let words), .timeout(let words), .unavailable(let words),
-            .notFound(let words):
+            .notFound(let words), .overloaded(let words):
             words
         }
     }

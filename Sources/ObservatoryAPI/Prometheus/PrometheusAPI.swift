@@ -88,6 +88,13 @@ struct PrometheusAPI: Sendable {
         }
     }
 
+    func parseQuery(_ parameters: Parameters) throws -> [UInt8] {
+        try answering {
+            let query = try engine.parse(parameters.required("query"))
+            return PrometheusAnswers.success { QueryTree.write(query, &$0) }
+        }
+    }
+
     // MARK: Series and labels
 
     private func times(_ parameters: Parameters) throws(APIError) -> ClosedRange<Int64> {

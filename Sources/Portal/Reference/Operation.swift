@@ -36,7 +36,7 @@ struct Operation: Sendable {
     /// Whether tokens of customers reach it, for what is theirs.
     let isForCustomers: Bool
 
-    init?(_ json: JSON, method: String, path: String) {
+    init?(_ json: JSON, method: String, path: String, in document: JSON) {
         guard let id = json["operationId"]?.string else { return nil }
         self.id = id
         self.method = method.uppercased()
@@ -44,8 +44,10 @@ struct Operation: Sendable {
         summary = json["summary"]?.string ?? id
         part = json["tags"]?.array?.first?.string ?? ""
         isDeprecated = json["deprecated"]?.bool ?? false
-        parameters = (json["parameters"]?.array ?? []).map { parameter in
-            Parameter(
+        parameters = (json["parameters"]?.array ?? []).map { found in
+            let shared = found["$ref"]?.string.flatMap { $0.split(separator: "/").last }
+            let parameter = shared.flatMap { document["components"]?["parameters"]?[String($0)] } ?? found
+            return Parameter(
                 name: parameter["name"]?.string ?? "", place: parameter["in"]?.string ?? "",
                 isRequired: parameter["required"]?.bool ?? false, about: parameter["description"]?.string ?? "",
                 schema: parameter["schema"] ?? .null)
@@ -65,7 +67,9 @@ struct Operation: Sendable {
     /// All of a document, in its order.
     static func all(in document: JSON) -> [Operation] {
         (document["paths"]?.members ?? []).flatMap { path in
-            (path.value.members ?? []).compactMap { Operation($0.value, method: $0.name, path: path.name) }
+            (path.value.members ?? []).compactMap {
+                Operation($0.value, method: $0.name, path: path.name, in: document)
+            }
         }
     }
 }

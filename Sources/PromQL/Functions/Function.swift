@@ -6,13 +6,16 @@ internal import Foundation
 package struct Function: Sendable {
     package let name: String
     /// The last one may be left out, or repeated where ``isVariadic``.
-    let parameters: [ValueType]
+    package let parameters: [ValueType]
     let required: Int
     let isVariadic: Bool
-    let result: ValueType
+    package let result: ValueType
     let body: Body
     /// Depends on the step even where its arguments look at a fixed time.
     let readsTime: Bool
+
+    /// How many of the parameters may be left out; -1 where the last one may be repeated.
+    package var variadic: Int { isVariadic ? -1 : parameters.count - required }
 
     enum Body: Sendable {
         /// Each value of a vector by itself.

@@ -128,7 +128,7 @@ package struct Binary: Sendable {
         }
 
         var isComparison: Bool { precedence == 3 }
-        var isSet: Bool { precedence < 3 }
+        package var isSet: Bool { precedence < 3 }
     }
 
     /// How series of two vectors find each other.

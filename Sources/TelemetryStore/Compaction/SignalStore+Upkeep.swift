@@ -33,8 +33,8 @@ extension SignalStore {
     ///
     /// - Throws: `Failure`. Nothing is lost, and the next call tries again.
     package func keepUp() throws {
-        // First, because it makes room for the rest.
-        try removeOld()
+        // First, because it makes room for the rest, which must not wait where there is none to be made.
+        let removal = Result { try removeOld() }
         try flushDue()
         discard([])
         // What comes meanwhile must not wait until all is merged.
@@ -42,6 +42,7 @@ extension SignalStore {
         while try mergeRecords(SpanBatch.self) { try flushDue() }
         while try mergeRecords(LogBatch.self) { try flushDue() }
         while try thin() { try flushDue() }
+        try removal.get()
     }
 
     private func flushDue() throws {
@@ -247,6 +248,7 @@ extension SignalStore {
                 {
                     parts.removeFirst()
                     size -= part.size
+                    try settings.archive?.keep(part, from: disk)
                     forget(part)
                     try disk.remove(part.name)
                 }

@@ -20,46 +20,59 @@ package struct FileDisk: Disk {
 
     private init(_ folder: String, isLocked: Bool) throws {
         self.folder = folder
-        do { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) } catch {
+        do { try Self.make(URL(filePath: folder)) } catch {
             throw Failure(
                 .misconfigured, "The folder \(folder) for telemetry cannot be made. Choose another one.", cause: error)
         }
         lock = isLocked ? try FolderLock(folder) : nil
     }
 
+    /// Makes a folder and those that it is in, each durable in the one above.
+    private static func make(_ folder: URL) throws {
+        guard !FileManager.default.fileExists(atPath: folder.path) else { return }
+        let above = folder.deletingLastPathComponent()
+        try make(above)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try sync(above.path)
+    }
+
+    private static func sync(_ folder: String) throws {
+        let descriptor = Foundation.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("cannot be opened", folder) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw failure("cannot be synced", folder) }
+    }
+
     package func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder) }
 
     package func open(_ name: String) throws -> any DiskReader {
         let descriptor = Foundation.open(path(name), O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure("cannot be opened", name) }
+        guard descriptor >= 0 else { throw Self.failure("cannot be opened", path(name)) }
         return try PosixReader(descriptor, path(name))
     }
 
     package func create(_ name: String) throws -> any DiskFile {
         let descriptor = Foundation.open(path(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw failure("cannot be made", name) }
+        guard descriptor >= 0 else { throw Self.failure("cannot be made", path(name)) }
         return PosixFile(descriptor, path(name))
     }
 
     package func rename(_ name: String, to other: String) throws {
-        guard Foundation.rename(path(name), path(other)) == 0 else { throw failure("cannot be renamed", name) }
+        guard Foundation.rename(path(name), path(other)) == 0 else {
+            throw Self.failure("cannot be renamed", path(name))
+        }
     }
 
     package func remove(_ name: String) throws {
-        guard unlink(path(name)) == 0 || errno == ENOENT else { throw failure("cannot be removed", name) }
+        guard unlink(path(name)) == 0 || errno == ENOENT else { throw Self.failure("cannot be removed", path(name)) }
     }
 
-    package func syncNames() throws {
-        let descriptor = Foundation.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw failure("cannot be opened", "") }
-        defer { close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw failure("cannot be synced", "") }
-    }
+    package func syncNames() throws { try Self.sync(folder) }
 
     private func path(_ name: String) -> String { folder + "/" + name }
 
-    private func failure(_ words: String, _ name: String) -> Failure {
-        Failure(.unavailable, "\(path(name)) \(words): \(String(cString: strerror(errno)))")
+    private static func failure(_ words: String, _ path: String) -> Failure {
+        Failure(.unavailable, "\(path) \(words): \(String(cString: strerror(errno)))")
     }
 }
 

@@ -13,7 +13,8 @@ struct CollectCommand: AsyncParsableCommand {
         commandName: "collect", abstract: "Receive traces, metrics and logs by OTLP, and print them.",
         discussion: """
             For whoever wants to see what a service sends: point its OTEL_EXPORTER_OTLP_ENDPOINT here. Prints a line for each \
-            span, log record and metric point: text at a terminal, else JSON. Keeps nothing. Ctrl-C or SIGTERM ends it.
+            span, log record and metric point: text at a terminal, else JSON. Keeps nothing. VITRINE_TLS_CERTIFICATE and \
+            VITRINE_TLS_KEY name a certificate chain and its key for TLS. Ctrl-C or SIGTERM ends it.
             """)
 
     @Option(help: "The address to listen on.")
@@ -35,12 +36,17 @@ struct CollectCommand: AsyncParsableCommand {
             let left = console.show(batch)
             return left == 0 ? .none : Intake.Refusal(items: left, reason: "The output is not read fast enough.")
         }
-        let host = host
-        let http = HTTPReceiver(intake, host: host, port: httpPort) { port in
-            Terminal.say("OTLP over HTTP on http://\(host):\(port)")
+        let (host, configuration) = (host, try Configuration())
+        let scheme = configuration.tls == nil ? "http" : "https"
+        let http = HTTPReceiver(
+            intake, host: host, port: httpPort, certificates: try configuration.certificates("http/1.1")
+        ) { port in
+            Terminal.say("OTLP over HTTP on \(scheme)://\(host):\(port)")
         }
-        let grpc = GRPCReceiver(intake, host: host, port: grpcPort) { port in
-            Terminal.say("OTLP over gRPC on http://\(host):\(port)")
+        let grpc = GRPCReceiver(intake, host: host, port: grpcPort, certificates: try configuration.certificates("h2"))
+        {
+            port in
+            Terminal.say("OTLP over gRPC on \(scheme)://\(host):\(port)")
         }
         let group = ServiceGroup(
             configuration: .init(

@@ -15,11 +15,14 @@ struct ObserveCommand: AsyncParsableCommand {
         abstract:
             "Keep metrics, spans and logs of any services, show them, and answer Prometheus, Jaeger and Loki queries.",
         discussion: """
-            Takes OTLP (gRPC on 4317 and HTTP on 4318, from this machine; from others HTTP on the port of the observatory, with the \
-            token) and Prometheus' remote write (/api/v1/write), and is a data \
-            source of Prometheus, Jaeger and Loki for Grafana. Without a token it only listens on this machine. Ctrl-C or SIGTERM ends it.
+            Takes OTLP (gRPC on 4317, HTTP on 4318) and Prometheus' remote write (/api/v1/write), and is a data source of \
+            Prometheus, Jaeger and Loki for Grafana. Without a token it only listens on this machine; to others it needs one, and \
+            asks for it wherever they send or read. Ctrl-C or SIGTERM ends it.
 
             Settings, with their defaults:
+            VITRINE_OTLP_HOST        address where OTLP is taken on ports of its own (127.0.0.1, where nobody needs the token)
+            VITRINE_TLS_CERTIFICATE  certificate chain in PEM, for TLS on all ports (none)
+            VITRINE_TLS_KEY          its key in PEM; both may be replaced meanwhile
             \(ObservatorySettings.help)
             """)
 
@@ -35,6 +38,9 @@ struct ObserveCommand: AsyncParsableCommand {
     @Option(help: "The port for queries and remote write; 0 takes a free one (VITRINE_OBSERVATORY_PORT).")
     var port: Int?
 
+    @Option(help: "The address to take OTLP on (VITRINE_OTLP_HOST).")
+    var otlpHost: String?
+
     @Option(help: "The port for OTLP over HTTP; 0 takes a free one.")
     var otlpHTTPPort = 4_318
 
@@ -48,23 +54,34 @@ struct ObserveCommand: AsyncParsableCommand {
         var settings = configuration.observatory
         settings.scrapeFile = scrape ?? settings.scrapeFile
         let host = host ?? settings.host ?? "127.0.0.1"
-        guard settings.token != nil || ["127.0.0.1", "::1", "localhost"].contains(host) else {
+        let otlpHost = otlpHost ?? settings.otlpHost ?? "127.0.0.1"
+        for host in [host, otlpHost] where settings.token == nil && !Self.isThisMachine(host) {
             throw ValidationError("To listen on \(host), set a token in VITRINE_OBSERVATORY_TOKEN.")
         }
+        let access = ObservatoryAccess(operatorToken: settings.token)
+        let scheme = configuration.tls == nil ? "http" : "https"
         let observatory = try Observatory(
             settings, jobs: Observatory.jobs(settings),
             folder: directory ?? settings.folder ?? configuration.dataDirectory + "/telemetry", host: host,
-            port: port ?? settings.port, access: ObservatoryAccess(operatorToken: settings.token)
+            port: port ?? settings.port, access: access, certificates: try configuration.certificates("http/1.1")
         ) { port in
-            Terminal.say("The observatory is at http://\(host):\(port), its pages at http://\(host):\(port)/console")
+            let address = "\(scheme)://\(host):\(port)"
+            Terminal.say("The observatory is at \(address), its pages at \(address)/console")
         }
-        // These ask nobody for a token.
-        let (intake, local) = (observatory.server.intake, "127.0.0.1")
-        let http = HTTPReceiver(intake, host: local, port: otlpHTTPPort) { port in
-            Terminal.say("OTLP over HTTP on http://\(local):\(port)")
+        let intake = observatory.server.intake
+        let senders: Intake.Access =
+            Self.isThisMachine(otlpHost) ? .everybody : .those { await access.allows(authorization: $0) }
+        let http = HTTPReceiver(
+            intake, host: otlpHost, port: otlpHTTPPort, certificates: try configuration.certificates("http/1.1"),
+            access: senders
+        ) { port in
+            Terminal.say("OTLP over HTTP on \(scheme)://\(otlpHost):\(port)")
         }
-        let grpc = GRPCReceiver(intake, host: local, port: otlpGRPCPort) { port in
-            Terminal.say("OTLP over gRPC on http://\(local):\(port)")
+        let grpc = GRPCReceiver(
+            intake, host: otlpHost, port: otlpGRPCPort, certificates: try configuration.certificates("h2"),
+            access: senders
+        ) { port in
+            Terminal.say("OTLP over gRPC on \(scheme)://\(otlpHost):\(port)")
         }
         let group = ServiceGroup(
             configuration: .init(
@@ -73,4 +90,6 @@ struct ObserveCommand: AsyncParsableCommand {
         try await group.run()
         Terminal.say("The observatory has stopped; everything it took is on disk.")
     }
+
+    private static func isThisMachine(_ host: String) -> Bool { ["127.0.0.1", "::1", "localhost"].contains(host) }
 }

@@ -48,7 +48,7 @@ struct SandboxCommand: AsyncParsableCommand {
         let settings = configuration
         let application = settings.server(
             of: SandboxResponder(sandbox), ready: try sandbox.generation.shop.calls.ready, clock: .system,
-            certificates: try settings.certificates()
+            certificates: try settings.certificates("h2", "http/1.1")
         ) { port in
             Terminal.say("The sandbox listens on \(settings.scheme)://\(settings.host):\(port)")
         }

@@ -32,12 +32,15 @@ struct ServeCommand: AsyncParsableCommand {
         if let secret = try await shop.identity.administratorKeyAtFirstStart() {
             Terminal.say("The administrator's API key, shown only now: \(secret)")
         }
-        let observatory = try Observatory.beside(shop, signals) { address in
+        let observatory = try Observatory.beside(shop, signals, try configuration.certificates("http/1.1")) {
+            address in
             Terminal.say("The observatory is at \(address), its pages at \(address)/console")
         }
         let health = Signals.health(of: shop, signals, observatory)
         let reports = Signals.endpoints(telemetry, health)
-        let application = shop.makeApplication(beside: reports, certificates: try configuration.certificates()) {
+        let application = shop.makeApplication(
+            beside: reports, certificates: try configuration.certificates("h2", "http/1.1")
+        ) {
             port in
             Terminal.say("Vitrine listens on \(configuration.scheme)://\(configuration.host):\(port)")
         }

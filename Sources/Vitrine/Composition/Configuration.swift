@@ -9,6 +9,7 @@ package import Payments
 internal import Persistence
 internal import RateLimiting
 package import Resilience
+internal import TLS
 package import Web
 
 /// Every setting of the process.
@@ -22,7 +23,7 @@ package struct Configuration: Sendable {
     /// How clients reach the API, without a slash at the end. Default `http://HOST:PORT`. Environment:
     /// `VITRINE_PUBLIC_URL`. Set it behind a proxy, because links and problem types begin with it.
     package var publicURL: String?
-    /// The certificate chain and its key, in PEM, with which the shop speaks TLS itself; replaced files are taken up without a
+    /// The certificate chain and its key, in PEM, with which the shop and its observatory speak TLS themselves; replaced files are taken up without a
     /// restart. Default none, for a proxy that does. Environment: `VITRINE_TLS_CERTIFICATE` and `VITRINE_TLS_KEY`.
     package var tls: (certificate: String, key: String)?
     /// The language of texts that are no translations. Default `en`. Environment: `VITRINE_LANGUAGE`.
@@ -221,8 +222,9 @@ package struct Configuration: Sendable {
     /// What is spoken on the port.
     var scheme: String { tls == nil ? "http" : "https" }
 
+    /// For a server that speaks these protocols (RFC 7301) over TLS; `nil` where there is to be none.
     /// - Throws: `Failure` with `misconfigured` where the files cannot be used.
-    func certificates() throws -> Certificates? {
-        try tls.map { try Certificates(certificate: $0.certificate, key: $0.key) }
+    func certificates(_ protocols: String...) throws -> Certificates? {
+        try tls.map { try Certificates(certificate: $0.certificate, key: $0.key, protocols: protocols) }
     }
 }

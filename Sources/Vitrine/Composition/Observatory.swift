@@ -10,6 +10,7 @@ internal import ObservatoryAPI
 internal import Resilience
 internal import Scraping
 internal import ServiceLifecycle
+internal import TLS
 internal import Telemetry
 internal import TelemetryStore
 internal import Web
@@ -27,7 +28,7 @@ struct Observatory: Sendable {
     /// - Throws: `Failure` where the folder cannot be used, or is used by another process.
     init(
         _ settings: ObservatorySettings, jobs: [ScrapeJob], folder: String, host: String, port: Int,
-        access: ObservatoryAccess,
+        access: ObservatoryAccess, certificates: Certificates?,
         started: @escaping @Sendable (Int) async -> Void
     ) throws {
         let store = try SignalStore(on: FileDisk(locking: folder), settings.store)
@@ -52,13 +53,14 @@ struct Observatory: Sendable {
         }
         self.scraper = jobs.isEmpty ? nil : scraper
         var listening = ObservatoryServer.Settings()
-        (listening.host, listening.port) = (host, port)
+        (listening.host, listening.port, listening.certificates) = (host, port, certificates)
         server = ObservatoryServer(
             listening, store: store, metadata: metadata, access: access, version: VitrineCommand.version,
             targets: { scraper.targets },
             pages: { router, ask in
-                ConsolePages(version: VitrineCommand.version) { Double(UnixTime.now()) / 1e9 }.mount(
-                    on: router, asking: ask)
+                ConsolePages(version: VitrineCommand.version, isOverTLS: certificates != nil) {
+                    Double(UnixTime.now()) / 1e9
+                }.mount(on: router, asking: ask)
             }, started: started)
         (self.store, self.metadata) = (store, metadata)
         supervisor = Supervisor(
@@ -70,7 +72,8 @@ struct Observatory: Sendable {
     ///
     /// - Throws: `Failure` with `misconfigured` for a file of scrape jobs that is none.
     static func beside(
-        _ shop: Shop, _ process: Signals.Process, started: @escaping @Sendable (String) async -> Void
+        _ shop: Shop, _ process: Signals.Process, _ certificates: Certificates? = nil,
+        started: @escaping @Sendable (String) async -> Void
     ) throws -> Observatory? {
         let configuration = shop.configuration
         guard let folder = configuration.telemetryFolder else { return nil }
@@ -82,8 +85,9 @@ struct Observatory: Sendable {
         }
         do {
             return try Observatory(
-                settings, jobs: jobs, folder: folder, host: host, port: settings.port, access: access
-            ) { port in await started("http://\(host):\(port)") }
+                settings, jobs: jobs, folder: folder, host: host, port: settings.port, access: access,
+                certificates: certificates
+            ) { port in await started("\(certificates == nil ? "http" : "https")://\(host):\(port)") }
         } catch {
             process.mailbox?.close()
             Logger(label: "vitrine.observatory").error(

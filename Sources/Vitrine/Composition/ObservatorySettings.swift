@@ -9,8 +9,8 @@ package struct ObservatorySettings: Sendable {
     /// process keeps nothing unless this names a folder. Environment: `VITRINE_TELEMETRY`, which also takes `off`.
     package var folder: String?
     package var isOff = false
-    /// How long, and how much; see `SignalStore.Settings`. Environment: `VITRINE_TELEMETRY_DAYS`,
-    /// `VITRINE_TELEMETRY_MEGABYTES`, `VITRINE_TELEMETRY_SERIES_MAX`.
+    /// How long, and how much, and where it goes then; see `SignalStore.Settings`. Environment: `VITRINE_TELEMETRY_DAYS`,
+    /// `VITRINE_TELEMETRY_MEGABYTES`, `VITRINE_TELEMETRY_SERIES_MAX`, `VITRINE_TELEMETRY_ARCHIVE`.
     package var store = SignalStore.Settings()
     /// A file with `scrape_configs`, such as a `prometheus.yml`: targets that are asked for their metrics. Default none.
     /// Environment: `VITRINE_SCRAPE`.
@@ -23,12 +23,16 @@ package struct ObservatorySettings: Sendable {
     /// Default none: then it takes the shop's API keys with `read:telemetry`. Environment: `VITRINE_OBSERVATORY_TOKEN`. Set
     /// it, because it holds while the shop's database is away.
     package var token: String?
+    /// Where `vitrine observe` takes OTLP on ports of its own. Default 127.0.0.1, where nobody is asked for the token.
+    /// Environment: `VITRINE_OTLP_HOST`.
+    package var otlpHost: String?
 
     static let help = """
         VITRINE_TELEMETRY        directory where telemetry is kept (DATA/telemetry; none on Postgres), or off
         VITRINE_TELEMETRY_DAYS   how long it is kept (15)
         VITRINE_TELEMETRY_MEGABYTES   how much is kept, of metrics, of spans and of log records each (10240)
         VITRINE_TELEMETRY_SERIES_MAX  series that one metric may have (100000)
+        VITRINE_TELEMETRY_ARCHIVE     directory where what is over goes instead of away, of this store alone (none)
         VITRINE_SCRAPE           file with the scrape_configs of a prometheus.yml (none)
         VITRINE_OBSERVATORY_HOST     address where the observatory answers (that of the shop)
         VITRINE_OBSERVATORY_PORT     its port, 0 for a free one (8081)
@@ -46,9 +50,13 @@ package struct ObservatorySettings: Sendable {
         (store.metricBytesMax, store.traceBytesMax, store.logRecordBytesMax) = (bytesMax, bytesMax, bytesMax)
         store.seriesPerMetricMax = try number(
             "VITRINE_TELEMETRY_SERIES_MAX", 1...10_000_000, store.seriesPerMetricMax)
+        store.archive = text("VITRINE_TELEMETRY_ARCHIVE").map { folder in
+            Archive { day in try FileDisk("\(folder)/\(day)") }
+        }
         scrapeFile = text("VITRINE_SCRAPE")
         host = text("VITRINE_OBSERVATORY_HOST")
         port = try number("VITRINE_OBSERVATORY_PORT", 0...65_535, port)
         token = text("VITRINE_OBSERVATORY_TOKEN")
+        otlpHost = text("VITRINE_OTLP_HOST")
     }
 }

@@ -12,6 +12,7 @@ internal import NIOCore
 internal import Ordering
 internal import Payments
 internal import ServiceLifecycle
+internal import TLS
 package import Web
 
 extension Shop {
@@ -41,7 +42,7 @@ extension Shop {
         router.add(middleware: SignalsMiddleware(calls.requests))
         router.add(middleware: SecurityHeadersMiddleware(baseURL: configuration.baseURL))
         router.add(middleware: CrossOriginMiddleware(isAllowed: identity.isCallingOrigin))
-        router.add(middleware: ProblemMiddleware(baseURL: configuration.baseURL))
+        router.add(middleware: ProblemMiddleware(baseURL: configuration.baseURL, versions: configuration.versions))
         let authenticate = identity.authenticate
         let table = RouteTable(services: calls)
         // What speaks OAuth, and what people see of it, is described by its own documents.

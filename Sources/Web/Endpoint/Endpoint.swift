@@ -73,6 +73,8 @@ package struct Endpoint: Sendable {
     /// Whether a standard of others says how it is asked and how it answers, so that nothing of ours is read from requests or
     /// added to answers.
     var isExchange = false
+    /// Whether it speaks the version that its caller asks for; none in protocols of others.
+    var isVersioned: Bool { !isExchange && answerContentType == "application/json" }
     /// How long a call may take once its body has arrived. Beyond it the caller is answered 503.
     package var timeMax = Duration.seconds(30)
     /// The same for a batch, which takes longest.

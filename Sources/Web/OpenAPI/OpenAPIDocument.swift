@@ -10,12 +10,14 @@ package struct OpenAPIDocument {
     private let title: String
     private let version: String
     private let server: String
+    private let versions: APIVersions
 
-    package init(endpoints: [Endpoint], title: String, version: String, server: String) {
+    package init(endpoints: [Endpoint], title: String, version: String, server: String, versions: APIVersions) {
         self.endpoints = endpoints
         self.title = title
         self.version = version
         self.server = server
+        self.versions = versions
     }
 
     package var json: JSON {
@@ -44,6 +46,8 @@ package struct OpenAPIDocument {
                     ],
                     "oauth2": oauth,
                 ],
+                "parameters": .object([.init(APIVersions.header, versionParameter)]),
+                "headers": .object([.init(APIVersions.header, versionAnswered)]),
                 "schemas": .object(
                     ([JSON.Member("Problem", Self.problem)] + schemas.members).sorted { $0.name < $1.name }),
             ],
@@ -101,6 +105,20 @@ package struct OpenAPIDocument {
             ],
         ]
     }
+
+    private var versionParameter: JSON {
+        Self.parameter(
+            APIVersions.header, in: "header",
+            "The version of the API that the caller was written for; that of its app without, else the oldest.",
+            ["type": "string", "enum": .array(versions.releases.map { .string($0.version.description) })])
+    }
+
+    private var versionAnswered: JSON {
+        ["description": "The version of the API that is spoken.", "schema": ["type": "string", "format": "date"]]
+    }
+
+    private static let versionHeaders: JSON =
+        .object([.init(APIVersions.header, ["$ref": .string("#/components/headers/\(APIVersions.header)")])])
 
     /// The first part of the path after the version.
     private static func tag(_ endpoint: Endpoint) -> String {
@@ -168,6 +186,9 @@ package struct OpenAPIDocument {
                         "pattern": #"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"#,
                     ]))
         }
+        if endpoint.isVersioned {
+            parameters.append(["$ref": .string("#/components/parameters/\(APIVersions.header)")])
+        }
         if endpoint.requiresPrecondition {
             parameters.append(
                 Self.parameter(
@@ -200,6 +221,7 @@ package struct OpenAPIDocument {
 
     private func responses(_ endpoint: Endpoint, _ schemas: inout SchemaCollector) -> JSON {
         var success: [JSON.Member] = [.init("description", "Success.")]
+        if endpoint.isVersioned { success.append(.init("headers", Self.versionHeaders)) }
         if let answer = endpoint.answer {
             success.append(
                 .init(

@@ -32,7 +32,8 @@ package struct ServiceEndpoints: Sendable {
     }
 
     private func document(describing endpoints: [Endpoint]) -> JSON {
-        OpenAPIDocument(endpoints: endpoints, title: "Vitrine", version: version, server: server).json
+        OpenAPIDocument(endpoints: endpoints, title: "Vitrine", version: version, server: server, versions: versions)
+            .json
     }
 
     /// What an app has asked, for itself. In somebody's name it could be anybody who reads it, where the app is public.

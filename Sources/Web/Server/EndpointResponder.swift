@@ -135,7 +135,7 @@ struct EndpointResponder: HTTPResponder {
 
     /// The version that is spoken; none in protocols of others.
     private func version(of request: Request, _ context: APIContext) throws -> APIVersion? {
-        guard !endpoint.isExchange, endpoint.answerContentType == "application/json" else { return nil }
+        guard endpoint.isVersioned else { return nil }
         return try services.versions.asked(request.headers, pin: context.principal?.apiVersion)
     }
 

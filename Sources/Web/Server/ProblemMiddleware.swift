@@ -11,8 +11,9 @@ package struct ProblemMiddleware: RouterMiddleware {
     package typealias Context = APIContext
 
     private let baseURL: String
+    private let versions: APIVersions
 
-    package init(baseURL: String) { self.baseURL = baseURL }
+    package init(baseURL: String, versions: APIVersions) { (self.baseURL, self.versions) = (baseURL, versions) }
 
     package func handle(
         _ request: Request, context: APIContext,
@@ -48,8 +49,17 @@ package struct ProblemMiddleware: RouterMiddleware {
             }
             var response = problem.response(requestID: context.requestID, baseURL: baseURL)
             response.headers += context.signals.endpoint?.deprecation ?? []
+            if let version = version(of: request, context) {
+                response.headers.append(HeaderField(APIVersions.header, version.description))
+            }
             return Response(response, requestID: context.requestID, method: request.method)
         }
+    }
+
+    /// The one that would have been spoken; `nil` where there is none, or not the one that was asked for.
+    private func version(of request: Request, _ context: APIContext) -> APIVersion? {
+        guard context.signals.endpoint?.isVersioned == true else { return nil }
+        return try? versions.asked(request.headers, pin: context.signals.principal?.apiVersion)
     }
 
     private static func problem(of error: any Error, request: Request) -> Problem {

@@ -55,11 +55,14 @@ final class EndpointSignals: Sendable {
 
     /// What clients are told of an operation that is on its way out.
     let deprecation: [HeaderField]
+    /// Whether the version that is spoken is told.
+    let isVersioned: Bool
     /// By which clients reach the shop, whoever ends TLS.
     let scheme: String
 
-    init(route: String?, scheme: String = "http", deprecation: [HeaderField] = []) {
+    init(route: String?, scheme: String = "http", deprecation: [HeaderField] = [], isVersioned: Bool = false) {
         self.route = route
+        self.isVersioned = isVersioned
         self.scheme = scheme
         self.deprecation = deprecation
     }

@@ -20,7 +20,8 @@ package struct RouteTable {
         for endpoint in endpoints {
             let group = router.group()
             let signals = EndpointSignals(
-                route: endpoint.path, scheme: scheme, deprecation: endpoint.deprecation?.headers ?? [])
+                route: endpoint.path, scheme: scheme, deprecation: endpoint.deprecation?.headers ?? [],
+                isVersioned: endpoint.isVersioned)
             group.add(middleware: RouteMiddleware(signals: signals))
             for one in middleware(endpoint) { group.add(middleware: one) }
             let responder = EndpointResponder(endpoint: endpoint, services: services, signals: signals)

@@ -6,6 +6,7 @@ package import Logging
 package import NIOCore
 internal import NIOHTTP2
 internal import NIOSSL
+internal import TLS
 
 /// A connection over TLS: HTTP/2 where the client can (RFC 7301), else what ``ShopChannel`` does.
 package struct SecureShopChannel: ServerChildChannel {

@@ -5,6 +5,7 @@ package import Kernel
 package import Logging
 package import NIOCore
 internal import NIOHTTPTypes
+package import TLS
 
 extension HTTPServerBuilder {
     /// HTTP/1.1 as the shop speaks it; with `certificates` over TLS, and HTTP/2 beside it.

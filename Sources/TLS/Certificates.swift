@@ -3,7 +3,7 @@
 internal import Glibc
 internal import Kernel
 internal import Logging
-internal import NIOSSL
+package import NIOSSL
 internal import Synchronization
 
 /// The certificate that the server shows, from files that may be replaced while it runs: connections after that have the new
@@ -25,18 +25,22 @@ package final class Certificates: Sendable {
 
     private let certificate: String
     private let key: String
+    private let protocols: [String]
     private let state: Mutex<State>
     private let logger = Logger(label: "vitrine.tls")
 
     private static let lookEvery = Duration.seconds(1)
 
-    /// - Throws: `Failure` with `misconfigured` where the files, in PEM, do not hold a chain and its key.
-    package init(certificate: String, key: String) throws {
-        self.certificate = certificate
-        self.key = key
+    /// - Parameters:
+    ///   - certificate: the path of the chain, in PEM.
+    ///   - key: the path of its key, in PEM.
+    ///   - protocols: what is spoken within (RFC 7301), the best first.
+    /// - Throws: `Failure` with `misconfigured` where the files do not hold a chain and its key.
+    package init(certificate: String, key: String, protocols: [String]) throws {
+        (self.certificate, self.key, self.protocols) = (certificate, key, protocols)
         let stamp = Self.stamp(certificate, key)
         do {
-            state = Mutex(State(context: try Self.load(certificate, key), stamp: stamp, lookedAt: .now))
+            state = Mutex(State(context: try Self.load(certificate, key, protocols), stamp: stamp, lookedAt: .now))
         } catch {
             throw Failure(
                 .misconfigured,
@@ -45,7 +49,8 @@ package final class Certificates: Sendable {
         }
     }
 
-    var context: NIOSSLContext {
+    /// For a connection that begins now. Cost: a look at the files once a second, else a lock.
+    package var context: NIOSSLContext {
         state.withLock { state in
             guard ContinuousClock.now - state.lookedAt >= Self.lookEvery else { return state.context }
             state.lookedAt = .now
@@ -53,7 +58,7 @@ package final class Certificates: Sendable {
             guard stamp != state.stamp else { return state.context }
             state.stamp = stamp
             do {
-                state.context = try Self.load(certificate, key)
+                state.context = try Self.load(certificate, key, protocols)
                 logger.notice("Another certificate is shown from now on", metadata: ["path": "\(certificate)"])
             } catch {
                 logger.error(
@@ -64,7 +69,7 @@ package final class Certificates: Sendable {
         }
     }
 
-    private static func load(_ certificate: String, _ key: String) throws -> NIOSSLContext {
+    private static func load(_ certificate: String, _ key: String, _ protocols: [String]) throws -> NIOSSLContext {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: try NIOSSLCertificate.fromPEMFile(certificate).map { .certificate($0) },
             privateKey: .privateKey(try NIOSSLPrivateKey(file: key, format: .pem)))
@@ -72,7 +77,7 @@ package final class Certificates: Sendable {
         configuration.minimumTLSVersion = .tlsv12
         // Of TLS 1.2 only what keeps secrets forward and binds what it hides (section 4.2; RFC 9113 appendix A).
         configuration.cipherSuites = "ECDHE+AESGCM:ECDHE+CHACHA20"
-        configuration.applicationProtocols = ["h2", "http/1.1"]
+        configuration.applicationProtocols = protocols
         return try NIOSSLContext(configuration: configuration)
     }
 

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import HummingbirdCore
+internal import Logging
+internal import NIOCore
+internal import NIOSSL
+
+extension HTTPServerBuilder {
+    /// HTTP/1.1, over TLS where there are `certificates`.
+    package static func http1(
+        _ configuration: HTTP1Channel.Configuration, _ certificates: Certificates?
+    ) -> HTTPServerBuilder {
+        HTTPServerBuilder { responder in
+            let plain = HTTP1Channel(responder: responder, configuration: configuration)
+            return certificates.map { SecureChannel(plain, $0) } ?? plain
+        }
+    }
+}
+
+/// A connection over TLS with the certificate of the moment, which Hummingbird's own takes once and for all.
+private struct SecureChannel<Plain: ServerChildChannel>: ServerChildChannel {
+    private let plain: Plain
+    private let certificates: Certificates
+
+    init(_ plain: Plain, _ certificates: Certificates) {
+        self.plain = plain
+        self.certificates = certificates
+    }
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Plain.Value> {
+        do {
+            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: certificates.context))
+        } catch {
+            return channel.eventLoop.makeFailedFuture(error)
+        }
+        return plain.setup(channel: channel, logger: logger)
+    }
+
+    func handle(value: Plain.Value, logger: Logger) async { await plain.handle(value: value, logger: logger) }
+}

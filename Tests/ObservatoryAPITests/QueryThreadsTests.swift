@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Kernel
+import Synchronization
+import Testing
+
+@testable import ObservatoryAPI
+
+/// Nobody's queries keep those of others waiting for long.
+struct QueryThreadsTests {
+    /// Holds the only thread, and remembers in which order the others were run.
+    private final class Course: Sendable {
+        let isBegun = Atomic(false)
+        let isHeld = Atomic(true)
+        let order = Mutex<[String]>([])
+        let threads = QueryThreads(count: 1)
+
+        func hold() async throws {
+            try await threads.run(of: 9, within: .seconds(60)) { _ in
+                self.isBegun.store(true, ordering: .releasing)
+                while self.isHeld.load(ordering: .acquiring) {}
+            }
+        }
+
+        func ask(_ caller: Int, _ name: String) async throws {
+            try await threads.run(of: caller, within: .seconds(60)) { _ in self.order.withLock { $0.append(name) } }
+        }
+    }
+
+    @Test func `callers take turns, and of nobody more than some may wait`() async throws {
+        let course = Course()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await course.hold() }
+            while !course.isBegun.load(ordering: .acquiring) { try await Task.sleep(for: .milliseconds(1)) }
+            // One after the other, so that the order in which they come is known.
+            func add(_ caller: Int, _ name: String) async {
+                let waiting = course.threads.waiting
+                group.addTask { try await course.ask(caller, name) }
+                while course.threads.waiting == waiting { await Task.yield() }
+            }
+            for number in 0..<QueryThreads.waitingOfOneMax { await add(1, "many \(number)") }
+            let failure = await #expect(throws: Failure.self) { try await course.ask(1, "too many") }
+            #expect(failure?.code == .overloaded)
+            for number in 0..<2 { await add(2, "few \(number)") }
+            course.isHeld.store(false, ordering: .releasing)
+            try await group.waitForAll()
+        }
+        let done = course.order.withLock { $0 }
+        #expect(Array(done.prefix(5)) == ["many 0", "few 0", "many 1", "few 1", "many 2"])
+        #expect(done.count == QueryThreads.waitingOfOneMax + 2)
+    }
+}
