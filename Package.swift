@@ -76,7 +76,7 @@ let ground: [Target] = [
     .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
     room("Redis", ["CHiredis", "Kernel", coreMetrics, logging]),
     room("RateLimiting", ["Kernel", "Redis", coreMetrics, httpTypes, hummingbird, logging, nioCore]),
-    room("Resilience", ["Kernel", coreMetrics, logging, tracing]),
+    room("Resilience", ["Kernel", coreMetrics, logging, nioCore, nioPosix, tracing]),
     room(
         "Jobs",
         [
@@ -196,7 +196,7 @@ let suites: [Target] = [
         "RateLimitingTests",
         ["Kernel", "RateLimiting", "TestSupport", httpTypes, hummingbird, logging, nioCore, nioEmbedded]),
     tests("RedisTests", ["Kernel", "Redis", "TestSupport"]),
-    tests("ResilienceTests", ["Kernel", "Resilience", "TestSupport"]),
+    tests("ResilienceTests", ["Kernel", "Resilience", "TestSupport", nioCore, nioPosix]),
     tests("PatternsTests", ["Patterns"]),
     tests("PromQLTests", ["Kernel", "Patterns", "PromQL", "Telemetry", "TestSupport"]),
     tests("TelemetryStoreTests", ["Kernel", "Telemetry", "TelemetryStore", "TestSupport"]),

@@ -33,12 +33,15 @@ import Vitrine
     }
 
     /// Buys until there is an answer that is one, as a client does that keeps its idempotency key.
-    private static func buy(_ shop: TestShop, _ sku: String, _ key: String, _ card: String) async throws -> Reply? {
+    private static func buy(
+        _ shop: TestShop, _ sku: String, _ key: String, _ card: String, pause: Duration?
+    ) async throws -> Reply? {
         for _ in 0..<1_000 {
             let reply = try await shop.placeOrder(TestShop.order([(sku, 1)], card: card), idempotencyKey: key)
             if reply.status < 500, reply.status != 409 || reply.code == "out_of_stock" { return reply }
             // What an attempt without an answer holds is let go with time.
             if reply.status == 409 { shop.clock.advance(by: .seconds(2)) }
+            if let pause { try await Task.sleep(for: pause) }
         }
         return nil
     }
@@ -55,22 +58,69 @@ import Vitrine
             let perPart = isLong ? 500 : 50
             var made = 0
             for seed in part * perPart..<(part + 1) * perPart {
-                made += try await Self.run(shop, clock, faults, seed: UInt64(seed))
+                made += try await Self.run(shop, clock, faults, Self.plan(UInt64(seed)))
             }
             #expect(made > 5 * perPart, "hardly anything was done to the shop")
         }
     }
 
-    private static func run(_ shop: TestShop, _ clock: TestClock, _ faults: FaultInjector, seed: UInt64) async throws
-        -> Int
-    {
+    /// Faults to the bytes between the shop and the servers that it needs.
+    private static func wirePlan(_ seed: UInt64) -> FaultPlan {
+        var random = SeededGenerator(seed: seed)
+        let kinds: [Fault.Kind] = [
+            .latency(from: .zero, to: .milliseconds(30)), .error, .reset, .wrong, .bandwidth(20_000),
+            .drip(.microseconds(20)), .timeout(.milliseconds(200)),
+        ]
+        var faults = ["database.wire", "redis.wire"].flatMap { edge in
+            (0..<2).map { _ in
+                let kind = kinds[Int.random(in: kinds.indices, using: &random)]
+                let direction =
+                    kind == .wrong ? "answer" : ["request", "answer"][Int.random(in: 0...1, using: &random)]
+                let share = Double.random(in: 0.01...0.08, using: &random)
+                return Fault(at: edge, share: share, kind, where: ["direction": direction])
+            }
+        }
+        let begin = Duration.milliseconds(Int.random(in: 0...100, using: &random))
+        faults.append(Fault(at: "database.wire", .partition, from: begin, until: begin + .milliseconds(300)))
+        return FaultPlan(seed: seed, faults, length: .seconds(600))
+    }
+
+    @Test(
+        .enabled(
+            if: TestPostgres.isInstalled && TestRedis.isInstalled, "needs apt-get install postgresql redis-server"),
+        .timeLimit(.minutes(10)))
+    func `over wires that break, drip, garble and go dead nothing is oversold, lost or done twice`() async throws {
+        let isLong = ProcessInfo.processInfo.environment["VITRINE_SOAK"] != nil
+        let (faults, clock, redis) = (FaultInjector(), TestClock(), try TestRedis())
+        defer { redis.stop() }
+        let database = try TestEngine.postgres.freshDatabase()
+        let configure: @Sendable (inout Configuration) -> Void = { configuration in
+            (configuration.faults, configuration.databaseURL) = (faults, database)
+            configuration.limits.redisURL = redis.url
+        }
+        try await TestShop.run(clock: clock, configure: configure) { shop in
+            var made = 0
+            for seed in 0..<(isLong ? 200 : 12) {
+                made += try await Self.run(
+                    shop, clock, faults, Self.wirePlan(UInt64(seed)), pause: .milliseconds(20))
+            }
+            #expect(made > 100, "hardly anything was done to the wires")
+        }
+    }
+
+    private static func run(
+        _ shop: TestShop, _ clock: TestClock, _ faults: FaultInjector, _ plan: FaultPlan, pause: Duration? = nil
+    ) async throws -> Int {
+        let seed = plan.seed
         let sku = "S\(seed)"
         let (product, _) = try await shop.stocked(sku, units)
-        faults.begin(plan(seed))
+        faults.begin(plan)
         let cards = ["sandbox_approve", "sandbox_approve", "sandbox_unknown", "sandbox_duplicate", "sandbox_decline"]
         let replies = try await withThrowingTaskGroup(of: (Int, Reply?).self) { group in
             for buyer in 0..<buyers {
-                group.addTask { (buyer, try await buy(shop, sku, "\(sku)-\(buyer)", cards[buyer])) }
+                group.addTask {
+                    (buyer, try await buy(shop, sku, "\(sku)-\(buyer)", cards[buyer], pause: pause))
+                }
             }
             return try await group.reduce(into: [Int: Reply]()) { $0[$1.0] = $1.1 }
         }

@@ -44,6 +44,24 @@ import Testing
         #expect(!found.output.contains("done to 0 calls"), "\(found.output)")
     }
 
+    @Test(
+        .enabled(if: TestPostgres.isInstalled, "needs apt-get install postgresql"))
+    func `connections to Postgres break and drag, and nothing is lost`() throws {
+        let database = try #require(try TestEngine.postgres.freshDatabase())
+        let faults = #"""
+            {"edge": "database.wire", "kind": "reset", "percent": 1},
+            {"edge": "database.wire", "kind": "latency", "percent": 5, "to_ms": 20}
+            """#
+        let found = try run(experiment(faults, during: ""), ["--database", database])
+        #expect(found.status == 0, "\(found.output)")
+        #expect(found.output.contains(" 0 lost, 0 disagreements"))
+        #expect(!found.output.contains("done to 0 calls"), "\(found.output)")
+        let again = try run(experiment(faults, during: ""), ["--database", database])
+        #expect(again.status != 0 && again.output.contains("already"), "\(again.output)")
+        let nowhere = try run(experiment(faults, during: ""))
+        #expect(nowhere.status != 0 && nowhere.output.contains("no database.wire"), "\(nowhere.output)")
+    }
+
     @Test func `what does not hold is said, and an experiment that goes wrong is ended`() throws {
         let fault = #"{"edge": "endpoint", "kind": "error", "percent": 60}"#
         let broken = try run(experiment(fault, during: ", \"failed_percent_max\": 1"))

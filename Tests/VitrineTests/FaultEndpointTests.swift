@@ -37,6 +37,58 @@ import Testing
         }
     }
 
+    @Test func `an answer arrives slowly, byte by byte, or as bytes that mean nothing`() async throws {
+        try await TestShop.run(configure: Self.allowed) { shop in
+            let plain = try await shop.get("/v1/roles")
+            let count = plain.body.count
+            #expect(plain.status == 200)
+            func answered(_ fault: [JSON.Member]) async throws -> (reply: Reply, after: Duration) {
+                let edge: [JSON.Member] = [.init("edge", "endpoint"), .init("route", "GET /v1/roles")]
+                #expect(try await put(shop, .object(edge + fault)).status == 200)
+                let start = ContinuousClock.now
+                let reply = try await shop.get("/v1/roles")
+                return (reply, ContinuousClock.now - start)
+            }
+            let narrow = try await answered([
+                .init("kind", "bandwidth"), .init("bytes_per_second", .integer(Int64(count * 4))),
+            ])
+            #expect(narrow.reply.body == plain.body && narrow.after >= .milliseconds(150), "\(narrow.after)")
+            let drip = try await answered([.init("kind", "drip"), .init("from_ms", 1)])
+            #expect(drip.reply.body == plain.body && drip.after >= .milliseconds(count), "\(drip.after)")
+            let wrong = try await answered([.init("kind", "wrong")])
+            #expect(wrong.reply.status == 200 && wrong.reply.body == plain.body.map { ~$0 })
+        }
+    }
+
+    @Test(.enabled(if: TestRedis.isInstalled, "needs apt-get install redis-server"))
+    func `while Redis is cut off limits are counted here, and after that together again`() async throws {
+        let redis = try TestRedis()
+        defer { redis.stop() }
+        let configure: @Sendable (inout Configuration) -> Void = { configuration in
+            Self.allowed(&configuration)
+            configuration.limits.redisURL = redis.url
+        }
+        try await TestShop.run(configure: configure) { shop in
+            let key = try await shop.post("/v1/keys", ["name": "app", "scopes": ["read:products"]]).json["secret"]
+            func left() async throws -> Int? {
+                let reply = try await shop.send(.get, "/v1/products", key: key?.string)
+                #expect(reply.status == 200)
+                return reply.header("X-RateLimit-Remaining").flatMap { Int($0) }
+            }
+            #expect(try await left() != nil)
+            let fault: JSON = ["edge": "redis.wire", "kind": "partition"]
+            #expect(try await put(shop, fault).status == 200)
+            var made: JSON?
+            for _ in 0..<200 where made?.array?.first?.integer ?? 0 == 0 {
+                #expect(try await left() != nil)
+                made = try await shop.get("/v1/faults").json["made"]
+            }
+            #expect(made?.array?.first?.integer ?? 0 > 0, "nothing was sent to Redis")
+            #expect(try await shop.send(.delete, "/v1/faults").status == 204)
+            #expect(try await left() != nil)
+        }
+    }
+
     @Test func `faults end by request even where nothing works any more`() async throws {
         try await TestShop.run(configure: Self.allowed) { shop in
             let begun = try await put(shop, ["edge": "database.read", "kind": "error"])
@@ -76,6 +128,7 @@ import Testing
                 ["edge": "endpoint", "kind": "error", "header": "no-colon"],
                 ["edge": "endpoint", "kind": "error", "header": ": value"],
                 ["edge": "payment", "kind": "error", "route": "GET /v1/products"],
+                ["edge": "payment", "kind": "wrong"], ["edge": "redis.wire", "kind": "partition"],
                 ["edge": "payment", "kind": "error", "after_seconds": 5, "until_seconds": 5],
             ]
             for fault in odd {

@@ -7,7 +7,7 @@ package struct StripeSettings: Sendable {
     /// The secret of the endpoint that notifications are sent to, `whsec_…`; none are taken without.
     package let notificationSecret: String?
     /// Where the API is. Default `https://api.stripe.com`.
-    package let address: String
+    package var address: String
     /// Where a customer comes back to from the bank's page. Without, the bank's step is taken by Stripe's own script with
     /// the payment's `client_secret`.
     package let returnURL: String?

@@ -15,6 +15,14 @@ public struct Fault: Sendable, Hashable {
         case reset
         /// The call is not made, and there is no answer for so long, or until nobody waits any more.
         case timeout(Duration)
+        /// Nothing gets through, and nothing comes back, for as long as the fault lasts; as if a network were cut.
+        case partition
+        /// What is said arrives at so many bytes a second.
+        case bandwidth(Int)
+        /// What is said arrives byte by byte, with this pause before each.
+        case drip(Duration)
+        /// The call is made, and its answer arrives as bytes that mean nothing.
+        case wrong
     }
 
     /// What the process calls the edge, such as `payment` or `database.write`.
@@ -50,6 +58,10 @@ public struct Fault: Sendable, Hashable {
         case .error: "error"
         case .reset: "reset"
         case .timeout: "timeout"
+        case .partition: "partition"
+        case .bandwidth: "bandwidth"
+        case .drip: "drip"
+        case .wrong: "wrong"
         }
     }
 }
@@ -78,7 +90,7 @@ public struct FaultPlan: Sendable, Hashable {
         switch faults[fault].kind {
         case .latency(let from, let to): return from + (to - from) * dice.unit()
         case .tail(let mean): return mean * min(10, dice.exponential())
-        case .error, .reset: return .zero
+        case .error, .reset, .partition, .bandwidth, .drip, .wrong: return .zero
         case .timeout(let time): return time
         }
     }

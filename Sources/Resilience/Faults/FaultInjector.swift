@@ -69,18 +69,20 @@ public final class FaultInjector: Sendable {
     /// How many calls something was done to, for each fault of the last plan.
     public var made: [Int] { state.withLock { $0.made } }
 
-    /// Runs `body` as the plan wants it. `facts` are looked at only while a plan is in force; `refusal` is what a call fails with
-    /// that is not made, or whose answer is lost.
+    /// Runs `body` as the plan wants it. `facts` are looked at only while a plan is in force.
+    /// - Parameters:
+    ///   - edge: what the process calls it.
+    ///   - facts: of this call.
+    ///   - refusal: what a call fails with that is not made, or whose answer is lost.
+    ///   - alter: makes of an answer what a fault of bytes does to it: `bandwidth`, `drip` or `wrong`. Default: nothing.
+    ///   - body: the call.
     /// - Returns: what `body` does.
     /// - Throws: what `body` throws, or `refusal`.
     public func run<Result>(
         at edge: String, facts: @autoclosure () -> [String: String] = [:], refusal: (Fault) -> any Error,
-        _ body: () async throws -> Result
+        alter: (Fault, Result) -> Result = { $1 }, _ body: () async throws -> Result
     ) async throws -> Result {
-        guard isActive.load(ordering: .acquiring), !Self.isExempt, let (fault, wait) = draw(edge, facts()) else {
-            return try await body()
-        }
-        tell(fault)
+        guard let (fault, wait) = verdict(at: edge, facts()) else { return try await body() }
         switch fault.kind {
         case .latency, .tail:
             try await sleep(wait)
@@ -90,10 +92,32 @@ public final class FaultInjector: Sendable {
             _ = try await body()
             throw refusal(fault)
         case .timeout:
-            let patience = Deadline.current?.remaining ?? wait
-            try await sleep(max(.zero, min(wait, patience)))
+            try await sleep(patience(wait))
             throw refusal(fault)
+        case .partition:
+            try await sleep(patience(left(of: fault)))
+            throw refusal(fault)
+        case .bandwidth, .drip, .wrong: return alter(fault, try await body())
         }
+    }
+
+    /// What is to be done to one call, which then counts as done; `nil` for nothing. Cost without a plan: a look at a number.
+    func verdict(at edge: String, _ facts: @autoclosure () -> [String: String]) -> (fault: Fault, wait: Duration)? {
+        guard isActive.load(ordering: .acquiring), !Self.isExempt, let found = draw(edge, facts()) else { return nil }
+        tell(found.0)
+        return found
+    }
+
+    /// How long a fault is still made; nothing for one that is not made.
+    func left(of fault: Fault) -> Duration {
+        guard let (plan, left) = current, plan.faults.contains(fault) else { return .zero }
+        let age = plan.length - left
+        guard age >= fault.from else { return .zero }
+        return max(.zero, min(left, fault.until.map { $0 - age } ?? left))
+    }
+
+    private func patience(_ wait: Duration) -> Duration {
+        max(.zero, min(wait, Deadline.current?.remaining ?? wait))
     }
 
     /// The first fault that takes the call.

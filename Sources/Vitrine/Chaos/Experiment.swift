@@ -38,11 +38,15 @@ struct Experiment: WireBody {
             let faults = decoding.errors.map { "\($0.pointer): \($0.detail)" }.joined(separator: "\n  ")
             throw Failure(.misconfigured, "The experiment cannot be read:\n  \(faults)")
         }
-        for (place, fault) in found.faults.enumerated() {
-            guard let complaint = fault.complaint else { continue }
-            throw Failure(.misconfigured, "The experiment cannot be read:\n  #/faults/\(place): \(complaint)")
-        }
         return found
+    }
+
+    /// - Throws: `Failure` with `misconfigured` for a fault that could not be done to a process that has these wires.
+    func check(wires: Set<String>) throws {
+        for (place, fault) in faults.enumerated() {
+            guard let complaint = fault.complaint(wires: wires) else { continue }
+            throw Failure(.misconfigured, "The experiment cannot be made:\n  #/faults/\(place): \(complaint)")
+        }
     }
 
     var plan: FaultPlan {

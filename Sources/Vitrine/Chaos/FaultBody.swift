@@ -11,15 +11,27 @@ struct FaultBody: WireBody {
         case databaseWrite = "database.write"
         case payment
         case endpoint
+        case databaseWire = "database.wire"
+        case redisWire = "redis.wire"
+        case paymentWire = "payment.wire"
+
+        /// Whether it is about bytes, which arrive slowly or as others.
+        var hasBytes: Bool { self == .endpoint || isWire }
+        var isWire: Bool { [.databaseWire, .redisWire, .paymentWire].contains(self) }
     }
 
-    enum Kind: String, CaseIterable, Sendable { case latency, tail, error, reset, timeout }
+    enum Kind: String, CaseIterable, Sendable {
+        case latency, tail, error, reset, timeout, partition, bandwidth, drip, wrong
+
+        var isOfBytes: Bool { [.bandwidth, .drip, .wrong].contains(self) }
+    }
 
     let edge: Edge
     let kind: Kind
     let percent: Int
     let fromMilliseconds: Int
     let toMilliseconds: Int
+    let bytesPerSecond: Int
     let route: String?
     let app: String?
     let header: String?
@@ -31,8 +43,10 @@ struct FaultBody: WireBody {
         .required("edge", \.edge, .word, "Where it is made."), .required("kind", \.kind, .word),
         .standard("percent", \.percent, .integer(1...100), 100, "Of the calls."),
         .standard(
-            "from_ms", \.fromMilliseconds, .integer(0...600_000), 0, "The least that latency adds; the mean of a tail."),
+            "from_ms", \.fromMilliseconds, .integer(0...600_000), 0,
+            "The least that latency adds; the mean of a tail; the pause before each byte of a drip."),
         .standard("to_ms", \.toMilliseconds, .integer(0...600_000), 1_000, "The most; how long a timeout waits."),
+        .standard("bytes_per_second", \.bytesPerSecond, .integer(1...1_000_000_000), 1_000, "Of a bandwidth."),
         .optional("route", \.route, .string(1...200), "Of an endpoint, such as POST /v1/orders."),
         .optional("app", \.app, .string(1...200), "Of an endpoint: the identifier of the key that asks."),
         .optional("header", \.header, header, "Of an endpoint: what a request must carry, as `Name: value`."),
@@ -49,6 +63,10 @@ struct FaultBody: WireBody {
             case .error: .error
             case .reset: .reset
             case .timeout: .timeout(to)
+            case .partition: .partition
+            case .bandwidth: .bandwidth(bytesPerSecond)
+            case .drip: .drip(from)
+            case .wrong: .wrong
             }
         return Fault(
             at: edge.rawValue, share: Double(percent) / 100, kind, where: facts, from: .seconds(afterSeconds),
@@ -57,6 +75,9 @@ struct FaultBody: WireBody {
 
     private var facts: [String: String] {
         var facts: [String: String] = [:]
+        // What is lost before it is made, and what is lost or garbled on the way back.
+        if edge.isWire, kind == .error { facts["direction"] = "request" }
+        if edge.isWire, [.reset, .wrong].contains(kind) { facts["direction"] = "answer" }
         facts["route"] = route
         facts["app"] = app
         if let header {
@@ -85,9 +106,13 @@ struct FaultBody: WireBody {
         }
     }
 
-    /// Why it could never be done to anything.
-    var complaint: String? {
-        if edge != .endpoint, !facts.isEmpty { return "route, app and header are of the edge endpoint." }
+    /// Why it could never be done to anything, in a process that has these wires.
+    func complaint(wires: Set<String>) -> String? {
+        if edge != .endpoint, route != nil || app != nil || header != nil {
+            return "route, app and header are of the edge endpoint."
+        }
+        if kind.isOfBytes, !edge.hasBytes { return "\(kind.rawValue) is of wires and of the edge endpoint." }
+        if edge.isWire, !wires.contains(edge.rawValue) { return "This process has no \(edge.rawValue)." }
         if let untilSeconds, untilSeconds <= afterSeconds { return "until_seconds comes before after_seconds is over." }
         return nil
     }
@@ -96,18 +121,21 @@ struct FaultBody: WireBody {
 extension FaultBody {
     /// A fault that came from such a body.
     init(_ fault: Fault) {
-        var (from, to) = (Duration.zero, Duration.seconds(1))
+        var (from, to, rate) = (Duration.zero, Duration.seconds(1), 1_000)
         switch fault.kind {
         case .latency(let least, let most): (from, to) = (least, most)
         case .tail(let mean): from = mean
         case .timeout(let time): to = time
-        case .error, .reset: break
+        case .drip(let pause): from = pause
+        case .bandwidth(let bytes): rate = bytes
+        case .error, .reset, .partition, .wrong: break
         }
         let header = fault.facts.first { $0.key.hasPrefix("header.") }
         self.init(
             edge: Edge(rawValue: fault.edge) ?? .endpoint, kind: Kind(rawValue: fault.name) ?? .error,
             percent: Int((fault.share * 100).rounded()), fromMilliseconds: from.wholeMilliseconds,
-            toMilliseconds: to.wholeMilliseconds, route: fault.facts["route"], app: fault.facts["app"],
+            toMilliseconds: to.wholeMilliseconds, bytesPerSecond: rate, route: fault.facts["route"],
+            app: fault.facts["app"],
             header: header.map { "\($0.key.dropFirst("header.".count)): \($0.value)" },
             afterSeconds: Int(fault.from / .seconds(1)), untilSeconds: fault.until.map { Int($0 / .seconds(1)) })
     }

@@ -10,6 +10,8 @@ internal import Web
 struct FaultEndpoints: Sendable {
     /// `nil` where the configuration does not allow any.
     let faults: FaultInjector?
+    /// Those to whose bytes faults can be done.
+    let wires: Set<String>
     let outbox: Outbox
 
     static let path = "/v1/faults"
@@ -30,7 +32,9 @@ struct FaultEndpoints: Sendable {
     private func put(_ call: Call, _: NoBody, _ input: FaultsInput) async throws -> Answer<FaultsBody> {
         let faults = try allowed(call)
         for (place, fault) in input.faults.enumerated() {
-            if let complaint = fault.complaint { throw Problem(.invalidBody, "#/faults/\(place): \(complaint)") }
+            if let complaint = fault.complaint(wires: wires) {
+                throw Problem(.invalidBody, "#/faults/\(place): \(complaint)")
+            }
         }
         let plan = FaultPlan(
             seed: UInt64(input.seed), input.faults.map(\.fault), length: .seconds(input.seconds))

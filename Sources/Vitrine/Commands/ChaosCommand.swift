@@ -14,11 +14,14 @@ struct ChaosCommand: AsyncParsableCommand {
         commandName: "chaos", abstract: "Do faults to a sample shop, and see whether what you expect holds.",
         discussion: """
             The file says how the shop is without faults, which are made, what must hold with and after them, and when to abort;
-            docs/CHAOS.md has one. Exit status 0 when everything held, 1 when something did not, 2 when it was aborted.
+            docs/CHAOS.md has one. With VITRINE_REDIS, limits are counted there. Exit status 0 when everything held, 1 when something did not, 2 when it was aborted.
             """)
 
     @Argument(help: "A file of JSON.")
     var file: String
+
+    @Option(name: .long, help: "An empty Postgres database, which the sample shop then fills. Default: SQLite.")
+    var database: String?
 
     @Option(name: .long, help: "Another seed than the file's.")
     var seed: Int?
@@ -36,13 +39,18 @@ struct ChaosCommand: AsyncParsableCommand {
             .appendingPathComponent("vitrine-chaos-\(UUID().uuidString.prefix(8))").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         var configuration = try Configuration()
-        (configuration.dataDirectory, configuration.databaseURL, configuration.port) = (path, nil, 0)
+        (configuration.dataDirectory, configuration.databaseURL, configuration.port) = (path, database, 0)
         let faults = FaultInjector()
         configuration.faults = faults
         configuration.logLevel = .error
         let signals = try Signals.telemetry(configuration)
         signals.telemetry.bootstrap()
         let shop = try await Shop.open(configuration)
+        try experiment.check(wires: shop.wires.edges)
+        guard try await shop.identity.administratorKeyAtFirstStart() != nil else {
+            await shop.close()
+            throw ValidationError("There is a shop already in that database. Name an empty one.")
+        }
         try await SampleShop(shop: shop).fill()
         let key = try await EmbeddedShop.temporaryKey(shop, name: "chaos")
         Terminal.say("\(experiment.title) (seed \(experiment.seed))")
@@ -52,7 +60,7 @@ struct ChaosCommand: AsyncParsableCommand {
                 experiment: found, shop: shop, faults: faults, address: address, key: key, say: { Terminal.say($0) }
             ).run()
         }
-        await shop.database.close()
+        await shop.close()
         for sentence in findings.broken { Terminal.say("not held: \(sentence)") }
         Terminal.say(findings.broken.isEmpty ? "Everything held." : "Not everything held.")
         if findings.isAborted { throw ExitCode(2) }

@@ -24,7 +24,7 @@ extension Shop {
             + ordering.endpoints
             + payments.endpoints
             + identity.endpoints
-            + FaultEndpoints(faults: configuration.faults, outbox: jobs.outbox).endpoints
+            + FaultEndpoints(faults: configuration.faults, wires: wires.edges, outbox: jobs.outbox).endpoints
     }
 
     var serviceEndpoints: ServiceEndpoints {

@@ -29,14 +29,16 @@ package struct Shop: Sendable {
     package let payments: PaymentsModule
     package let ordering: OrderingModule
     package let calls: CallServices
+    let wires: Wires
 
     /// Opens the data directory or connects to the server, brings its schema up to date and builds the rooms.
     ///
     /// - Throws: `Failure` or `DatabaseError` that says what is wrong with the directory.
     package static func open(_ configuration: Configuration, clock: WallClock = .system) async throws -> Shop {
-        let database = try openDatabase(configuration)
+        let (wired, wires) = try await Wires.laid(in: configuration)
+        let database = try openDatabase(wired)
         try await Migrator(database: database, migrations: Migrations.all).migrate(clock: clock)
-        return try await Shop(configuration, database: database, clock: clock)
+        return try await Shop(wired, database: database, clock: clock, wires: wires)
     }
 
     static func openDatabase(_ configuration: Configuration) throws -> Database {
@@ -66,8 +68,9 @@ package struct Shop: Sendable {
         return FaultyEngine(engine: engine, faults: faults)
     }
 
-    package init(_ configuration: Configuration, database: Database, clock: WallClock) async throws {
+    init(_ configuration: Configuration, database: Database, clock: WallClock, wires: Wires = Wires()) async throws {
         self.configuration = configuration
+        self.wires = wires
         self.clock = clock
         self.database = database
         jobs = JobsModule(database: database, clock: clock)
@@ -129,6 +132,7 @@ package struct Shop: Sendable {
         try? await calls.requests.flush()
         try? await calls.deprecated.flush()
         await database.close()
+        await wires.cut()
     }
 
     /// What runs beside the server.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import HTTPTypes
 package import Hummingbird
 internal import Kernel
+internal import NIOCore
 package import Resilience
 
 /// Does faults to requests, after it is known whose they are: the edge `endpoint`, by `route`, `app` and `header.NAME`.
@@ -26,8 +28,16 @@ package struct FaultMiddleware: RouterMiddleware {
             try await faults.run(
                 at: "endpoint", facts: facts(of: request, context),
                 refusal: { Problem(.unavailable, "A fault that is made on purpose: \($0.name).") },
+                alter: Self.altered,
                 { try await next(request, context) })
         }
+    }
+
+    private static func altered(by fault: Fault, _ response: Response) -> Response {
+        var response = response
+        let (body, length) = (response.body, response.body.contentLength)
+        response.body = ResponseBody(contentLength: length) { try await body.write(FaultyWriter(to: $0, fault.kind)) }
+        return response
     }
 
     private func facts(of request: Request, _ context: APIContext) -> [String: String] {
@@ -35,6 +45,33 @@ package struct FaultMiddleware: RouterMiddleware {
         for field in request.headers { facts["header.\(field.name.canonicalName)"] = field.value }
         return facts
     }
+}
+
+/// Writes a body slowly, or as bytes that mean nothing.
+private struct FaultyWriter: ResponseBodyWriter {
+    private var writer: any ResponseBodyWriter
+    private let kind: Fault.Kind
+
+    init(to writer: any ResponseBodyWriter, _ kind: Fault.Kind) { (self.writer, self.kind) = (writer, kind) }
+
+    mutating func write(_ buffer: ByteBuffer) async throws {
+        switch kind {
+        case .bandwidth(let rate): try await trickle(buffer, max(1, rate / 20), .milliseconds(50))
+        case .drip(let pause): try await trickle(buffer, 1, pause)
+        case .wrong: try await writer.write(ByteBuffer(bytes: buffer.readableBytesView.map { ~$0 }))
+        default: try await writer.write(buffer)
+        }
+    }
+
+    private mutating func trickle(_ buffer: ByteBuffer, _ count: Int, _ pause: Duration) async throws {
+        var rest = buffer
+        while let part = rest.readSlice(length: min(count, rest.readableBytes)), part.readableBytes > 0 {
+            try await Task.sleep(for: pause)
+            try await writer.write(part)
+        }
+    }
+
+    consuming func finish(_ trailers: HTTPFields?) async throws { try await writer.finish(trailers) }
 }
 
 /// Keeps faults from whoever is to end them: nothing of such a request meets one, from the look at its key on.
