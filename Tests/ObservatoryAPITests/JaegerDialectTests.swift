@@ -147,6 +147,10 @@ struct JaegerDialectTests {
             #expect(found.first?["count"]?.integer == 3 && found.last?["errors"]?.integer == 1)
             #expect(groups.data["isComplete"]?.bool == true)
             #expect(try await observatory.get("/api/v1/span_groups").status == 400)
+            let measured = try await observatory.get(
+                "/api/v1/span_groups", [("by", "kind"), ("of", "http.response.status_code")])
+            let values = measured.data["groups"]?.array?.first { $0["value"] == "server" }?["values"]
+            #expect(values?["count"]?.integer ?? 0 > 0, "\(measured.text)")
 
             let storage = try await observatory.get("/api/v1/status/storage")
             let spans = storage.data["signals"]?.array?.first { $0["signal"]?.string == "traces" }

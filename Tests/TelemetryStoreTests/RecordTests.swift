@@ -308,7 +308,8 @@ struct RecordTests {
             default: span.attributes.first { $0.name == name }?.value.text ?? resource[name]?.text
             }
         }
-        let found = try store.spanGroups(query, by: name)
+        let measured = ["n", "http.method", "user.id", "none"][Int.random(in: 0..<4, using: &random.generator)]
+        let found = try store.spanGroups(query, by: name, of: measured)
         #expect(found.isComplete && found.spans == spans.count)
         try #require(Set(found.groups.map(\.value)) == Set(wanted.keys), "\(name)")
         for group in found.groups {
@@ -316,6 +317,18 @@ struct RecordTests {
             let durations = same.map(\.0.duration).sorted()
             #expect(group.count == same.count && group.errors == same.count { $0.0.isError })
             #expect(group.durations.longest == durations.last)
+            let numbers = same.compactMap { span, _ in
+                span.attributes.first { $0.name == measured }.flatMap { Double($0.value.text) }
+            }.filter(\.isFinite).sorted()
+            #expect(group.numbers.count == numbers.count)
+            if let least = numbers.first, let largest = numbers.last {
+                #expect(group.numbers.least == least && group.numbers.largest == largest)
+            }
+            for share in [0.5, 0.9, 0.99] where !numbers.isEmpty {
+                let exact = numbers[max(0, Int((share * Double(numbers.count)).rounded(.up)) - 1)]
+                let told = group.numbers.quantile(share)
+                #expect((told - exact).magnitude <= exact.magnitude * 0.032, "\(told) for \(exact)")
+            }
             for share in [0.5, 0.9, 0.99] {
                 let exact = Double(durations[max(0, Int((share * Double(durations.count)).rounded(.up)) - 1)])
                 let told = group.durations.quantile(share)

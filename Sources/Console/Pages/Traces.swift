@@ -36,6 +36,7 @@ enum Traces {
             \(Frame.field("tags", "Attributes", visit["tags"], hint: "http.route=/v1/orders user.id=42", wide: true))
             \(Frame.select("sort", "First", visit["sort"], [("", "failed ones"), ("start", "the latest"), ("duration", "the slowest")]))
             \(Frame.field("by", "Group spans by", visit["by"], hint: "http.route"))
+            \(Frame.field("of", "Measured in groups", visit["of"], hint: "the duration"))
             \(Frame.select("limit", "Traces", visit["limit"] ?? "50", limits.map { ("\($0)", "\($0)") }))
             """)
     }
@@ -135,15 +136,25 @@ enum Traces {
         }
     }
 
+    private static func spreadTitles(_ measured: String?) -> [String] {
+        measured.map { ["\($0), half at most", "90 % at most", "99 % at most", "the largest"] }
+            ?? ["Half take", "90 % take", "99 % take", "Longest"]
+    }
+
     /// Spans that fit, by the values of an attribute.
     private static func groups(_ visit: Visit) async throws -> HTML {
         guard let name = visit["by"] else { return "" }
-        let answer = try await visit.client.get("/api/v1/span_groups", try parameters(visit) + [("by", name)])
+        let measured = visit["of"].map { [("of", $0)] } ?? []
+        let answer = try await visit.client.get(
+            "/api/v1/span_groups", try parameters(visit) + [("by", name)] + measured)
         let groups = answer["data"]?["groups"]?.array ?? []
         let rows = groups.map { group -> HTML in
             let value = group["value"]?.string
-            func seconds(_ name: StaticString) -> HTML {
-                Frame.number(Quantity.seconds.text((group["\(name)"]?.number ?? .nan) / 1e6))
+            func spread(_ name: String) -> HTML {
+                guard measured.isEmpty else {
+                    return Frame.number(group["values"]?[name]?.number.map(Quantity.count.text) ?? "–")
+                }
+                return Frame.number(Quantity.seconds.text((group[name]?.number ?? .nan) / 1e6))
             }
             let (count, errors) = (group["count"]?.number ?? 0, group["errors"]?.number ?? 0)
             let title: HTML =
@@ -155,7 +166,7 @@ enum Traces {
             return """
                 <tr><th scope="row">\(title)</th>\(Frame.number(Quantity.count.text(count)))\
                 \(Frame.number(Quantity.share.text(errors / max(1, count)), isBad: errors > 0.01 * count))\
-                \(seconds("p50"))\(seconds("p90"))\(seconds("p99"))\(seconds("max"))</tr>
+                \(spread("p50"))\(spread("p90"))\(spread("p99"))\(spread("max"))</tr>
                 """
         }
         let cut: HTML =
@@ -166,9 +177,7 @@ enum Traces {
             + Frame.table(
                 "Spans that are kept and fit, by \(name), \(visit.window.words). Failed and slow traces are kept more than others.",
                 [Frame.head(name)]
-                    + ["Spans", "Failed", "Half take", "90 % take", "99 % take", "Longest"].map {
-                        Frame.head($0, isNumber: true)
-                    },
+                    + (["Spans", "Failed"] + spreadTitles(visit["of"])).map { Frame.head($0, isNumber: true) },
                 rows, empty: "No span fits.")
     }
 }

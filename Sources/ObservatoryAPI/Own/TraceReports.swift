@@ -43,10 +43,12 @@ struct TraceReports: Sendable {
     func groups(_ parameters: Parameters, _ isCancelled: @escaping IsCancelled) throws -> [UInt8] {
         let (query, _) = try api.query(parameters)
         let attribute = try parameters.required("by")
-        let found = try api.store.spanGroups(query, by: attribute, isCancelled: isCancelled)
+        let measured = parameters["of"]
+        let found = try api.store.spanGroups(query, by: attribute, of: measured, isCancelled: isCancelled)
         return PrometheusAnswers.success { writer in
             writer.object { writer in
                 writer.member("by", attribute)
+                if let measured { writer.member("of", measured) }
                 writer.member("spans", found.spans)
                 writer.member("isComplete") { $0.bool(found.isComplete) }
                 writer.member("groups", found.groups.prefix(Self.groupsMax)) { group, writer in
@@ -58,9 +60,23 @@ struct TraceReports: Sendable {
                             writer.member(name) { $0.raw("\(group.durations.quantile(share) / 1_000)") }
                         }
                         writer.member("max") { $0.raw("\(Double(group.durations.longest) / 1_000)") }
+                        if measured != nil { writer.member("values") { Self.write(group.numbers, &$0) } }
                     }
                 }
             }
+        }
+    }
+
+    /// Nothing but their count where there are none.
+    private static func write(_ numbers: ValueSketch, _ writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("count", numbers.count)
+            guard numbers.count > 0 else { return }
+            let facts: [(StaticString, Double)] = [
+                ("sum", numbers.sum), ("min", numbers.least), ("p50", numbers.quantile(0.5)),
+                ("p90", numbers.quantile(0.9)), ("p99", numbers.quantile(0.99)), ("max", numbers.largest),
+            ]
+            for (name, value) in facts { writer.member(name) { $0.raw(value.isFinite ? "\(value)" : "null") } }
         }
     }
 }

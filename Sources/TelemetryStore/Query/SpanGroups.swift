@@ -12,6 +12,8 @@ package struct SpanGroups: Sendable {
         package fileprivate(set) var count = 0
         package fileprivate(set) var errors = 0
         package fileprivate(set) var durations = DurationSketch()
+        /// Of the attribute that was asked about, as far as it is a number.
+        package fileprivate(set) var numbers = ValueSketch()
 
         fileprivate mutating func add(_ duration: UInt64, isError: Bool) {
             count += 1
@@ -74,11 +76,11 @@ extension SignalStore {
     private static let valuesMax = 2_000
 
     /// Counts the spans for which a query holds by an attribute of theirs or of their senders, or by `name`, `kind`, `status`,
-    /// which are what the span is.
+    /// which are what the span is. With `measured`, the numbers that spans have for that attribute are told of each group.
     ///
     /// - Throws: `Failure` where the disk cannot be read; `CancellationError` once `isCancelled`.
     package func spanGroups(
-        _ query: SpanQuery, by attribute: String, isCancelled: () -> Bool = { false }
+        _ query: SpanQuery, by attribute: String, of measured: String? = nil, isCancelled: () -> Bool = { false }
     ) throws -> SpanGroups {
         var (found, groups): (SpanGroups, [SpanGroups.Group]) = (SpanGroups(), [])
         var (numbers, seen): ([[UInt8]?: Int], Int) = ([:], 0)
@@ -92,6 +94,7 @@ extension SignalStore {
         }
         try eachFitting(SpanTest(query), isCancelled) { outline, rows, sections in
             let values = try SpanValues(attribute, outline, sections, rows)
+            let numbers = try measured.map { try SpanNumbers($0, outline, sections) }
             // Which group each value of the block belongs to, as far as it is known yet; none where there are too many.
             var places = [Int??](repeating: nil, count: values.texts.count)
             for row in rows {
@@ -103,6 +106,7 @@ extension SignalStore {
                 }
                 let (start, end) = (outline.starts[row], outline.ends[row])
                 groups[place].add(end > start ? end - start : 0, isError: outline.statuses[row] == 2)
+                if let number = numbers?.values[row] { groups[place].numbers.add(number) }
                 found.spans += 1
             }
             seen += rows.count
@@ -111,6 +115,18 @@ extension SignalStore {
         }
         found.groups = groups.sorted { ($0.count, $1.value ?? "") > ($1.count, $0.value ?? "") }
         return found
+    }
+}
+
+/// What the spans of a block say in numbers for one attribute.
+private struct SpanNumbers {
+    /// Of each row; `nil` where it says none.
+    private(set) var values: [Double?]
+
+    init(_ attribute: String, _ outline: SpanOutline, _ sections: some RecordSections) throws {
+        values = Array(repeating: nil, count: outline.rows)
+        let table = try BlockAttributes(sections, shapes: outline.shapes)
+        try table.eachNumber(of: Array(attribute.utf8), .firstOfName) { row, number in values[row] = number }
     }
 }
 

@@ -65,6 +65,29 @@ struct BlockAttributes {
     /// Calls `body` with each row that has the attribute, and how its value reads.
     func eachValue(of name: [UInt8], _ which: Occurrence = .all, _ body: (Int, ArraySlice<UInt8>) throws -> Void) throws
     {
+        try eachPlace(of: name, which) { row, values, place, bytes in
+            if let text = try Self.text(values, place, bytes) { try body(row, text) }
+        }
+    }
+
+    /// Calls `body` with each row that has the attribute as a finite number, or as a text that reads as one.
+    func eachNumber(of name: [UInt8], _ which: Occurrence, _ body: (Int, Double) throws -> Void) throws {
+        try eachPlace(of: name, which) { row, values, place, bytes in
+            let number: Double?
+            switch values.kind {
+            case .int where place < values.values.count: number = Double(Int64(bitPattern: values.values[place]))
+            case .double where place < values.values.count: number = Double(bitPattern: values.values[place])
+            case .string:
+                number = try Self.text(values, place, bytes).flatMap { Double(String(decoding: $0, as: UTF8.self)) }
+            default: number = nil
+            }
+            if let number, number.isFinite { try body(row, number) }
+        }
+    }
+
+    private func eachPlace(
+        of name: [UInt8], _ which: Occurrence, _ body: (Int, ValueColumn, Int, [UInt8]) throws -> Void
+    ) throws {
         let firsts =
             which == .firstOfName
             ? schema.shapes.map { $0.first { bytes[schema.names[schema.columns[$0].name]].elementsEqual(name) } } : []
@@ -86,7 +109,7 @@ struct BlockAttributes {
                         next += 1
                         continue
                     }
-                    if let text = try Self.text(values, next, bytes) { try body(row, text) }
+                    try body(row, values, next, bytes)
                     next += 1
                 }
             }
