@@ -33,8 +33,6 @@ struct EndpointResponder: HTTPResponder {
         tables = services.ready.tables(isReady ? endpoint.tables + services.accessTables : [])
     }
 
-    /// A body must have arrived after so long.
-    private static let bodyTimeMax = Duration.seconds(30)
     /// Shorter answers gain nothing from gzip.
     private static let compressedBytesMin = 1_024
 
@@ -170,15 +168,15 @@ struct EndpointResponder: HTTPResponder {
 
     private func collected(_ request: Request) async throws -> [UInt8] {
         if request.headers[.contentLength] == "0" { return [] }
-        let bytesMax = endpoint.bodyBytesMax
         do {
-            let buffer = try await withDeadline(Self.bodyTimeMax) { try await request.body.collect(upTo: bytesMax) }
-            return Array(buffer.readableBytesView)
+            return Array(try await request.body.collect(upTo: endpoint.bodyBytesMax).readableBytesView)
         } catch is NIOTooManyBytesError {
             throw tooLarge
-        } catch is DeadlineExceeded {
-            throw Problem(.requestTimeout, "The body did not arrive within \(Self.bodyTimeMax.components.seconds) s.")
-                .with(header: "Connection", "close")
+        } catch let late as BodyTooSlow {
+            throw Problem(
+                .requestTimeout, "The body did not arrive within \(late.limit.nanoseconds / 1_000_000_000) s."
+            )
+            .with(header: "Connection", "close")
         } catch is NIOHTTP2Errors.StreamClosed {
             throw Problem(.malformedRequest, "The body broke off.")
         } catch let error as HTTPError where error.status == .contentTooLarge {

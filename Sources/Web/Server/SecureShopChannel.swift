@@ -29,7 +29,7 @@ package struct SecureShopChannel: ServerChildChannel {
             responder: plain.responder,
             configuration: .init(
                 idleTimeout: plain.idleTimeout, gracefulCloseTimeout: .seconds(30),
-                streamConfiguration: .init(additionalChannelHandlers: [ConnectionFieldRemover()])))
+                streamConfiguration: .init(additionalChannelHandlers: [ConnectionFieldRemover(), BodyTimer()])))
     }
 
     package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {

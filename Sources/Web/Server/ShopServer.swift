@@ -40,7 +40,9 @@ package struct ShopChannel: ServerChildChannel {
                 // Behind the codec, before the part that is read asynchronously.
                 let codec = try channel.pipeline.syncOperations.handler(type: HTTPConnectionStateHandler.self)
                 try channel.pipeline.syncOperations.addHandlers(
-                    [ReadyLaneWatch(lane: lane), BrokenRequestHandler(baseURL: baseURL, clock: clock)],
+                    [
+                        ReadyLaneWatch(lane: lane), BrokenRequestHandler(baseURL: baseURL, clock: clock), BodyTimer(),
+                    ],
                     position: .before(codec))
                 return value
             }.nonisolated()
