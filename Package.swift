@@ -29,6 +29,7 @@ let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio
 let nioHTTP2: Target.Dependency = .product(name: "NIOHTTP2", package: "swift-nio-http2")
 let nioHPACK: Target.Dependency = .product(name: "NIOHPACK", package: "swift-nio-http2")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioWebSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
 let nioHTTPTypes: Target.Dependency = .product(name: "NIOHTTPTypes", package: "swift-nio-extras")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -122,8 +123,8 @@ let observatory: [Target] = [
         [
             "CSnappy", "Kernel", "OTLP", "Patterns", "PromQL", "Scraping", "TLS", "Telemetry", "TelemetryStore", crypto,
             httpTypes,
-            hummingbird,
-            lifecycle, logging, nioCore,
+            hummingbird, hummingbirdCore, lifecycle, logging, nioCore, nioHTTPTypes,
+            nioWebSocket,
         ]),
     room("TelemetryStore", ["CZstd", "Kernel", "Patterns", "Telemetry"]),
     room(
@@ -217,7 +218,11 @@ let suites: [Target] = [
     tests("PersistenceTests", ["Kernel", "Persistence", "TestSupport"]),
     tests("JobsTests", ["Jobs", "Kernel", "Persistence", "TestSupport"]),
     tests(
-        "WebTests", ["Kernel", "Persistence", "RateLimiting", "TestSupport", "Vitrine", "Web", httpTypes],
+        "WebTests",
+        [
+            "Kernel", "Persistence", "RateLimiting", "TestSupport", "Vitrine", "Web", httpTypes, nioCore, nioEmbedded,
+            nioHTTPTypes,
+        ],
         resources: [.copy("Golden")]),
     tests("PortalTests", ["Kernel", "Portal", "TestSupport", "Web", httpTypes]),
     tests(

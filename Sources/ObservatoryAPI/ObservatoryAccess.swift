@@ -22,8 +22,12 @@ package struct ObservatoryAccess: Sendable {
     let isOpen: Bool
 
     func allows(_ request: Request) async -> Bool {
-        if isOpen { return Self.isLocal(request.head.authority ?? "") }
-        return await allows(authorization: request.headers[.authorization])
+        await allows(authority: request.head.authority, authorization: request.headers[.authorization])
+    }
+
+    func allows(authority: String?, authorization: String?) async -> Bool {
+        if isOpen { return Self.isLocal(authority ?? "") }
+        return await allows(authorization: authorization)
     }
 
     /// Whether somebody may who says this in `Authorization`; nobody where there are no tokens.

@@ -33,10 +33,11 @@ package struct ObservatoryServer: Service {
 
     let settings: Settings
     let now: @Sendable () -> Int64
-    private let access: ObservatoryAccess
+    let access: ObservatoryAccess
     let store: SignalStore
     private let api: PrometheusAPI
     let threads: QueryThreads
+    let tails = TailCount()
     private let targets: @Sendable () -> [Scraper.Report]
     private let started: @Sendable (Int) async -> Void
     private let pages: Pages?
@@ -94,6 +95,7 @@ package struct ObservatoryServer: Service {
         mountReports(on: router)
         mountJaeger(on: router)
         mountLoki(on: router)
+        mountTail(on: router)
         mountReportsOfTraces(on: router)
         for signal in Signal.allCases {
             for path in ["/v1", "/api/v1/otlp/v1"] {
@@ -117,7 +119,8 @@ package struct ObservatoryServer: Service {
         var logger = Logger(label: "vitrine.observatory.http")
         logger.logLevel = .warning
         let application = Application(
-            responder: responder, server: .http1(.init(idleTimeout: .seconds(60)), settings.certificates),
+            responder: responder,
+            server: .live(at: [LokiTail.path], idleTimeout: .seconds(60), settings.certificates) { await liveWork($0) },
             configuration: .init(address: .hostname(settings.host, port: settings.port), serverName: nil),
             onServerRunning: { channel in await started(channel.localAddress?.port ?? settings.port) },
             logger: logger)

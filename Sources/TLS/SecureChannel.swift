@@ -11,9 +11,15 @@ extension HTTPServerBuilder {
         _ configuration: HTTP1Channel.Configuration, _ certificates: Certificates?
     ) -> HTTPServerBuilder {
         HTTPServerBuilder { responder in
-            let plain = HTTP1Channel(responder: responder, configuration: configuration)
-            return certificates.map { SecureChannel(plain, $0) } ?? plain
+            HTTP1Channel(responder: responder, configuration: configuration).secured(by: certificates)
         }
+    }
+}
+
+extension ServerChildChannel {
+    /// The same over TLS, where there are `certificates`.
+    package func secured(by certificates: Certificates?) -> any ServerChildChannel {
+        certificates.map { SecureChannel(self, $0) } ?? self
     }
 }
 

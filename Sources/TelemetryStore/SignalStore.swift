@@ -108,6 +108,7 @@ package final class SignalStore: Sendable {
     let log: RecordLog
     let state: Mutex<State>
     let indexes = IndexCache()
+    let logTails = LogTails()
     package let exemplars = ExemplarTable()
     package let spanMetrics = SpanMetrics()
     package let serviceGraph = ServiceGraph()
@@ -272,6 +273,7 @@ package final class SignalStore: Sendable {
             }
             guard let ticket else { continue }
             try await log.synced(ticket)
+            if Batch.signal == .logs { logTails.note(block.block) }
             return admission
         }
         throw Failure(.unavailable, "The log of telemetry cannot be written.")

@@ -207,4 +207,94 @@ struct LokiDialectTests {
             }
         }
     }
+
+    /// What a client of other people's making has been told, line by line.
+    private static func tail(
+        _ observatory: TestObservatory, _ query: String, _ count: Int, _ headers: String...,
+        meanwhile: @escaping @Sendable () async throws -> Void = {}
+    ) async throws -> [String] {
+        let address = "ws://127.0.0.1:\(observatory.port)\(query)"
+        async let told = Python.run("tail.py", [address, "\(count)"] + headers)
+        try await meanwhile()
+        let answer = try await told
+        #expect(answer.status == 0, "\(answer.errors)")
+        return answer.output.split(separator: "\n").map(String.init)
+    }
+
+    private static func record(_ body: String, at time: UInt64) -> String {
+        """
+        {"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},
+        "scopeLogs":[{"logRecords":[{"timeUnixNano":"\(time)","severityNumber":9,"body":{"stringValue":"\(body)"}}]}]}]}
+        """
+    }
+
+    @Test(.enabled(if: Python.isInstalled, "needs the environment that the test command fills from PyPI"))
+    func `logs are tailed: the latest that there are, then each that comes, late ones too`() async throws {
+        try await TestObservatory.run(now: Int64(Self.end / 1_000_000)) { observatory in
+            for number in 0..<5 {
+                _ = try await observatory.otlp(
+                    Self.record("done \(number)", at: Self.start + UInt64(number)), .logs)
+            }
+            let query = "/loki/api/v1/tail?query=%7Bservice_name%3D%22shop%22%7D%20%7C%3D%20%22done%22&limit=3"
+            let told = try await Self.tail(observatory, query, 6) {
+                // Once it has begun; what comes before that is among the first.
+                while observatory.store.logTails.count == 0 { try await Task.sleep(for: .milliseconds(10)) }
+                for (body, time) in [
+                    ("done late", Self.start - 60_000_000_000), ("failed", Self.end), ("done now", Self.end),
+                    ("done again", Self.end),
+                ] {
+                    _ = try await observatory.otlp(Self.record(body, at: time), .logs)
+                    try await Task.sleep(for: .milliseconds(300))
+                }
+            }
+            let bodies = told.dropFirst().compactMap { line in
+                (try? JSON.parse(Array(line.utf8)))?.array?.last?.string
+            }
+            #expect(told.first == "open")
+            #expect(bodies == ["done 2", "done 3", "done 4", "done late", "done now", "done again"], "\(told)")
+            #expect(told.last?.contains(#""service_name": "shop""#) == true)
+            while observatory.store.logTails.count > 0 { try await Task.sleep(for: .milliseconds(10)) }
+        }
+    }
+
+    @Test(.enabled(if: Python.isInstalled, "needs the environment that the test command fills from PyPI"))
+    func `a connection is what its first request makes of it, however its bytes are cut`() async throws {
+        try await TestObservatory.run { observatory in
+            let told = try await Python.run("door.py", ["\(observatory.port)"])
+            #expect(told.status == 0, "\(told.errors)")
+            let (live, ok, bad) = ("HTTP/1.1 101 Switching Protocols", "HTTP/1.1 200 OK", "HTTP/1.1 400 Bad Request")
+            #expect(
+                told.output.split(separator: "\n").map(String.init) == [
+                    "whole \(live)", "by bytes \(live)", "no upgrade \(bad)", "no key \(bad)", "another path \(ok)",
+                    "another upgrade \(ok)", "a body \(ok)", "a long head \(bad)", "no HTTP \(bad)",
+                ])
+            #expect(try await observatory.get("/loki/api/v1/labels").status == 200)
+        }
+    }
+
+    @Test(.enabled(if: Python.isInstalled, "needs the environment that the test command fills from PyPI"))
+    func `a tail is refused to who has no token, to pages of other sites, and for what is no list of lines`()
+        async throws
+    {
+        let query = "/loki/api/v1/tail?query=%7Bservice_name%3D%22shop%22%7D"
+        try await TestObservatory.run(access: ObservatoryAccess(operatorToken: "secret")) { observatory in
+            #expect(try await Self.tail(observatory, query, 1) == ["refused 401"])
+            #expect(try await Self.tail(observatory, query, 1, "Authorization=Bearer no") == ["refused 401"])
+            let told = try await Self.tail(observatory, query, 0, "Authorization=Bearer secret")
+            #expect(told == ["open"])
+        }
+        try await TestObservatory.run { observatory in
+            #expect(try await Self.tail(observatory, query, 0) == ["open"])
+            #expect(try await Self.tail(observatory, query, 0, "Origin=https://evil.example") == ["refused 400"])
+            let own = "Origin=http://127.0.0.1:\(observatory.port)"
+            #expect(try await Self.tail(observatory, query, 0, own) == ["open"])
+            let count = "/loki/api/v1/tail?query=sum(count_over_time(%7Bservice_name%3D%22shop%22%7D%5B1m%5D))"
+            #expect(try await Self.tail(observatory, count, 1) == ["refused 400"])
+            // By plain HTTP, which says why not.
+            let plain = try await observatory.get("/loki/api/v1/tail", [("query", #"{service_name="shop"}"#)])
+            #expect(plain.status == 400 && plain.text.contains("WebSocket"))
+            let none = try await observatory.get("/loki/api/v1/tail")
+            #expect(none.status == 400 && none.text.contains("query"))
+        }
+    }
 }

@@ -159,7 +159,7 @@ struct LokiAPI: Sendable {
     }
 
     /// Loki takes nanoseconds, seconds with a fraction, and RFC 3339.
-    private func nanoseconds(_ name: String, _ parameters: Parameters) throws -> UInt64? {
+    func nanoseconds(_ name: String, _ parameters: Parameters) throws -> UInt64? {
         guard let text = parameters[name] else { return nil }
         if !text.contains("."), text.count > 10, let number = UInt64(text) { return min(number, UInt64(Int64.max)) }
         return try parameters.time(name).map { Nanoseconds.of(milliseconds: $0) }

@@ -69,6 +69,31 @@ enum LokiAnswers {
 
     /// Where a client does not tell labels and metadata apart, each record's metadata are labels of its stream.
     static func streams(_ logs: [StoredLog], isCategorized: Bool) -> [UInt8] {
+        let (order, streams) = sorted(logs, isCategorized: isCategorized)
+        return success("streams", order) { write($0, streams[$0] ?? [], isCategorized: isCategorized, &$1) }
+    }
+
+    /// A message of `tail`: what has come, and how much was left out.
+    static func tail(_ logs: [StoredLog], left: Int, isCategorized: Bool, at time: UInt64) -> [UInt8] {
+        let (order, streams) = sorted(logs, isCategorized: isCategorized)
+        return JSONWriter.object { writer in
+            writer.member("streams", order) { stream, writer in
+                writer.object { write(stream, streams[stream] ?? [], isCategorized: isCategorized, &$0) }
+            }
+            guard left > 0 else { return }
+            writer.member("dropped_entries", repeatElement(time, count: min(left, Self.droppedMax))) { time, writer in
+                writer.object { writer in
+                    writer.member("labels") { labels([:], &$0) }
+                    writer.member("timestamp", String(time))
+                }
+            }
+        }
+    }
+
+    /// That a message tells of.
+    private static let droppedMax = 100
+
+    private static func sorted(_ logs: [StoredLog], isCategorized: Bool) -> ([Labels], [Labels: [StoredLog]]) {
         var (order, streams) = ([Labels](), [Labels: [StoredLog]]())
         for log in logs {
             var labels = [
@@ -78,17 +103,21 @@ enum LokiAnswers {
             if streams[labels] == nil { order.append(labels) }
             streams[labels, default: []].append(log)
         }
-        return success("streams", order) { stream, writer in
-            writer.member("stream") { labels(stream, &$0) }
-            writer.member("values", streams[stream] ?? []) { log, writer in
-                writer.beginArray()
-                writer.string(String(log.record.time))
-                writer.string(log.record.body)
-                if isCategorized {
-                    writer.object { $0.member("structuredMetadata") { labels(metadata(of: log), &$0) } }
-                }
-                writer.endArray()
+        return (order, streams)
+    }
+
+    private static func write(
+        _ stream: Labels, _ logs: [StoredLog], isCategorized: Bool, _ writer: inout JSONWriter
+    ) {
+        writer.member("stream") { labels(stream, &$0) }
+        writer.member("values", logs) { log, writer in
+            writer.beginArray()
+            writer.string(String(log.record.time))
+            writer.string(log.record.body)
+            if isCategorized {
+                writer.object { $0.member("structuredMetadata") { labels(metadata(of: log), &$0) } }
             }
+            writer.endArray()
         }
     }
 

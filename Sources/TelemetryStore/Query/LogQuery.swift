@@ -140,6 +140,10 @@ struct LogTest {
 }
 
 extension LogBatch {
+    func stored(_ row: Int) -> StoredLog {
+        StoredLog(record: record(row), resource: resource(of: row), severity: severities[row])
+    }
+
     /// What a field reads as; empty where the record has none of that name. A name with underscores means dots as well.
     package func value(of name: String, _ row: Int) -> String {
         switch name {

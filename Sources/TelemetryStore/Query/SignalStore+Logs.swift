@@ -22,11 +22,7 @@ extension SignalStore {
                 ? next.upperBound >= Int64(last.time / 1_000_000) : next.lowerBound <= Int64(last.time / 1_000_000)
         } _: { batch, rows in
             let chosen = query.isNewestFirst ? rows.suffix(limit) : rows.prefix(limit)
-            found += chosen.map { row in
-                let log = StoredLog(
-                    record: batch.record(row), resource: batch.resource(of: row), severity: batch.severities[row])
-                return (batch.time(of: row), log)
-            }
+            found += chosen.map { (batch.time(of: $0), batch.stored($0)) }
             found.sort(by: isBefore)
             if found.count > limit { found.removeLast(found.count - limit) }
         }
