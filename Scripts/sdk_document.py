@@ -14,7 +14,7 @@ def plain(node):
         return [plain(entry) for entry in node]
     if not isinstance(node, dict):
         return node
-    if "parameters" in node:
+    if isinstance(node.get("parameters"), list):
         version = {"$ref": "#/components/parameters/Vitrine-Version"}
         node = {**node, "parameters": [entry for entry in node["parameters"] if entry != version]}
     node = {name: plain(value) for name, value in node.items()}

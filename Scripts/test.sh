@@ -4,17 +4,20 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
+# With the seconds since the beginning, so that it is seen where they go.
+section() { echo "== $1 ($SECONDS s)"; }
+
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 failed=0
 
-echo "== Style"
+section "Style"
 swift format lint --strict --recursive Sources Tests Benchmarks Package.swift || failed=$((failed + 1))
 
-echo "== Release build"
+section "Release build"
 Scripts/build.sh || exit 1
 
-echo "== OpenAPI document"
+section "OpenAPI document"
 # A reader of other people's making, in a virtual environment of its own.
 venv=.build/venv
 [ -x "$venv/bin/python" ] || python3 -m venv "$venv"
@@ -28,7 +31,7 @@ from openapi_spec_validator import validate
 validate(json.loads(subprocess.check_output([".build/release/vitrine", "openapi"])))
 '; then echo "valid OpenAPI 3.1"; else failed=$((failed + 1)); fi
 
-echo "== Build of the suite"
+section "Build of the suite"
 rm -f .build/debug/vitrinePackageTests.xctest
 swift build --build-tests >"$log" 2>&1 || { grep -E 'error:|warning:' "$log"; tail -20 "$log"; exit 1; }
 export VITRINE_BINARY="$PWD/.build/release/vitrine"
@@ -40,13 +43,13 @@ suite() { NO_COLOR=1 .build/debug/vitrinePackageTests.xctest --testing-library s
 
 program() {
     local status=0
-    echo "== The program"
+    section "The program"
     suite --filter '^VitrineTests\.' || { echo "FAILED: the program"; status=1; }
-    echo "== Attack through the OpenAPI document"
+    section "Attack through the OpenAPI document"
     Scripts/contract.sh 10 || { echo "FAILED: the attack"; status=1; }
-    echo "== A generated client"
+    section "A generated client"
     Scripts/sdk-test.sh || { echo "FAILED: the generated client"; status=1; }
-    echo "== Commands of the documents"
+    section "Commands of the documents"
     python3 Scripts/documents.py || { echo "FAILED: the documents"; status=1; }
     return $status
 }
@@ -58,10 +61,10 @@ lane=$(mktemp)
 program >"$lane" 2>&1 &
 beside=$!
 trap 'kill "$beside" 2>/dev/null; rm -f "$log" "$lane"' EXIT
-echo "== Suite"
+section "Suite"
 suite --skip '^VitrineTests\.' 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
-echo "== Slices on Postgres"
+section "Slices on Postgres"
 VITRINE_TEST_ENGINE=postgres suite --filter "$slices" 2>&1 | tee -a "$log"
 [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
 wait "$beside" || status=1

@@ -33,6 +33,8 @@ package final class SignalStore: Sendable {
         package var sampling: TailSampler<TraceID>.Configuration? = .init()
         /// Series that one metric may have in the head; further ones are refused. Default 100,000.
         package var seriesPerMetricMax = 100_000
+        /// Series that one sender, as `job` names it, may have in the head. Default half a million.
+        package var seriesPerSenderMax = 500_000
         /// Series that all metrics may have in the head. Default one million, about a gigabyte of memory.
         package var seriesMax = 1_000_000
         /// Where parts go that are removed by age or size. Default `nil`: they are gone.
@@ -66,9 +68,7 @@ package final class SignalStore: Sendable {
         /// Bytes of each segment of the log that is still needed.
         var segmentBytes: [UInt64: Int] = [:]
         var nextSequence: UInt64 = 1
-        var seriesByMetric: [String: Int] = [:]
-        /// Samples of new series that were refused since the process began, by whose they were.
-        var refusedByMetric: [String: Int] = [:]
+        var budget = SeriesBudget()
         /// What deltas have added up to since the process began. A restart begins again at zero, as a restarted sender does.
         var sums: [[UInt8]: Double] = [:]
         var damaged: [String] = []
@@ -294,11 +294,12 @@ package final class SignalStore: Sendable {
 extension SignalStore.State {
     /// Anew, where series were not added one by one or some were forgotten.
     mutating func countSeries() {
-        seriesByMetric = [:]
+        budget.recount()
         var known: [[UInt8]: Double] = [:]
         for number in head.series.indices {
             let series = head.keyed(UInt32(number))
-            seriesByMetric[series.metricName, default: 0] += 1
+            let labels = SeriesKey.labels(of: series.key)
+            budget.add(labels.metricName, labels["job"])
             known[series.key] = sums[series.key]
         }
         sums = known

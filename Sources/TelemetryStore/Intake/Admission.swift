@@ -14,6 +14,8 @@ package struct Admission: Sendable {
         case unnamed
         /// A new series of a metric that has too many.
         case metricBudget = "metric_series_budget"
+        /// A new series of a sender that has too many.
+        case senderBudget = "sender_series_budget"
         /// A new series where there are too many in all.
         case storeBudget = "store_series_budget"
     }
@@ -127,28 +129,14 @@ extension SignalStore.State {
         for key: UnsafeBufferPointer<UInt8>, _ settings: SignalStore.Settings, _ samples: Int,
         _ admission: inout Admission
     ) -> Bool {
-        let metric = SeriesKey.labels(of: key).metricName
-        guard !metric.isEmpty else {
-            admission.refuse(.unnamed, samples)
+        let labels = SeriesKey.labels(of: key)
+        let (metric, sender) = (labels.metricName, labels["job"])
+        if let refusal = budget.refusal(metric, sender, of: head.series.count, settings) {
+            admission.refuse(refusal, samples, metric: metric.isEmpty ? nil : metric)
+            if !metric.isEmpty { budget.noteRefused(samples, metric, sender, refusal) }
             return false
         }
-        guard head.series.count < settings.seriesMax else {
-            admission.refuse(.storeBudget, samples, metric: metric)
-            noteRefused(samples, of: metric)
-            return false
-        }
-        guard seriesByMetric[metric, default: 0] < settings.seriesPerMetricMax else {
-            admission.refuse(.metricBudget, samples, metric: metric)
-            noteRefused(samples, of: metric)
-            return false
-        }
-        seriesByMetric[metric, default: 0] += 1
+        budget.add(metric, sender)
         return true
-    }
-
-    /// Of a thousand metrics at most, because their names may be what there is too much of.
-    private mutating func noteRefused(_ samples: Int, of metric: String) {
-        guard refusedByMetric[metric] != nil || refusedByMetric.count < 1_000 else { return }
-        refusedByMetric[metric, default: 0] += samples
     }
 }

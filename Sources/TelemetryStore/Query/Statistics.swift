@@ -51,7 +51,7 @@ extension SignalStore {
     private static let namedMax = 12
 
     package var statistics: Statistics {
-        var (statistics, byMetric, refused, senders) = state.withLock { state in
+        var (statistics, budget) = state.withLock { state in
             var statistics = Statistics()
             statistics.headSeries = state.head.series.count
             statistics.headSamples = state.head.sampleCount
@@ -60,18 +60,20 @@ extension SignalStore {
             statistics.parts = state.parts.count
             statistics.logBytes = state.segmentBytes.values.reduce(0, +)
             statistics.signals = Signal.allCases.map { signal in part(of: signal, state) }
-            return (statistics, state.seriesByMetric, state.refusedByMetric, state.head.index.counts(of: "job"))
+            return (statistics, state.budget)
         }
         // Names are sorted without the lock, for which samples wait.
-        for name in refused.keys where byMetric[name] == nil { byMetric[name] = 0 }
-        let metrics = byMetric.map { Statistics.Subject(name: $0, series: $1, refused: refused[$0] ?? 0) }
-        statistics.largestMetrics = metrics.sorted {
-            ($0.refused, $0.series, $1.name) > ($1.refused, $1.series, $0.name)
-        }.prefix(Self.namedMax).map { $0 }
-        statistics.largestSenders = senders.map { Statistics.Subject(name: $0.key, series: $0.value) }
-            .sorted { ($0.series, $1.name) > ($1.series, $0.name) }.prefix(Self.namedMax).map { $0 }
+        statistics.largestMetrics = Self.largest(budget.byMetric, budget.refusedByMetric)
+        statistics.largestSenders = Self.largest(budget.bySender, budget.refusedBySender)
         (statistics.seriesPerMetricMax, statistics.retention) = (settings.seriesPerMetricMax, settings.retention)
         return statistics
+    }
+
+    private static func largest(_ series: [String: Int], _ refused: [String: Int]) -> [Statistics.Subject] {
+        let known = series.merging(refused.mapValues { _ in 0 }) { count, _ in count }
+        return known.map { Statistics.Subject(name: $0, series: $1, refused: refused[$0] ?? 0) }
+            .sorted { ($0.refused, $0.series, $1.name) > ($1.refused, $1.series, $0.name) }
+            .prefix(namedMax).map { $0 }
     }
 
     private func part(of signal: Signal, _ state: State) -> Statistics.SignalPart {

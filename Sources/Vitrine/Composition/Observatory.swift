@@ -151,10 +151,12 @@ struct Observatory: Sendable {
             let now = Int64(UnixTime.now() / 1_000_000)
             observatory.metadata.note(SpanMetrics.metadata)
             observatory.metadata.note(ServiceGraph.metadata)
+            observatory.metadata.note(SignalStore.refusalMetadata)
             let (store, interval) = (observatory.store, Int64(Self.metricsEvery * Int(Self.interval.wholeMilliseconds)))
             await keep("metrics of spans") {
                 _ = try await store.append(store.spanMetrics.samples(at: now, interval: interval))
                 _ = try await store.append(store.serviceGraph.samples(at: now, interval: interval))
+                _ = try await store.append(store.refusals(at: now))
             }
             guard let telemetry = process?.telemetry else { return }
             let families = telemetry.metrics.snapshot()
