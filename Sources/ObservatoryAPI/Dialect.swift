@@ -66,7 +66,7 @@ extension ObservatoryServer {
             let asked = try parameters.duration("timeout").map { Duration.milliseconds($0) }
             let limit = min(asked ?? settings.queryTimeout, settings.queryTimeout)
             let (given, headers) = (parameters, request.headers)
-            let caller = headers[.authorization].hashValue
+            let caller = ObservatoryAccess.caller(of: headers)
             let body = try await threads.run(of: caller, within: limit) { isCancelled in
                 try answer(
                     Question(headers: headers, subject: subject, parameters: given, isCancelled: isCancelled))

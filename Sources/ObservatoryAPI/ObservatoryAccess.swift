@@ -44,7 +44,7 @@ package struct ObservatoryAccess: Sendable {
     }
 
     /// As `Authorization: Bearer TOKEN`, or as the password of `Basic`, which is what Grafana's form has.
-    private static func token(in header: String) -> String? {
+    static func token(in header: String) -> String? {
         let parts = header.split(separator: " ", maxSplits: 1)
         guard parts.count == 2 else { return nil }
         switch parts[0].lowercased() {
@@ -57,6 +57,9 @@ package struct ObservatoryAccess: Sendable {
         default: return nil
         }
     }
+
+    /// By whom it is asked, in a number that says nothing of the token.
+    static func caller(of fields: HTTPFields) -> Int { fields[.authorization].flatMap(token).hashValue }
 
     /// In the same time whatever differs.
     private static func isSame(_ left: String, _ right: String) -> Bool {

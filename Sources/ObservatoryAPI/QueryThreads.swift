@@ -10,7 +10,13 @@ internal import Synchronization
 /// more than some wait; who comes then is told to come back.
 final class QueryThreads: Sendable {
     private struct Job {
+        let wish: Wish
+        let end: ContinuousClock.Instant
         let work: @Sendable () -> Void
+        /// Instead, where nobody waits for it any more.
+        let giveUp: @Sendable () -> Void
+
+        var isOver: Bool { wish.isGone || ContinuousClock.now > end }
     }
 
     private struct State {
@@ -28,6 +34,17 @@ final class QueryThreads: Sendable {
             guard queues[place].jobs.count < waitingOfOneMax else { return false }
             queues[place].jobs.append(job)
             return true
+        }
+
+        /// Those that nobody waits for any more, which so keep no place.
+        mutating func removeOver() -> [Job] {
+            let over = queues.flatMap { $0.jobs.filter(\.isOver) }
+            guard !over.isEmpty else { return [] }
+            for place in queues.indices {
+                queues[place].jobs.removeAll { job in over.contains { $0.wish === job.wish } }
+            }
+            queues.removeAll { $0.jobs.isEmpty }
+            return over
         }
 
         mutating func take() -> Job? {
@@ -99,12 +116,15 @@ final class QueryThreads: Sendable {
         of caller: Int = 0, within limit: Duration,
         _ work: @escaping @Sendable (@escaping @Sendable () -> Bool) throws -> Result
     ) async throws -> Result {
-        let (end, isGone) = (ContinuousClock.now + limit, Flag())
+        let (end, wish) = (ContinuousClock.now + limit, Wish())
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let job = Job {
-                    continuation.resume(with: Swift.Result { try work { isGone.isSet || ContinuousClock.now > end } })
+                let job = Job(wish: wish, end: end) {
+                    continuation.resume(with: Swift.Result { try work { wish.isGone || ContinuousClock.now > end } })
+                } giveUp: {
+                    continuation.resume(throwing: CancellationError())
                 }
+                dropOver()
                 guard state.withLock({ $0.add(job, of: caller) }) else {
                     return continuation.resume(
                         throwing: Failure(.overloaded, "Too many queries wait. Ask again in a moment."))
@@ -114,13 +134,19 @@ final class QueryThreads: Sendable {
                 wake.unlock()
             }
         } onCancel: {
-            isGone.set()
+            wish.end()
+            dropOver()
         }
     }
 
-    private final class Flag: Sendable {
+    private func dropOver() {
+        for job in state.withLock({ $0.removeOver() }) { job.giveUp() }
+    }
+
+    /// Whether somebody still waits.
+    private final class Wish: Sendable {
         private let value = Atomic(false)
-        var isSet: Bool { value.load(ordering: .relaxed) }
-        func set() { value.store(true, ordering: .relaxed) }
+        var isGone: Bool { value.load(ordering: .relaxed) }
+        func end() { value.store(true, ordering: .relaxed) }
     }
 }

@@ -35,7 +35,8 @@ private struct SecureChannel<Plain: ServerChildChannel>: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Plain.Value> {
         do {
-            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: certificates.context))
+            try channel.pipeline.syncOperations.addHandlers(
+                NIOSSLServerHandler(context: certificates.context), HandshakeTimer())
         } catch {
             return channel.eventLoop.makeFailedFuture(error)
         }

@@ -83,7 +83,7 @@ struct House {
         "httpTypes": "HTTPTypes",
         "nioCore": "NIOCore", "nioPosix": "NIOPosix",
         "nioHTTP1": "NIOHTTP1", "nioHTTP2": "NIOHTTP2", "nioHPACK": "NIOHPACK", "nioSSL": "NIOSSL",
-        "nioHTTPTypes": "NIOHTTPTypes", "nioWebSocket": "NIOWebSocket",
+        "nioHTTPTypes": "NIOHTTPTypes", "nioWebSocket": "NIOWebSocket", "nioTLS": "NIOTLS",
         "nioEmbedded": "NIOEmbedded", "logging": "Logging",
         "lifecycle": "ServiceLifecycle",
         "signals": "UnixSignals", "coreMetrics": "CoreMetrics", "metrics": "Metrics", "tracing": "Tracing",

@@ -27,6 +27,37 @@ struct QueryThreadsTests {
         }
     }
 
+    @Test func `who goes keeps no place, and neither does what is too late`() async throws {
+        let course = Course()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await course.hold() }
+            while !course.isBegun.load(ordering: .acquiring) { try await Task.sleep(for: .milliseconds(1)) }
+            await withTaskGroup(of: Void.self) { crowd in
+                for number in 0..<QueryThreads.waitingOfOneMax {
+                    crowd.addTask { try? await course.ask(1, "gone \(number)") }
+                }
+                while course.threads.waiting < QueryThreads.waitingOfOneMax { await Task.yield() }
+                crowd.cancelAll()
+            }
+            #expect(course.threads.waiting == 0)
+            group.addTask {
+                _ = try? await course.threads.run(of: 1, within: .milliseconds(5)) { _ in
+                    course.order.withLock { $0.append("late") }
+                }
+            }
+            while course.threads.waiting < 1 { await Task.yield() }
+            try await Task.sleep(for: .milliseconds(10))
+            for number in 0..<QueryThreads.waitingOfOneMax {
+                group.addTask { try await course.ask(1, "there \(number)") }
+            }
+            while course.threads.waiting < QueryThreads.waitingOfOneMax { await Task.yield() }
+            course.isHeld.store(false, ordering: .releasing)
+            try await group.waitForAll()
+        }
+        let done = course.order.withLock { $0 }
+        #expect(done.count == QueryThreads.waitingOfOneMax && done.allSatisfy { $0.hasPrefix("there") })
+    }
+
     @Test func `callers take turns, and of nobody more than some may wait`() async throws {
         let course = Course()
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -61,7 +61,11 @@ import Testing
                         }
                         return .broken(reset: false)
                     }
-                } catch let error as IOError { return .broken(reset: error.errnoCode == ECONNRESET) }
+                } catch let error as IOError {
+                    return .broken(reset: error.errnoCode == ECONNRESET)
+                } catch is ChannelError {
+                    return .broken(reset: false)
+                }
             }
             group.addTask {
                 try await Task.sleep(for: patience)

@@ -18,7 +18,8 @@ final class ExportCallHandler: ChannelInboundHandler {
         var retryAfter: Duration?
     }
 
-    private let arrival: Intake.Arrival
+    /// `nil` once somebody turns out to be nobody, of whom nothing is held.
+    private var arrival: Intake.Arrival?
     private let access: Intake.Access
     private let timeout: TimeAmount
     private var headers: HPACKHeaders?
@@ -60,22 +61,25 @@ final class ExportCallHandler: ChannelInboundHandler {
             if block.endStream { answer(context) }
         case .data(let frame):
             if refusal == nil, case .byteBuffer(let buffer) = frame.data {
-                refusal = arrival.append(buffer.readableBytesView)
+                refusal = arrival?.append(buffer.readableBytesView)
             }
             if frame.endStream { answer(context) }
         default: break
         }
     }
 
-    /// Beside the arrival of the message, of which nothing more is held once somebody turns out to be nobody.
+    /// Beside the arrival of the message. Who turns out to be nobody is answered at once, whatever else is still to come.
     private func checkAccess(_ context: ChannelHandlerContext) {
         guard let check = access.check else { return }
         let said = headers?.first(name: "authorization")
         let checked = context.eventLoop.makeFutureWithTask { await check(said) }
         checking = checked
-        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         checked.whenSuccess { isAllowed in
-            if !isAllowed { bound.value.refusal = .unauthenticated }
+            guard !isAllowed else { return }
+            let (handler, context) = bound.value
+            handler.arrival = nil
+            handler.send(Self.reply(.unauthenticated, .traces), context)
         }
     }
 
@@ -90,7 +94,8 @@ final class ExportCallHandler: ChannelInboundHandler {
     }
 
     private func answerAllowed(_ context: ChannelHandlerContext) {
-        let (headers, arrival) = (headers ?? [:], arrival)
+        guard let arrival else { return }
+        let headers = headers ?? [:]
         if let refusal { return send(Self.reply(refusal, .traces), context) }
         guard let signal = Signal.allCases.first(where: { GRPC.path(of: $0) == headers.first(name: ":path") }) else {
             return send(

@@ -76,7 +76,8 @@ package final class GRPCReceiver: Service {
         let (intake, access, certificates) = (intake, access, certificates)
         return channel.eventLoop.makeCompletedFuture {
             if let certificates {
-                try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: certificates.context))
+                try channel.pipeline.syncOperations.addHandlers(
+                    NIOSSLServerHandler(context: certificates.context), HandshakeTimer())
             }
             try channel.pipeline.syncOperations.addHandlers(
                 IdleStateHandler(allTimeout: Self.idleMax), IdleConnectionHandler())

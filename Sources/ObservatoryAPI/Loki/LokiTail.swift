@@ -145,7 +145,7 @@ extension ObservatoryServer {
         let flags = HTTPField.Name("X-Loki-Response-Encoding-Flags").flatMap { fields[$0] } ?? ""
         return try LokiTail(
             parameters, api: LokiAPI(store: store, now: now), threads: threads,
-            caller: fields[.authorization].hashValue, isCategorized: flags.contains("categorize-labels"))
+            caller: ObservatoryAccess.caller(of: fields), isCategorized: flags.contains("categorize-labels"))
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CLibpq
+internal import Foundation
 internal import Glibc
 internal import Kernel
 
@@ -298,11 +299,17 @@ final class PostgresSession: SQLSession {
         return texts
     }
 
+    /// On a thread of its own: it takes one connection more, and waits for as long as the server is silent.
     private func cancel() {
         guard let request = PQgetCancel(connection) else { return }
-        defer { PQfreeCancel(request) }
-        var reason = [CChar](repeating: 0, count: 256)
-        PQcancel(request, &reason, Int32(reason.count))
+        // Nobody else has it.
+        let address = UInt(bitPattern: request)
+        Thread {
+            let request = OpaquePointer(bitPattern: address)
+            var reason = [CChar](repeating: 0, count: 256)
+            PQcancel(request, &reason, Int32(reason.count))
+            PQfreeCancel(request)
+        }.start()
     }
 
     // MARK: Errors

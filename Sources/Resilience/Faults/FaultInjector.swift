@@ -109,7 +109,7 @@ public final class FaultInjector: Sendable {
     }
 
     /// How long a fault is still made; nothing for one that is not made.
-    func left(of fault: Fault) -> Duration {
+    public func left(of fault: Fault) -> Duration {
         guard let (plan, left) = current, plan.faults.contains(fault) else { return .zero }
         let age = plan.length - left
         guard age >= fault.from else { return .zero }

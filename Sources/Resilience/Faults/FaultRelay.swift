@@ -46,7 +46,10 @@ public final class FaultRelay: Sendable {
                             FaultyWire(to: far, faults, edge: edge, direction: "request"))
                         try far.pipeline.syncOperations.addHandler(
                             FaultyWire(to: near, faults, edge: edge, direction: "answer"))
-                        far.read()
+                    }.flatMapErrorThrowing { error in
+                        // Nobody else would see that it has nobody to speak to.
+                        far.close(promise: nil)
+                        throw error
                     }
                 }
             }
@@ -65,19 +68,30 @@ public final class FaultRelay: Sendable {
     /// Ends all connections, and takes no more.
     public func close() async {
         try? await listener.close()
-        for channel in open.all { channel.close(promise: nil) }
+        open.close()
     }
 }
 
 private final class OpenChannels: Sendable {
-    private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+    private let state = Mutex((channels: [ObjectIdentifier: any Channel](), isClosed: false))
 
-    var all: [any Channel] { channels.withLock { Array($0.values) } }
-
+    /// Closes one that comes too late.
     func add(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
-        channels.withLock { $0[id] = channel }
-        channel.closeFuture.whenComplete { _ in self.channels.withLock { $0[id] = nil } }
+        let isWelcome = state.withLock { state in
+            if !state.isClosed { state.channels[id] = channel }
+            return !state.isClosed
+        }
+        guard isWelcome else { return channel.close(promise: nil) }
+        channel.closeFuture.whenComplete { _ in self.state.withLock { $0.channels[id] = nil } }
+    }
+
+    func close() {
+        let open = state.withLock { state in
+            state.isClosed = true
+            return Array(state.channels.values)
+        }
+        for channel in open { channel.close(promise: nil) }
     }
 }
 
@@ -116,6 +130,13 @@ private final class FaultyWire: ChannelInboundHandler {
         passNext(context)
     }
 
+    /// Also where the channel went before it was ever active.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        guard !isOver else { return }
+        isOver = true
+        passNext(context)
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     private func passNext(_ context: ChannelHandlerContext) {
@@ -138,8 +159,9 @@ private final class FaultyWire: ChannelInboundHandler {
         case .partition: hold(piece, fault, context)
         case .bandwidth(let rate):
             let perTick = max(1, rate * Int(Self.tick.nanoseconds) / 1_000_000_000)
-            trickle(piece, perTick, every: .nanoseconds(Int64(perTick) * 1_000_000_000 / Int64(max(1, rate))), context)
-        case .drip(let pause): trickle(piece, 1, every: TimeAmount(pause), context)
+            let pause = TimeAmount.nanoseconds(Int64(perTick) * 1_000_000_000 / Int64(max(1, rate)))
+            trickle(piece, perTick, every: pause, fault, context)
+        case .drip(let pause): trickle(piece, 1, every: TimeAmount(pause), fault, context)
         case .wrong: forward(ByteBuffer(bytes: piece.readableBytesView.map { ~$0 }), context)
         }
     }
@@ -160,16 +182,20 @@ private final class FaultyWire: ChannelInboundHandler {
     }
 
     private func trickle(
-        _ piece: ByteBuffer, _ count: Int, every pause: TimeAmount, _ context: ChannelHandlerContext
+        _ piece: ByteBuffer, _ count: Int, every pause: TimeAmount, _ fault: Fault, _ context: ChannelHandlerContext
     ) {
-        after(pause, context) {
+        // A long pause ends with the fault.
+        let step = min(pause, max(.zero, TimeAmount(faults.left(of: fault))))
+        after(step, context) {
             var rest = piece
-            guard rest.readableBytes > count, let part = rest.readSlice(length: count) else {
+            guard self.faults.left(of: fault) > .zero, rest.readableBytes > count,
+                let part = rest.readSlice(length: count)
+            else {
                 return self.forward(rest, context)
             }
             self.peer.writeAndFlush(part).assumeIsolated().whenComplete { result in
                 guard case .success = result else { return context.close(promise: nil) }
-                self.trickle(rest, count, every: pause, context)
+                self.trickle(rest, count, every: pause, fault, context)
             }
         }
     }

@@ -10,11 +10,20 @@ extension SignalStore {
     /// Keeps up every second until the store is closed or gone, on a thread of low priority. `report` is told what fails, at
     /// most once a minute.
     package func beginUpkeep(report: @escaping @Sendable (any Error) -> Void) {
+        everySecond("telemetry-upkeep", report) { try $0.tidyUp() }
+        // By itself, because an archive may take its time, for which nothing else can wait.
+        everySecond("telemetry-removal", report) { try $0.removeOld() }
+    }
+
+    private func everySecond(
+        _ name: String, _ report: @escaping @Sendable (any Error) -> Void,
+        _ work: @escaping @Sendable (SignalStore) throws -> Void
+    ) {
         let thread = Thread { [weak self] in
             setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
             var lastReport = ContinuousClock.now - .seconds(60)
             while let isClosed = self?.isClosed, !isClosed {
-                do { try self?.keepUp() } catch {
+                do { if let self { try work(self) } } catch {
                     if ContinuousClock.now - lastReport >= .seconds(60) {
                         report(error)
                         lastReport = ContinuousClock.now
@@ -23,7 +32,7 @@ extension SignalStore {
                 Thread.sleep(forTimeInterval: 1)
             }
         }
-        thread.name = "telemetry-upkeep"
+        thread.name = name
         thread.start()
     }
 
@@ -35,6 +44,11 @@ extension SignalStore {
     package func keepUp() throws {
         // First, because it makes room for the rest, which must not wait where there is none to be made.
         let removal = Result { try removeOld() }
+        try tidyUp()
+        try removal.get()
+    }
+
+    private func tidyUp() throws {
         try flushDue()
         discard([])
         // What comes meanwhile must not wait until all is merged.
@@ -42,7 +56,6 @@ extension SignalStore {
         while try mergeRecords(SpanBatch.self) { try flushDue() }
         while try mergeRecords(LogBatch.self) { try flushDue() }
         while try thin() { try flushDue() }
-        try removal.get()
     }
 
     private func flushDue() throws {
@@ -236,23 +249,56 @@ extension SignalStore {
 
     // MARK: Removing
 
-    /// Removes parts that are wholly too old, and the oldest ones while there are too many bytes.
-    private func removeOld() throws {
-        try upkeep.withLock { _ in
-            let oldest = now() - settings.retention.wholeMilliseconds
-            for signal in Signal.allCases {
-                var parts = state.withLock { signal == .metrics ? $0.parts : $0[shelf: signal].parts.map(\.part) }
-                    .sorted { $0.footer.times.upperBound < $1.footer.times.upperBound }
-                var size = parts.reduce(0) { $0 + $1.size }
-                while let part = parts.first, part.footer.times.upperBound < oldest || size > settings.bytesMax(signal)
-                {
-                    parts.removeFirst()
-                    size -= part.size
-                    try settings.archive?.keep(part, from: disk)
-                    forget(part)
-                    try disk.remove(part.name)
-                }
+    /// Removes parts that are wholly too old, and the oldest ones while there are too many bytes; into the archive, where there is
+    /// one. What cannot be put there stays.
+    ///
+    /// - Throws: the first failure, once all else is done.
+    func removeOld() throws {
+        // What was put into an archive is there because it is old.
+        guard try !disk.names().contains(Archive.mark) else { return }
+        var failure: (any Error)?
+        for signal in Signal.allCases {
+            for part in partsThatAreOver(signal) {
+                do { try putAway(part) } catch { failure = isHere(part) ? failure ?? error : failure }
             }
+        }
+        if let failure { throw failure }
+    }
+
+    private func putAway(_ part: Part) throws {
+        // Without the lock, for which flushes wait.
+        let place = try settings.archive?.keep(part, from: disk, of: identity())
+        try upkeep.withLock { _ in
+            // Merged meanwhile: what it had is in another part, whose turn comes.
+            guard isHere(part) else {
+                try place?.remove(part.name)
+                return
+            }
+            forget(part)
+            try disk.remove(part.name)
+        }
+    }
+
+    private func isHere(_ part: Part) -> Bool {
+        state.withLock { state in
+            let parts =
+                switch Part.signal(of: part.name) {
+                case .traces: state.traces.parts.map(\.part)
+                case .logs: state.logs.parts.map(\.part)
+                case .metrics, nil: state.parts
+                }
+            return parts.contains { $0.name == part.name }
+        }
+    }
+
+    private func partsThatAreOver(_ signal: Signal) -> [Part] {
+        let oldest = now() - settings.retention.wholeMilliseconds
+        let parts = state.withLock { signal == .metrics ? $0.parts : $0[shelf: signal].parts.map(\.part) }
+            .sorted { $0.footer.times.upperBound < $1.footer.times.upperBound }
+        var size = parts.reduce(0) { $0 + $1.size }
+        return parts.prefix { part in
+            defer { size -= part.size }
+            return part.footer.times.upperBound < oldest || size > settings.bytesMax(signal)
         }
     }
 

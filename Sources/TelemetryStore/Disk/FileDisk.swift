@@ -29,8 +29,12 @@ package struct FileDisk: Disk {
 
     /// Makes a folder and those that it is in, each durable in the one above.
     private static func make(_ folder: URL) throws {
-        guard !FileManager.default.fileExists(atPath: folder.path) else { return }
         let above = folder.deletingLastPathComponent()
+        guard !FileManager.default.fileExists(atPath: folder.path) else {
+            // An attempt before may have come no further; where others made it, it is for them to have done this.
+            try? sync(above.path)
+            return
+        }
         try make(above)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try sync(above.path)

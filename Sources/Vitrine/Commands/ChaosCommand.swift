@@ -40,17 +40,15 @@ struct ChaosCommand: AsyncParsableCommand {
         defer { try? FileManager.default.removeItem(atPath: path) }
         var configuration = try Configuration()
         (configuration.dataDirectory, configuration.databaseURL, configuration.port) = (path, database, 0)
+        configuration.replicaURLs = []
         let faults = FaultInjector()
         configuration.faults = faults
         configuration.logLevel = .error
         let signals = try Signals.telemetry(configuration)
         signals.telemetry.bootstrap()
+        try experiment.check(wires: Wires.edges(of: configuration))
+        if database != nil { try await Self.requireEmpty(configuration) }
         let shop = try await Shop.open(configuration)
-        try experiment.check(wires: shop.wires.edges)
-        guard try await shop.identity.administratorKeyAtFirstStart() != nil else {
-            await shop.close()
-            throw ValidationError("There is a shop already in that database. Name an empty one.")
-        }
         try await SampleShop(shop: shop).fill()
         let key = try await EmbeddedShop.temporaryKey(shop, name: "chaos")
         Terminal.say("\(experiment.title) (seed \(experiment.seed))")
@@ -65,5 +63,17 @@ struct ChaosCommand: AsyncParsableCommand {
         Terminal.say(findings.broken.isEmpty ? "Everything held." : "Not everything held.")
         if findings.isAborted { throw ExitCode(2) }
         if !findings.broken.isEmpty { throw ExitCode.failure }
+    }
+
+    /// Before anything is changed there.
+    private static func requireEmpty(_ configuration: Configuration) async throws {
+        var plain = configuration
+        plain.faults = nil
+        let database = try Shop.openDatabase(plain)
+        let missing = try await Migrator(database: database, migrations: Migrations.all).pending()
+        await database.close()
+        guard missing.count == Migrations.all.count else {
+            throw ValidationError("There is a shop already in that database. Name an empty one.")
+        }
     }
 }

@@ -10,7 +10,8 @@ package struct ObservatorySettings: Sendable {
     package var folder: String?
     package var isOff = false
     /// How long, and how much, and where it goes then; see `SignalStore.Settings`. Environment: `VITRINE_TELEMETRY_DAYS`,
-    /// `VITRINE_TELEMETRY_MEGABYTES`, `VITRINE_TELEMETRY_SERIES_MAX`, `VITRINE_TELEMETRY_ARCHIVE`.
+    /// `VITRINE_TELEMETRY_MEGABYTES`, `VITRINE_TELEMETRY_SERIES_MAX`,
+    /// `VITRINE_TELEMETRY_SENDER_SERIES_MAX`, `VITRINE_TELEMETRY_ARCHIVE`.
     package var store = SignalStore.Settings()
     /// A file with `scrape_configs`, such as a `prometheus.yml`: targets that are asked for their metrics. Default none.
     /// Environment: `VITRINE_SCRAPE`.
@@ -32,7 +33,8 @@ package struct ObservatorySettings: Sendable {
         VITRINE_TELEMETRY_DAYS   how long it is kept (15)
         VITRINE_TELEMETRY_MEGABYTES   how much is kept, of metrics, of spans and of log records each (10240)
         VITRINE_TELEMETRY_SERIES_MAX  series that one metric may have (100000)
-        VITRINE_TELEMETRY_ARCHIVE     directory where what is over goes instead of away, of this store alone (none)
+        VITRINE_TELEMETRY_SENDER_SERIES_MAX  and one sender, by its job (500000)
+        VITRINE_TELEMETRY_ARCHIVE     directory where what is over goes instead of away (none)
         VITRINE_SCRAPE           file with the scrape_configs of a prometheus.yml (none)
         VITRINE_OBSERVATORY_HOST     address where the observatory answers (that of the shop)
         VITRINE_OBSERVATORY_PORT     its port, 0 for a free one (8081)
@@ -51,8 +53,10 @@ package struct ObservatorySettings: Sendable {
         store.seriesPerMetricMax = try number(
             "VITRINE_TELEMETRY_SERIES_MAX", 1...10_000_000, store.seriesPerMetricMax)
         store.archive = text("VITRINE_TELEMETRY_ARCHIVE").map { folder in
-            Archive { day in try FileDisk("\(folder)/\(day)") }
+            Archive { name in try FileDisk("\(folder)/\(name)") }
         }
+        store.seriesPerSenderMax = try number(
+            "VITRINE_TELEMETRY_SENDER_SERIES_MAX", 1...10_000_000, store.seriesPerSenderMax)
         scrapeFile = text("VITRINE_SCRAPE")
         host = text("VITRINE_OBSERVATORY_HOST")
         port = try number("VITRINE_OBSERVATORY_PORT", 0...65_535, port)

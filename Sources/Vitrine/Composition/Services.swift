@@ -36,9 +36,14 @@ package struct Shop: Sendable {
     /// - Throws: `Failure` or `DatabaseError` that says what is wrong with the directory.
     package static func open(_ configuration: Configuration, clock: WallClock = .system) async throws -> Shop {
         let (wired, wires) = try await Wires.laid(in: configuration)
-        let database = try openDatabase(wired)
-        try await Migrator(database: database, migrations: Migrations.all).migrate(clock: clock)
-        return try await Shop(wired, database: database, clock: clock, wires: wires)
+        do {
+            let database = try openDatabase(wired)
+            try await Migrator(database: database, migrations: Migrations.all).migrate(clock: clock)
+            return try await Shop(wired, database: database, clock: clock, wires: wires)
+        } catch {
+            await wires.cut()
+            throw error
+        }
     }
 
     static func openDatabase(_ configuration: Configuration) throws -> Database {

@@ -237,21 +237,18 @@ package struct OpenAPIDocument {
             let status = String(problem.status)
             guard !members.contains(where: { $0.name == status }) else { continue }
             let same = endpoint.problems.filter { $0.status == problem.status }.map(\.title)
-            members.append(
-                .init(
-                    status,
-                    [
-                        "description": .string(same.joined(separator: "; ") + "."),
-                        "content": ["application/problem+json": ["schema": ["$ref": "#/components/schemas/Problem"]]],
-                    ]))
+            members.append(.init(status, refusal(same.joined(separator: "; ") + ".", endpoint)))
         }
         members.append(
-            .init(
-                "default",
-                [
-                    "description": "A problem (RFC 9457); its `type` is an address that explains it.",
-                    "content": ["application/problem+json": ["schema": ["$ref": "#/components/schemas/Problem"]]],
-                ]))
+            .init("default", refusal("A problem (RFC 9457); its `type` is an address that explains it.", endpoint)))
+        return .object(members)
+    }
+
+    private func refusal(_ about: String, _ endpoint: Endpoint) -> JSON {
+        var members: [JSON.Member] = [.init("description", .string(about))]
+        if endpoint.isVersioned { members.append(.init("headers", Self.versionHeaders)) }
+        members.append(
+            .init("content", ["application/problem+json": ["schema": ["$ref": "#/components/schemas/Problem"]]]))
         return .object(members)
     }
 

@@ -28,15 +28,17 @@ package struct FaultMiddleware: RouterMiddleware {
             try await faults.run(
                 at: "endpoint", facts: facts(of: request, context),
                 refusal: { Problem(.unavailable, "A fault that is made on purpose: \($0.name).") },
-                alter: Self.altered,
+                alter: altered,
                 { try await next(request, context) })
         }
     }
 
-    private static func altered(by fault: Fault, _ response: Response) -> Response {
+    private func altered(by fault: Fault, _ response: Response) -> Response {
         var response = response
         let (body, length) = (response.body, response.body.contentLength)
-        response.body = ResponseBody(contentLength: length) { try await body.write(FaultyWriter(to: $0, fault.kind)) }
+        response.body = ResponseBody(contentLength: length) { [faults] in
+            try await body.write(FaultyWriter(to: $0, fault, of: faults))
+        }
         return response
     }
 
@@ -50,13 +52,18 @@ package struct FaultMiddleware: RouterMiddleware {
 /// Writes a body slowly, or as bytes that mean nothing.
 private struct FaultyWriter: ResponseBodyWriter {
     private var writer: any ResponseBodyWriter
-    private let kind: Fault.Kind
+    private let fault: Fault
+    private let faults: FaultInjector
 
-    init(to writer: any ResponseBodyWriter, _ kind: Fault.Kind) { (self.writer, self.kind) = (writer, kind) }
+    init(to writer: any ResponseBodyWriter, _ fault: Fault, of faults: FaultInjector) {
+        (self.writer, self.fault, self.faults) = (writer, fault, faults)
+    }
 
     mutating func write(_ buffer: ByteBuffer) async throws {
-        switch kind {
-        case .bandwidth(let rate): try await trickle(buffer, max(1, rate / 20), .milliseconds(50))
+        switch fault.kind {
+        case .bandwidth(let rate):
+            let perTick = max(1, rate / 20)
+            try await trickle(buffer, perTick, .seconds(perTick) / rate)
         case .drip(let pause): try await trickle(buffer, 1, pause)
         case .wrong: try await writer.write(ByteBuffer(bytes: buffer.readableBytesView.map { ~$0 }))
         default: try await writer.write(buffer)
@@ -65,10 +72,15 @@ private struct FaultyWriter: ResponseBodyWriter {
 
     private mutating func trickle(_ buffer: ByteBuffer, _ count: Int, _ pause: Duration) async throws {
         var rest = buffer
-        while let part = rest.readSlice(length: min(count, rest.readableBytes)), part.readableBytes > 0 {
-            try await Task.sleep(for: pause)
+        while rest.readableBytes > count {
+            // A long pause ends with the fault, and what is left comes at once.
+            let left = faults.left(of: fault)
+            guard left > .zero, let part = rest.readSlice(length: count) else { break }
+            try await Task.sleep(for: min(pause, left))
             try await writer.write(part)
         }
+        try await Task.sleep(for: min(pause, faults.left(of: fault)))
+        try await writer.write(rest)
     }
 
     consuming func finish(_ trailers: HTTPFields?) async throws { try await writer.finish(trailers) }
