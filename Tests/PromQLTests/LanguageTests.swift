@@ -97,7 +97,51 @@ struct LanguageTests {
             ).isEmpty)
     }
 
+    @Test func `series get what is said of who sends them`() throws {
+        #expect(
+            try Self.failures(
+                """
+                load 10s
+                  hits_total{job="shop",instance="a",route="/"} 1+1x6
+                  hits_total{job="shop",instance="b",route="/"} 2+2x6
+                  hits_total{job="mail",instance="a",version="own"} 3+3x6
+                  target_info{job="shop",instance="a",version="1",region="eu"} 1 1 1 _ _ _ _
+                  target_info{job="shop",instance="a",version="2",region="eu"} _ _ _ 1 1 1 1
+                  target_info{job="mail",instance="a",version="9",region="us"} 1+0x6
+                  build_info{job="shop",instance="b",commit="c0ffee"} 1+0x6
+
+                eval instant at 10s info(hits_total)
+                  hits_total{job="shop",instance="a",route="/",version="1",region="eu"} 2
+                  hits_total{job="shop",instance="b",route="/"} 4
+                  hits_total{job="mail",instance="a",version="own",region="us"} 6
+
+                eval instant at 30s info(hits_total{job="shop"})
+                  hits_total{job="shop",instance="a",route="/",version="2",region="eu"} 4
+                  hits_total{job="shop",instance="b",route="/"} 8
+
+                eval instant at 10s info(hits_total, {region=~"e.*"})
+                  hits_total{job="shop",instance="a",route="/",region="eu"} 2
+
+                eval instant at 10s info(hits_total, {__name__="build_info", commit!="x"})
+                  hits_total{job="shop",instance="a",route="/"} 2
+                  hits_total{job="shop",instance="b",route="/",commit="c0ffee"} 4
+                  hits_total{job="mail",instance="a",version="own"} 6
+
+                eval instant at 30s sum by (region) (info(rate(hits_total[20s])))
+                  {region="eu"} 0.1
+                  {} 0.2
+                  {region="us"} 0.3
+
+                eval instant at 10s info(target_info{job="mail"})
+                  target_info{job="mail",instance="a",version="9",region="us"} 1
+
+                eval instant at 10s info(nosuch)
+                """
+            ).isEmpty)
+    }
+
     @Test(arguments: [
+        ("info(up, sum(up))", 1, 10, "label selectors"), ("info(up, {a=\"b\"} offset 1m)", 1, 10, "label selectors"),
         ("sum(", 1, 5, "end of input"), ("foo{", 1, 5, "end of input"), ("foo{bar=}", 1, 9, "expected string"),
         ("foo\n  + )", 2, 5, "unexpected \")\""), ("rate(foo)", 1, 6, "range vector"), ("nosuch(1)", 1, 1, "nosuch"),
         ("1 > 2", 1, 3, "BOOL"), ("foo[5m] + 1", 1, 1, "binary"), ("{x=\"\"}", 1, 1, "non-empty"),

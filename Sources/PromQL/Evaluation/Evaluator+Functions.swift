@@ -59,6 +59,7 @@ extension Evaluator {
         case .timestamp: try timestamp(arguments[0], grid, take)
         case .labelReplace: try labelReplace(arguments, grid, take)
         case .labelJoin: try labelJoin(arguments, grid, take)
+        case .info: try info(arguments[0], about: arguments.dropFirst().first?.selector, grid, take)
         case .sort(let descending):
             for row in try collected(arguments[0], grid).sorted(by: {
                 Self.precedes($0.values[0], $1.values[0], descending: descending)

@@ -30,7 +30,7 @@ package struct Function: Sendable {
     }
 
     enum Special: Sendable {
-        case absent, absentOverTime, scalar, vector, time, timestamp, pi, labelReplace, labelJoin
+        case absent, absentOverTime, scalar, vector, time, timestamp, pi, labelReplace, labelJoin, info
         case sort(descending: Bool)
         case sortByLabel(descending: Bool)
         case histogramQuantile, histogramFraction
@@ -68,7 +68,7 @@ package struct Function: Sendable {
     private static let laterNames: Set = [
         "double_exponential_smoothing", "sort_by_label", "sort_by_label_desc", "mad_over_time", "first_over_time",
         "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time",
-        "histogram_avg", "histogram_stddev", "histogram_stdvar",
+        "info", "histogram_avg", "histogram_stddev", "histogram_stdvar",
     ]
 }
 
@@ -142,6 +142,8 @@ extension Function {
     fileprivate static let others: [Function] =
         [
             Function("absent", [.vector], .special(.absent)),
+            // What is told of senders at a step is another thing than at the next.
+            Function("info", [.vector, .vector], optional: 1, readsTime: true, .special(.info)),
             Function("absent_over_time", [.matrix], .special(.absentOverTime)),
             Function("scalar", [.vector], to: .scalar, .special(.scalar)),
             Function("vector", [.scalar], .special(.vector)),

@@ -158,6 +158,9 @@ package struct Binary: Sendable {
 }
 
 extension Expression {
+    /// The selector that it is, and nothing around it.
+    var selector: Selector? { if case .selector(let selector) = form { selector } else { nil } }
+
     /// All selectors in it.
     package var selectors: [Selector] {
         switch form {

@@ -25,6 +25,12 @@ extension Parser {
             else { continue }
             try expect(type, argument, "in call to function \"\(function.name)\"")
         }
+        if case .special(.info) = function.body, let second = arguments.dropFirst().first {
+            guard let selector = second.selector, selector.shift == TimeShift() else {
+                throw QuerySyntaxError(
+                    "expected label selectors in braces as second argument of \"info\"", at: second.range, in: query)
+            }
+        }
     }
 
     func checked(_ binary: Binary, at place: Range<Int>) throws(QuerySyntaxError) -> Expression {

@@ -274,8 +274,8 @@ extension SignalStore {
                 try place?.remove(part.name)
                 return
             }
-            forget(part)
             try disk.remove(part.name)
+            forget(part)
         }
     }
 

@@ -316,7 +316,7 @@ def reads(shop, ids, document):
             front = path.split("/{")[0]
             target = re.sub(r"\{[^}]*\}", ids[front], path, count=1)
             assert "{" not in target, path
-        query = {p["name"]: "GBP" for p in operation.get("parameters", []) if p["in"] == "query" and p.get("required")}
+        query = {p["name"]: "GBP" for p in operation.get("parameters", []) if p.get("in") == "query" and p.get("required")}
         if query:
             target += "?" + urllib.parse.urlencode(query)
         name = operation["operationId"]
