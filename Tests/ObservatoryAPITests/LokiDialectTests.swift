@@ -266,7 +266,8 @@ struct LokiDialectTests {
             #expect(
                 told.output.split(separator: "\n").map(String.init) == [
                     "whole \(live)", "by bytes \(live)", "no upgrade \(bad)", "no key \(bad)", "another path \(ok)",
-                    "another upgrade \(ok)", "a body \(ok)", "a long head \(bad)", "no HTTP \(bad)",
+                    "another upgrade \(ok)", "a body \(ok)", "a long head \(bad)", "no HTTP \(bad)", "half 0 0",
+                    "half 3 0", "half 25 0", "half 90 0",
                 ])
             #expect(try await observatory.get("/loki/api/v1/labels").status == 200)
         }

@@ -27,6 +27,13 @@ for name, (request, piece) in requests.items():
         for start in range(0, len(request), piece):
             connection.sendall(request[start:start + piece].encode())
         print(name, connection.recv(4096).split(b"\r\n")[0].decode(), flush=True)
+# One that says that no more comes is not waited for.
+for cut in (0, 3, 25, 90):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
+        connection.settimeout(20)
+        connection.sendall(requests["whole"][0][:cut].encode())
+        connection.shutdown(socket.SHUT_WR)
+        print("half", cut, len(connection.recv(4096)), flush=True)
 # One that goes in the middle of its head does no harm.
 for cut in (0, 3, 25, 90):
     with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:

@@ -131,6 +131,20 @@ struct StoreTests {
         #expect(try await store.append(known).accepted == 1, "also after a flush")
     }
 
+    @Test func `what is not taken for its time takes no room either`() async throws {
+        var settings = SignalStore.Settings()
+        settings.seriesPerMetricMax = 5
+        settings.retention = .seconds(3_600)
+        let store = try Self.open(ForgetfulDisk(), settings)
+        var old = SampleBatch()
+        for series in 0..<20 { old.add(Self.labels("m", ("s", "old \(series)")), Self.start - 4_000_000, 1) }
+        #expect(try await store.append(old).refused == [.tooOld: 20])
+        #expect(store.statistics.headSeries == 0)
+        var good = SampleBatch()
+        for series in 0..<5 { good.add(Self.labels("m", ("s", "\(series)")), Self.start, 1) }
+        #expect(try await store.append(good).accepted == 5)
+    }
+
     @Test func `a sender that makes series without end is stopped, and others are not`() async throws {
         var settings = SignalStore.Settings()
         settings.seriesPerSenderMax = 10

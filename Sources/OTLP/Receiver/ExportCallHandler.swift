@@ -84,7 +84,6 @@ final class ExportCallHandler: ChannelInboundHandler {
     }
 
     private func answer(_ context: ChannelHandlerContext) {
-        late?.cancel()
         guard let checking else { return answerAllowed(context) }
         let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
         checking.whenComplete { _ in
@@ -95,6 +94,7 @@ final class ExportCallHandler: ChannelInboundHandler {
 
     private func answerAllowed(_ context: ChannelHandlerContext) {
         guard let arrival else { return }
+        late?.cancel()
         let headers = headers ?? [:]
         if let refusal { return send(Self.reply(refusal, .traces), context) }
         guard let signal = Signal.allCases.first(where: { GRPC.path(of: $0) == headers.first(name: ":path") }) else {

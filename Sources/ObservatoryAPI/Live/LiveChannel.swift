@@ -8,6 +8,7 @@ internal import NIOCore
 internal import NIOHTTPTypes
 internal import NIOWebSocket
 internal import ServiceLifecycle
+internal import Synchronization
 internal import TLS
 
 /// What is told over a WebSocket until its client goes, or the process ends.
@@ -62,17 +63,35 @@ struct LiveChannel: HTTPChannelHandler {
 }
 
 /// The server's end of a WebSocket.
-struct LiveSocket: Sendable {
+final class LiveSocket: Sendable {
     private let outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>
+    /// Since when a client has not read; `nil` while it does.
+    private let stuckSince = Mutex<ContinuousClock.Instant?>(nil)
+
+    /// How long a client may not read.
+    private static let patience = Duration.seconds(30)
+
+    private init(outbound: NIOAsyncChannelOutboundWriter<WebSocketFrame>) { self.outbound = outbound }
 
     /// Sends a message of text. Waits for a client that reads slowly.
-    func send(_ text: [UInt8]) async throws {
-        try await outbound.write(WebSocketFrame(fin: true, opcode: .text, data: ByteBuffer(bytes: text)))
-    }
+    func send(_ text: [UInt8]) async throws { try await write(.text, ByteBuffer(bytes: text)) }
 
     /// Shows those on the way that somebody is there.
-    func ping() async throws {
-        try await outbound.write(WebSocketFrame(fin: true, opcode: .ping, data: ByteBuffer()))
+    func ping() async throws { try await write(.ping, ByteBuffer()) }
+
+    private func write(_ kind: WebSocketOpcode, _ data: ByteBuffer) async throws {
+        stuckSince.withLock { $0 = .now }
+        defer { stuckSince.withLock { $0 = nil } }
+        try await outbound.write(WebSocketFrame(fin: true, opcode: kind, data: data))
+    }
+
+    /// Returns once the client has not read for too long.
+    private func watch() async throws {
+        while true {
+            try await Task.sleep(for: .seconds(1))
+            let since = stuckSince.withLock { $0 }
+            if let since, ContinuousClock.now - since > Self.patience { return }
+        }
     }
 
     fileprivate static func run(
@@ -89,9 +108,14 @@ struct LiveSocket: Sendable {
                         }
                         return .goingAway
                     }
+                    group.addTask {
+                        // What waits to be written would wait for ever.
+                        if (try? await socket.watch()) != nil { connection.channel.close(promise: nil) }
+                        return nil
+                    }
                     let reason = await group.next() ?? nil
                     group.cancelAll()
-                    if let reason { try? await socket.close(reason) }
+                    if let reason { try? await socket.write(.connectionClose, Self.data(of: reason)) }
                 }
             }
         }
@@ -103,17 +127,17 @@ struct LiveSocket: Sendable {
             switch frame.opcode {
             case .connectionClose: return .normalClosure
             case .ping:
-                try await outbound.write(WebSocketFrame(fin: true, opcode: .pong, data: frame.unmaskedData))
+                try await write(.pong, frame.unmaskedData)
             default: break
             }
         }
         return nil
     }
 
-    private func close(_ reason: WebSocketErrorCode) async throws {
+    private static func data(of reason: WebSocketErrorCode) -> ByteBuffer {
         var data = ByteBuffer()
         data.write(webSocketErrorCode: reason)
-        try await outbound.write(WebSocketFrame(fin: true, opcode: .connectionClose, data: data))
+        return data
     }
 }
 

@@ -59,6 +59,7 @@ final class LiveDoor: ChannelInboundHandler, RemovableChannelHandler {
     private let negotiated: EventLoopPromise<LiveChannel.Negotiated>
     private var seen = ByteBuffer()
     private var isDeciding = false
+    private var isInputClosed = false
 
     /// Of the head of a request for a WebSocket.
     private static let headBytesMax = 1 << 14
@@ -81,7 +82,11 @@ final class LiveDoor: ChannelInboundHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         seen.writeBuffer(&bytes)
-        guard !isDeciding else { return }
+        guard !isDeciding else {
+            // Nobody has anything to say before the answer.
+            if seen.readableBytes > 2 * Self.headBytesMax { context.close(promise: nil) }
+            return
+        }
         guard mayBeLive else { return passOn(context) }
         guard let end = seen.readableBytesView.firstRange(of: Array("\r\n\r\n".utf8))?.lowerBound else {
             if seen.readableBytes > Self.headBytesMax { passOn(context) }
@@ -98,14 +103,18 @@ final class LiveDoor: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
-        negotiated.fail(ChannelError.eof)
-        context.fireChannelInactive()
-    }
+    /// Also where the channel went before it was ever active. What was fulfilled stays so.
+    func handlerRemoved(context: ChannelHandlerContext) { negotiated.fail(ChannelError.eof) }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         // The process ends, and here nothing has begun.
         if event is ChannelShouldQuiesceEvent { return context.close(promise: nil) }
+        if case ChannelEvent.inputClosed? = event as? ChannelEvent {
+            // Told to whoever comes behind this; where nobody does, that is all.
+            isInputClosed = true
+            if !isDeciding { context.close(promise: nil) }
+            return
+        }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -146,6 +155,7 @@ final class LiveDoor: ChannelInboundHandler, RemovableChannelHandler {
     private func leave(_ context: ChannelHandlerContext) {
         if seen.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(seen)) }
         context.fireChannelReadComplete()
+        if isInputClosed { context.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 

@@ -22,8 +22,10 @@ struct LokiTail: Sendable {
 
     /// How often it is looked whether something has come.
     private static let interval = Duration.milliseconds(250)
-    /// How often a client hears something where nothing comes, in looks.
-    private static let pingEvery = 80
+    /// How long a client hears nothing at most.
+    private static let silenceMax = Duration.seconds(20)
+    /// How long a record that was among the first may take to become durable, and so to come again.
+    private static let repeatsMax = Duration.seconds(60)
     private static let lookMax = Duration.seconds(60)
     private static let limitMax = 5_000
 
@@ -48,20 +50,30 @@ struct LokiTail: Sendable {
             try api.store.logs(query, limit: limit, isCancelled: isCancelled).reversed() as [StoredLog]
         }
         try await send(known, left: 0, socket)
-        var (seen, looks) = (Set(known.map(Fingerprint.init)), 0)
+        let begun = ContinuousClock.now
+        var seen = Dictionary(known.map { (Fingerprint($0), 1) }, uniquingKeysWith: +)
+        var lastSent = begun
         while true {
             try await Task.sleep(for: Self.interval)
-            looks += 1
-            if tail.isEmpty {
-                if looks % Self.pingEvery == 0 { try await socket.ping() }
-                continue
+            if ContinuousClock.now - lastSent > Self.silenceMax {
+                try await socket.ping()
+                lastSent = .now
             }
+            if tail.isEmpty { continue }
             let (logs, left) = try await look { _ in try tail.take(query, limit: limit) }
-            // What came while the first were looked for may be among them.
-            let news = seen.isEmpty ? logs : logs.filter { !seen.contains(Fingerprint($0)) }
-            seen = []
-            if !news.isEmpty || left > 0 { try await send(news, left: left, socket) }
+            if !seen.isEmpty, ContinuousClock.now - begun > Self.repeatsMax { seen = [:] }
+            // What was not yet durable when the first were looked for is among them, and comes as often again.
+            let news = seen.isEmpty ? logs : logs.filter { !Self.take(Fingerprint($0), from: &seen) }
+            guard !news.isEmpty || left > 0 else { continue }
+            try await send(news, left: left, socket)
+            lastSent = .now
         }
+    }
+
+    private static func take(_ fingerprint: Fingerprint, from seen: inout [Fingerprint: Int]) -> Bool {
+        guard let count = seen[fingerprint], count > 0 else { return false }
+        seen[fingerprint] = count - 1
+        return true
     }
 
     private func look<Result: Sendable>(
@@ -81,9 +93,12 @@ struct LokiTail: Sendable {
         let time: UInt64
         let body: String
         let service: String
+        let span: UInt64
+        let severity: UInt8
 
         init(_ log: StoredLog) {
             (time, body) = (log.record.time, log.record.body)
+            (span, severity) = (log.record.trace?.spanID ?? 0, log.severity)
             service = log.resource["service.name"]?.text ?? ""
         }
     }

@@ -18,6 +18,7 @@ extension Evaluator {
     ///   - asked: what the labels that are added must be; all labels of `target_info` without.
     ///   - grid: the steps.
     ///   - take: told each series, with labels that may change from step to step.
+    /// - Throws: `EvaluationError` where two things are said of one sender at once; what `take` throws.
     func info(_ argument: Expression, about asked: Selector?, _ grid: Grid, _ take: @escaping Take) throws {
         let names = asked?.matchers.filter { $0.name == LabelSet.name } ?? []
         let wanted = asked?.matchers.filter { $0.name != LabelSet.name } ?? []

@@ -259,7 +259,7 @@ extension SignalStore {
         var failure: (any Error)?
         for signal in Signal.allCases {
             for part in partsThatAreOver(signal) {
-                do { try putAway(part) } catch { failure = isHere(part) ? failure ?? error : failure }
+                do { try putAway(part) } catch { failure = failure ?? error }
             }
         }
         if let failure { throw failure }
@@ -267,7 +267,12 @@ extension SignalStore {
 
     private func putAway(_ part: Part) throws {
         // Without the lock, for which flushes wait.
-        let place = try settings.archive?.keep(part, from: disk, of: identity())
+        let place: (any Disk)?
+        do { place = try settings.archive?.keep(part, from: disk, of: identity()) } catch {
+            // Merged meanwhile, so that there was nothing to copy.
+            guard isHere(part) else { return }
+            throw error
+        }
         try upkeep.withLock { _ in
             // Merged meanwhile: what it had is in another part, whose turn comes.
             guard isHere(part) else {

@@ -80,9 +80,12 @@ extension SignalStore.State {
         batch.keys.withUnsafeBufferPointer { keys in
             for (row, hash) in zip(batch.rows, hashes) where !row.samples.isEmpty {
                 let key = UnsafeBufferPointer(rebasing: keys[row.key])
+                let fitting = Self.fitting(batch, row, times, &admission)
+                guard fitting > 0 else { continue }
                 let known = head.table.find(key, hash)
-                if known == nil, !hasRoom(for: key, settings, row.samples.count, &admission) { continue }
-                admit(batch, row, key, known ?? head.add(key, hash), times, segment, &admission, &record, &added)
+                if known == nil, !hasRoom(for: key, settings, fitting, &admission) { continue }
+                let number = known ?? head.add(key, hash)
+                admit(batch, row, fitting, key, number, times, segment, &admission, &record, &added)
             }
         }
         guard !record.isEmpty else { return (admission, nil, true) }
@@ -94,19 +97,25 @@ extension SignalStore.State {
         return (admission, ticket, ticket != nil)
     }
 
-    private mutating func admit(
-        _ batch: SampleBatch, _ row: SampleBatch.Row, _ key: UnsafeBufferPointer<UInt8>, _ number: UInt32,
-        _ times: ClosedRange<Int64>, _ segment: UInt64, _ admission: inout Admission, _ record: inout SampleRecord,
-        _ added: inout [[UInt8]: Double]
-    ) {
+    /// How many samples of a row are of times that are taken.
+    private static func fitting(
+        _ batch: SampleBatch, _ row: SampleBatch.Row, _ times: ClosedRange<Int64>, _ admission: inout Admission
+    ) -> Int {
         let fitting = row.samples.count { times.contains(batch.times[$0]) }
         if fitting < row.samples.count {
             let old = row.samples.count { batch.times[$0] < times.lowerBound }
             if old > 0 { admission.refuse(.tooOld, old) }
             let ahead = row.samples.count - fitting - old
             if ahead > 0 { admission.refuse(.tooFarAhead, ahead) }
-            guard fitting > 0 else { return }
         }
+        return fitting
+    }
+
+    private mutating func admit(
+        _ batch: SampleBatch, _ row: SampleBatch.Row, _ fitting: Int, _ key: UnsafeBufferPointer<UInt8>,
+        _ number: UInt32, _ times: ClosedRange<Int64>, _ segment: UInt64, _ admission: inout Admission,
+        _ record: inout SampleRecord, _ added: inout [[UInt8]: Double]
+    ) {
         let isDescribed = head.series[Int(number)].describedIn == segment
         record.begin(series: number, key: isDescribed ? nil : key, count: fitting)
         if !isDescribed { head.describe(number, in: segment) }

@@ -335,7 +335,7 @@ def reads(shop, ids, document):
                 shop.ask("GET", target, headers=[("If-None-Match", zipped["etag"]), ("Accept-Encoding", "gzip")],
                          label=f"GET {path} (gzip, If-None-Match)")
                 shop.ask("GET", target, headers=[("Accept-Encoding", "gzip")], label=f"GET {path} (gzip, again)")
-        if any(p["name"] == "cursor" for p in operation.get("parameters", [])):
+        if any(p.get("name") == "cursor" for p in operation.get("parameters", [])):
             join = "&" if "?" in target else "?"
             _, _, page = shop.ask("GET", f"{target}{join}limit=1", label=f"GET {path}?limit=1")
             following = json.loads(page).get("next")
