@@ -90,7 +90,7 @@ let ground: [Target] = [
         [
             "Kernel", "Persistence", "RateLimiting", "Resilience", "TLS", coreMetrics, crypto, httpTypes, hummingbird,
             hummingbirdCore, hummingbirdHTTP2, instrumentation, logging, metrics, nioCore, nioHTTP1, nioHTTP2,
-            nioHTTPTypes, nioSSL, serviceContext, tracing,
+            nioHTTPTypes, serviceContext, tracing,
         ]),
 ]
 

@@ -3,7 +3,8 @@
 internal import Glibc
 internal import Kernel
 internal import Logging
-package import NIOSSL
+package import NIOCore
+internal import NIOSSL
 internal import Synchronization
 
 /// The certificate that the server shows, from files that may be replaced while it runs: connections after that have the new
@@ -49,8 +50,13 @@ package final class Certificates: Sendable {
         }
     }
 
-    /// For a connection that begins now. Cost: a look at the files once a second, else a lock.
-    package var context: NIOSSLContext {
+    /// Puts TLS before whatever a connection that begins now speaks; who does not agree on it in time is gone. Called on its
+    /// event loop. Cost: a look at the files once a second, else a lock.
+    package func secure(_ channel: any Channel) throws {
+        try channel.pipeline.syncOperations.addHandlers(NIOSSLServerHandler(context: context), HandshakeTimer())
+    }
+
+    private var context: NIOSSLContext {
         state.withLock { state in
             guard ContinuousClock.now - state.lookedAt >= Self.lookEvery else { return state.context }
             state.lookedAt = .now

@@ -3,7 +3,6 @@
 package import HummingbirdCore
 internal import Logging
 internal import NIOCore
-internal import NIOSSL
 
 extension HTTPServerBuilder {
     /// HTTP/1.1, over TLS where there are `certificates`.
@@ -34,12 +33,7 @@ private struct SecureChannel<Plain: ServerChildChannel>: ServerChildChannel {
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Plain.Value> {
-        do {
-            try channel.pipeline.syncOperations.addHandlers(
-                NIOSSLServerHandler(context: certificates.context), HandshakeTimer())
-        } catch {
-            return channel.eventLoop.makeFailedFuture(error)
-        }
+        do { try certificates.secure(channel) } catch { return channel.eventLoop.makeFailedFuture(error) }
         return plain.setup(channel: channel, logger: logger)
     }
 

@@ -27,6 +27,15 @@ struct QueryThreadsTests {
         }
     }
 
+    @Test func `too many queries and too many tails are told to come back`() {
+        #expect(Dialect.prometheus.response(.overloaded("Later.")).status.code == 429)
+        let tails = TailCount()
+        for _ in 0..<TailCount.max { #expect(tails.begin()) }
+        #expect(!tails.begin())
+        tails.end()
+        #expect(tails.begin())
+    }
+
     @Test func `who goes keeps no place, and neither does what is too late`() async throws {
         let course = Course()
         try await withThrowingTaskGroup(of: Void.self) { group in

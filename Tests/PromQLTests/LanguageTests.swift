@@ -135,6 +135,12 @@ struct LanguageTests {
                 eval instant at 10s info(target_info{job="mail"})
                   target_info{job="mail",instance="a",version="9",region="us"} 1
 
+                eval instant at 10s info(target_info, {region="us"})
+                  target_info{job="mail",instance="a",version="9",region="us"} 1
+
+                eval instant at 10s info(sum(hits_total))
+                  {} 12
+
                 eval instant at 10s info(nosuch)
                 """
             ).isEmpty)

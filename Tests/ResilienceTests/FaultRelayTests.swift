@@ -30,7 +30,7 @@ import Testing
             }
             .bind(host: "127.0.0.1", port: 0).get()
         let relay = try await FaultRelay.open(
-            at: "wire", to: .host("127.0.0.1", port: try #require(echo.localAddress?.port)), faults)
+            at: "wire", to: "127.0.0.1", port: try #require(echo.localAddress?.port), faults)
         try await test(relay)
         await relay.close()
         try await echo.close()
@@ -155,7 +155,7 @@ import Testing
     }
 
     @Test func `a server that is not there is a connection that ends`() async throws {
-        let relay = try await FaultRelay.open(at: "wire", to: .socket(path: "/nowhere/at/all"), FaultInjector())
+        let relay = try await FaultRelay.open(at: "wire", to: "127.0.0.1", port: 1, FaultInjector())
         guard case .broken? = try await ask(relay, [1]) else {
             Issue.record("nothing answered")
             return

@@ -108,6 +108,27 @@ struct TLSTests {
     }
 
     @Test(.timeLimit(.minutes(2)))
+    func `who sends a body too slowly is told so, in either version`() async throws {
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        try await makeCertificate("one", in: directory)
+        let (shop, port, key) = try await serve(directory)
+        defer { shop.kill() }
+        func slow(_ version: String) async throws -> String {
+            try await shell(
+                """
+                (printf '{"name":'; sleep 45) | curl -sS --cacert shop.pem \(version) -H 'Authorization: Bearer \(key)' \
+                -H 'Content-Type: application/json' -X POST -T - -w ' %{http_code}' https://localhost:\(port)/v1/customers
+                """, in: directory)
+        }
+        async let old = slow("--http1.1")
+        async let new = slow("--http2")
+        for said in try await [old, new] {
+            #expect(said.contains("request_timeout") && said.hasSuffix(" 408"), "\(said)")
+        }
+    }
+
+    @Test(.timeLimit(.minutes(2)))
     func `a connection of HTTP/2 that stays open keeps nobody from ending the process`() async throws {
         let directory = try TestDirectory()
         defer { directory.remove() }

@@ -33,7 +33,20 @@ struct BodyTimerTests {
             for _ in 0..<29 {
                 channel.embeddedEventLoop.advanceTime(by: .seconds(1))
                 try channel.writeInbound(piece)
+                channel.read()
             }
+            #expect(reader.failures == 0)
+            channel.embeddedEventLoop.advanceTime(by: .seconds(1))
+            #expect(reader.failures == 1)
+        }
+    }
+
+    @Test func `while the server does not read nobody is slow`() throws {
+        try run { channel, reader in
+            try channel.writeInbound(head)
+            channel.embeddedEventLoop.advanceTime(by: .seconds(50))
+            channel.read()
+            channel.embeddedEventLoop.advanceTime(by: .seconds(9))
             #expect(reader.failures == 0)
             channel.embeddedEventLoop.advanceTime(by: .seconds(1))
             #expect(reader.failures == 1)

@@ -3,7 +3,6 @@
 internal import NIOCore
 internal import NIOHTTP2
 internal import NIOPosix
-internal import NIOSSL
 internal import ServiceLifecycle
 internal import Synchronization
 package import TLS
@@ -75,10 +74,7 @@ package final class GRPCReceiver: Service {
         channel.closeFuture.whenComplete { _ in self.connections.withLock { $0[id] = nil } }
         let (intake, access, certificates) = (intake, access, certificates)
         return channel.eventLoop.makeCompletedFuture {
-            if let certificates {
-                try channel.pipeline.syncOperations.addHandlers(
-                    NIOSSLServerHandler(context: certificates.context), HandshakeTimer())
-            }
+            try certificates?.secure(channel)
             try channel.pipeline.syncOperations.addHandlers(
                 IdleStateHandler(allTimeout: Self.idleMax), IdleConnectionHandler())
             _ = try channel.pipeline.syncOperations.configureHTTP2Pipeline(

@@ -34,9 +34,13 @@ extension Evaluator {
         let isOptional = try wantedTests.allSatisfy { try $0.accepts("") }
         var rows = RowCollector(budget)
         try vector(argument, grid) { row in
-            // What is itself such a series stays as it is.
-            if try nameTests.allSatisfy({ try $0.accepts(row.labels.metricName) }) { return try rows.add(row) }
-            let about = known[Self.sender(row.labels)] ?? []
+            // What is itself such a series stays as it is; not where only labels are asked for, as Prometheus has it.
+            let isExempt = asked == nil || !names.isEmpty
+            if isExempt, try nameTests.allSatisfy({ try $0.accepts(row.labels.metricName) }) {
+                return try rows.add(row)
+            }
+            let sender = Self.sender(row.labels)
+            let about = sender.allSatisfy(\.isEmpty) ? [] : known[sender] ?? []
             for (labels, values) in try Self.enriched(row, by: about, Set(wanted.map(\.name)), isOptional) {
                 try rows.add(Row(labels: labels, values: values))
             }

@@ -50,6 +50,18 @@ public struct Fault: Sendable, Hashable {
         self.until = until
     }
 
+    /// How bytes get through where it makes a line narrow: so many, each time after such a pause; `nil` where it does not.
+    public var trickle: (count: Int, pause: Duration)? {
+        switch kind {
+        case .bandwidth(let rate):
+            // Fifty times a second, where there are as many bytes.
+            let count = max(1, rate / 50)
+            return (count, .seconds(count) / max(1, rate))
+        case .drip(let pause): return (1, pause)
+        case .latency, .tail, .error, .reset, .timeout, .partition, .wrong: return nil
+        }
+    }
+
     /// The kind in a word.
     public var name: String {
         switch kind {

@@ -9,14 +9,8 @@ internal import Synchronization
 ///
 /// A piece that one side sends is a call of the plan, with the fact `direction`: `request` for what goes to the server, `answer`
 /// for what comes from it. `error` and `reset` break the connection in place of the piece; `wrong` turns each of its bits over.
-/// Pieces of one direction keep their order. Cost: a copy of all bytes through this process, some 30 µs a round trip.
+/// Pieces of one direction keep their order. Cost: all bytes go through this process and the machine's network once more.
 public final class FaultRelay: Sendable {
-    /// Where the other side is.
-    public enum Server: Sendable, Hashable {
-        case host(String, port: Int)
-        case socket(path: String)
-    }
-
     public let edge: String
     /// Where the process finds the server now, on 127.0.0.1.
     public let port: Int
@@ -31,7 +25,7 @@ public final class FaultRelay: Sendable {
     /// Begins to listen. Whether the server is there turns out with the first connection.
     /// - Throws: what the system says where no port can be had.
     public static func open(
-        at edge: String, to server: Server, _ faults: FaultInjector
+        at edge: String, to host: String, port: Int, _ faults: FaultInjector
     ) async throws -> FaultRelay {
         let open = OpenChannels()
         let listener = try await ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
@@ -39,7 +33,8 @@ public final class FaultRelay: Sendable {
             .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { near in
                 open.add(near)
-                return connect(near.eventLoop, server).flatMap { far in
+                let toServer = ClientBootstrap(group: near.eventLoop).channelOption(.autoRead, value: false)
+                return toServer.connect(host: host, port: port).flatMap { far in
                     open.add(far)
                     return near.eventLoop.makeCompletedFuture {
                         try near.pipeline.syncOperations.addHandler(
@@ -55,14 +50,6 @@ public final class FaultRelay: Sendable {
             }
             .bind(host: "127.0.0.1", port: 0).get()
         return FaultRelay(edge: edge, port: listener.localAddress?.port ?? 0, listener: listener, open: open)
-    }
-
-    private static func connect(_ loop: any EventLoop, _ server: Server) -> EventLoopFuture<any Channel> {
-        let bootstrap = ClientBootstrap(group: loop).channelOption(.autoRead, value: false)
-        return switch server {
-        case .host(let host, let port): bootstrap.connect(host: host, port: port)
-        case .socket(let path): bootstrap.connect(unixDomainSocketPath: path)
-        }
     }
 
     /// Ends all connections, and takes no more.
@@ -107,7 +94,7 @@ private final class FaultyWire: ChannelInboundHandler {
     private var isPassing = false
     private var isOver = false
 
-    /// How often it is seen whether a partition has ended, and how often bytes leave a narrow line.
+    /// How often it is seen whether a partition has ended.
     private static let tick = TimeAmount.milliseconds(20)
 
     init(to peer: any Channel, _ faults: FaultInjector, edge: String, direction: String) {
@@ -157,11 +144,7 @@ private final class FaultyWire: ChannelInboundHandler {
         case .latency, .tail, .timeout: after(TimeAmount(wait), context) { self.forward(piece, context) }
         case .error, .reset: sever(context)
         case .partition: hold(piece, fault, context)
-        case .bandwidth(let rate):
-            let perTick = max(1, rate * Int(Self.tick.nanoseconds) / 1_000_000_000)
-            let pause = TimeAmount.nanoseconds(Int64(perTick) * 1_000_000_000 / Int64(max(1, rate)))
-            trickle(piece, perTick, every: pause, fault, context)
-        case .drip(let pause): trickle(piece, 1, every: TimeAmount(pause), fault, context)
+        case .bandwidth, .drip: trickle(piece, fault, context)
         case .wrong: forward(ByteBuffer(bytes: piece.readableBytesView.map { ~$0 }), context)
         }
     }
@@ -181,21 +164,17 @@ private final class FaultyWire: ChannelInboundHandler {
         after(Self.tick, context) { self.hold(piece, fault, context) }
     }
 
-    private func trickle(
-        _ piece: ByteBuffer, _ count: Int, every pause: TimeAmount, _ fault: Fault, _ context: ChannelHandlerContext
-    ) {
-        // A long pause ends with the fault.
-        let step = min(pause, max(.zero, TimeAmount(faults.left(of: fault))))
-        after(step, context) {
+    private func trickle(_ piece: ByteBuffer, _ fault: Fault, _ context: ChannelHandlerContext) {
+        let (count, pause) = fault.trickle ?? (piece.readableBytes, .zero)
+        // A long pause ends with the fault, and what is left comes at once.
+        after(TimeAmount(min(pause, faults.left(of: fault))), context) {
             var rest = piece
             guard self.faults.left(of: fault) > .zero, rest.readableBytes > count,
                 let part = rest.readSlice(length: count)
-            else {
-                return self.forward(rest, context)
-            }
+            else { return self.forward(rest, context) }
             self.peer.writeAndFlush(part).assumeIsolated().whenComplete { result in
                 guard case .success = result else { return context.close(promise: nil) }
-                self.trickle(rest, count, every: pause, fault, context)
+                self.trickle(rest, fault, context)
             }
         }
     }

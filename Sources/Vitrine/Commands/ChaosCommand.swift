@@ -14,7 +14,8 @@ struct ChaosCommand: AsyncParsableCommand {
         commandName: "chaos", abstract: "Do faults to a sample shop, and see whether what you expect holds.",
         discussion: """
             The file says how the shop is without faults, which are made, what must hold with and after them, and when to abort;
-            docs/CHAOS.md has one. With VITRINE_REDIS, limits are counted there. Exit status 0 when everything held, 1 when something did not, 2 when it was aborted.
+            docs/CHAOS.md has one. With VITRINE_REDIS, limits are counted there. Exit status 0 when everything held, 1 when \
+            something did not, 2 when it was aborted.
             """)
 
     @Argument(help: "A file of JSON.")

@@ -73,7 +73,7 @@ struct Wires: Sendable {
         guard let text, let found = kind.server(text) else { return text }
         // Brackets belong to the address, not to one of IPv6.
         let host = found.host.hasPrefix("[") ? String(found.host.dropFirst().dropLast()) : found.host
-        let relay = try await FaultRelay.open(at: kind.rawValue, to: .host(host, port: found.port), faults)
+        let relay = try await FaultRelay.open(at: kind.rawValue, to: host, port: found.port, faults)
         relays.append(relay)
         var parts = found.parts
         parts.port = relay.port

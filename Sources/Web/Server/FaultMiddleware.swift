@@ -60,14 +60,9 @@ private struct FaultyWriter: ResponseBodyWriter {
     }
 
     mutating func write(_ buffer: ByteBuffer) async throws {
-        switch fault.kind {
-        case .bandwidth(let rate):
-            let perTick = max(1, rate / 20)
-            try await trickle(buffer, perTick, .seconds(perTick) / rate)
-        case .drip(let pause): try await trickle(buffer, 1, pause)
-        case .wrong: try await writer.write(ByteBuffer(bytes: buffer.readableBytesView.map { ~$0 }))
-        default: try await writer.write(buffer)
-        }
+        if let (count, pause) = fault.trickle { return try await trickle(buffer, count, pause) }
+        let isWrong = fault.kind == .wrong
+        try await writer.write(isWrong ? ByteBuffer(bytes: buffer.readableBytesView.map { ~$0 }) : buffer)
     }
 
     private mutating func trickle(_ buffer: ByteBuffer, _ count: Int, _ pause: Duration) async throws {

@@ -5,7 +5,6 @@ internal import HummingbirdHTTP2
 package import Logging
 package import NIOCore
 internal import NIOHTTP2
-internal import NIOSSL
 internal import TLS
 
 /// A connection over TLS: HTTP/2 where the client can (RFC 7301), else what ``ShopChannel`` does.
@@ -19,9 +18,6 @@ package struct SecureShopChannel: ServerChildChannel {
     private let http2: HTTP2Channel
     private let certificates: Certificates
 
-    /// How long a client may take to agree on a protocol.
-    private static let handshakeMax = TimeAmount.seconds(10)
-
     init(_ plain: ShopChannel, _ certificates: Certificates) {
         self.plain = plain
         self.certificates = certificates
@@ -33,11 +29,7 @@ package struct SecureShopChannel: ServerChildChannel {
     }
 
     package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        do {
-            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: certificates.context))
-        } catch {
-            return channel.eventLoop.makeFailedFuture(error)
-        }
+        do { try certificates.secure(channel) } catch { return channel.eventLoop.makeFailedFuture(error) }
         let (plain, http2) = (plain, http2)
         return channel.configureHTTP2AsyncSecureUpgrade {
             plain.setup(channel: $0, logger: logger)
@@ -48,11 +40,7 @@ package struct SecureShopChannel: ServerChildChannel {
                 return connection.eventLoop.makeFailedFuture(error)
             }
             return http2.setup(channel: connection, logger: logger)
-        }.map { negotiated in
-            let tooLate = channel.eventLoop.scheduleTask(in: Self.handshakeMax) { channel.close(promise: nil) }
-            negotiated.whenComplete { _ in tooLate.cancel() }
-            return Value(negotiated: negotiated, channel: channel)
-        }
+        }.map { Value(negotiated: $0, channel: channel) }
     }
 
     package func handle(value: Value, logger: Logger) async {
