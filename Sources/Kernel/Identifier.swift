@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Synchronization
+
 /// What an ``Identifier`` names; gives the prefix under which people and logs recognise it.
 package protocol EntityKind: Sendable {
     /// Lower-case letters before the underscore, for example `prod`.
@@ -9,7 +11,8 @@ package protocol EntityKind: Sendable {
 /// A prefixed, time-ordered identifier such as `prod_01k9x3c5v8q2e6m4n7p0r1s2t3`.
 ///
 /// The part after the underscore is a ULID in lower-case Crockford base 32: 48 bits of Unix milliseconds, then 80 random
-/// bits. Sorting identifiers as text sorts them by creation, so lists page by primary key alone.
+/// bits; those of one process grow within a millisecond, too. Sorting identifiers as text sorts them by creation, so lists page
+/// by primary key alone.
 package struct Identifier<Kind: EntityKind>: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let rawValue: String
 
@@ -45,19 +48,41 @@ enum ULID {
 
     static func isDigit(_ byte: UInt8) -> Bool { alphabet.contains(byte) }
 
+    /// What was made last in each of some milliseconds, by their lowest bits: more than one, because a clock that a test has
+    /// stopped and that of the world take turns.
+    private static let last = Mutex([Number](repeating: Number(high: 0, low: 0), count: 64))
+
+    private struct Number {
+        var high: UInt64
+        var low: UInt64
+    }
+
     static func text(milliseconds: Int64) -> String {
-        var high = UInt64.random(in: .min ... .max)
-        let low = UInt64.random(in: .min ... .max)
-        high = UInt64(truncatingIfNeeded: milliseconds) << 16 | high & 0xFFFF
+        let number = last.withLock { last in
+            let slot = Int(milliseconds & 63)
+            last[slot] = following(last[slot], in: UInt64(truncatingIfNeeded: milliseconds) << 16)
+            return last[slot]
+        }
         return String(unsafeUninitializedCapacity: digits) { buffer in
             // 128 bits are 26 digits of 5 bits with 2 bits of zero in front.
-            var left = (high, low)
+            var left = (number.high, number.low)
             for index in (0..<digits).reversed() {
                 buffer[index] = alphabet[Int(left.1 & 31)]
                 left = (left.0 >> 5, left.1 >> 5 | left.0 << 59)
             }
             return digits
         }
+    }
+
+    /// Within the millisecond of the last one a random step of 56 bits further, as nobody may guess the next; otherwise a random
+    /// one in the lower half, so that there is room above it for eight million steps.
+    private static func following(_ last: Number, in time: UInt64) -> Number {
+        let random = UInt64.random(in: .min ... .max)
+        guard last.high & ~0xFFFF == time, last.high > 0 else {
+            return Number(high: time | UInt64.random(in: 0...0x7FFF), low: random)
+        }
+        let (low, carry) = last.low.addingReportingOverflow(random >> 8 | 1)
+        return Number(high: last.high &+ (carry ? 1 : 0), low: low)
     }
 }
 

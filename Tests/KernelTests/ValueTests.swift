@@ -45,6 +45,20 @@ struct ValueTests {
         #expect(ProductID("prod_01k9x3c5v8q2e6m4n7p0r1s2tu") == nil, "u is no digit")
     }
 
+    @Test func `identifiers of one millisecond sort by creation, though the clocks of two shops take turns`() {
+        let (stopped, running) = (Timestamp(milliseconds: 1_234_567), Timestamp(milliseconds: 1_795_339_800_000))
+        var made: [Timestamp: [String]] = [:]
+        for number in 0..<20_000 {
+            let time = number.isMultiple(of: 3) ? stopped : running.advanced(by: .milliseconds(number / 5_000))
+            made[time, default: []].append(ProductID.make(at: time).rawValue)
+        }
+        #expect(made.count == 5)
+        for identifiers in made.values { #expect(identifiers == Set(identifiers).sorted()) }
+        // Nobody can tell the next: the steps are unlike each other.
+        let ends = Set(made[stopped, default: []].map { $0.suffix(6) })
+        #expect(ends.count > 6_000)
+    }
+
     @Test func `a page tells whether the list goes on, in both directions`() {
         func page(_ rows: [Int], limit: Int, _ position: PagePosition?) -> Page<Int> {
             Page(rows: rows, for: PageRequest(limit: limit, position: position)) { [.integer(Int64($0))] }
