@@ -10,7 +10,8 @@ extension IdentityModule {
         [
             .exchange(.post, "/oauth/token", "token", "Get tokens", use: token).cost(0),
             .exchange(.post, "/oauth/revoke", "revoke", "End a token", use: revoke).cost(0),
-            .exchange(.post, "/oauth/introspect", "introspect", "Whether a token is good", use: introspect).cost(0),
+            .exchange(.post, "/oauth/introspect", "introspect", "Whether a token is good", use: introspect).cost(0)
+                .asking(),
             .exchange(.post, "/oauth/par", "pushRequest", "Push a request", use: push).cost(0),
             .exchange(.post, "/oauth/device_authorization", "authorizeDevice", "Begin on a device", use: beginDevice)
                 .cost(0),
@@ -177,13 +178,23 @@ extension IdentityModule {
                 throw OAuthError(.invalidRequest, "\(name) is given more than once.")
             }
             try Resource.check(form, issuer: settings.issuer)
-            // Whoever has guessed too often is not looked up any more; an app that is known goes on beside him.
-            if !clients.isAtHand(exchange, form) { try await call.requireSignInAllowed(from: exchange.address) }
-            let app = try await clients(exchange, form)
+            let app = try await client(exchange, form, of: call)
             return try await call.counted(as: app.principal) { try await body(form, app) }
         } catch let error as OAuthError {
             if error.code == .invalidClient { try await call.noteFailedSignIn(from: exchange.address) }
             return OAuthAnswer.refusal(error, nonce: tokenAuthenticator.proofs.nonce)
+        }
+    }
+
+    /// Which app calls. Whoever has guessed too often is not looked up any more; an app that is known goes on beside him.
+    private func client(_ exchange: Exchange, _ form: Form, of call: Call) async throws -> App {
+        let proof = Result { try clients.proof(exchange, form) }
+        if (try? clients.isAtHand(proof.get())) != true { try await call.requireSignInAllowed(from: exchange.address) }
+        do {
+            return try await clients(proof.get())
+        } catch var error as OAuthError {
+            error.isBasic = exchange.header("Authorization") != nil
+            throw error
         }
     }
 }

@@ -13,7 +13,7 @@ struct AuthenticateClient: Sendable {
     let issuer: String
 
     /// What a request shows of the app that sends it.
-    private enum Proof {
+    enum Proof {
         case secret(AppID, String)
         case assertion(JWS)
         case nothing(AppID)
@@ -23,26 +23,16 @@ struct AuthenticateClient: Sendable {
     /// An assertion is made for one request.
     static let assertionLifetimeMax = Duration.seconds(300)
 
-    /// - Throws: ``OAuthError`` with `invalidClient` or `invalidRequest`.
-    func callAsFunction(_ exchange: Exchange, _ form: Form) async throws -> App {
-        do {
-            return try await app(proof(exchange, form))
-        } catch var error as OAuthError {
-            error.isBasic = exchange.header("Authorization") != nil
-            throw error
-        }
-    }
-
     /// Whether the app that is named has been here within the last second.
-    func isAtHand(_ exchange: Exchange, _ form: Form) -> Bool {
-        switch try? proof(exchange, form) {
+    func isAtHand(_ proof: Proof) -> Bool {
+        switch proof {
         case .secret(let id, _), .nothing(let id): directory.isAtHand(id)
         case .assertion(let token): token.payload["sub"]?.string.flatMap { AppID($0) }.map(directory.isAtHand) ?? false
-        case nil: false
         }
     }
 
-    private func proof(_ exchange: Exchange, _ form: Form) throws -> Proof {
+    /// - Throws: ``OAuthError`` with `invalidClient` or `invalidRequest`.
+    func proof(_ exchange: Exchange, _ form: Form) throws -> Proof {
         let id = form["client_id"]
         let header = exchange.header("Authorization")
         let methods = [header, form["client_secret"], form["client_assertion"]].compactMap(\.self)
@@ -71,7 +61,8 @@ struct AuthenticateClient: Sendable {
         return form["client_secret"].map { .secret(app, $0) } ?? .nothing(app)
     }
 
-    private func app(_ proof: Proof) async throws -> App {
+    /// - Throws: ``OAuthError`` with `invalidClient`.
+    func callAsFunction(_ proof: Proof) async throws -> App {
         switch proof {
         case .secret(let id, let secret):
             guard let known = try await directory.find(id) else { throw OAuthError.unknownClient }

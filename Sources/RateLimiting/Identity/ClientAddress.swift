@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Glibc
+public import NIOCore
 
 /// An address that a request came from, by its bits: however it is written, it is the same.
 ///
@@ -54,11 +55,33 @@ public struct ClientAddress: Hashable, Sendable, CustomStringConvertible {
         var four = in_addr()
         if inet_pton(AF_INET, String(bare), &four) == 1 {
             guard !hasZone else { return nil }
-            self.init(high: 0, low: 0xFFFF_0000_0000 | UInt64(UInt32(bigEndian: four.s_addr)))
+            self.init(four)
             return
         }
         var six = in6_addr()
         guard inet_pton(AF_INET6, String(bare), &six) == 1 else { return nil }
+        self.init(six)
+    }
+
+    /// Whoever is at the other end of a connection; `nil` on a socket of this machine.
+    public init?(_ peer: SocketAddress) {
+        guard case .unixDomainSocket = peer else {
+            self = peer.withSockAddr { address, size in
+                let bytes = UnsafeRawBufferPointer(start: address, count: size)
+                return Int32(address.pointee.sa_family) == AF_INET
+                    ? Self(bytes.loadUnaligned(as: sockaddr_in.self).sin_addr)
+                    : Self(bytes.loadUnaligned(as: sockaddr_in6.self).sin6_addr)
+            }
+            return
+        }
+        return nil
+    }
+
+    private init(_ four: in_addr) {
+        self.init(high: 0, low: 0xFFFF_0000_0000 | UInt64(UInt32(bigEndian: four.s_addr)))
+    }
+
+    private init(_ six: in6_addr) {
         let (high, low) = withUnsafeBytes(of: six) { bytes in
             (
                 UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),

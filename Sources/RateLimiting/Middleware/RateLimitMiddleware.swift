@@ -101,7 +101,7 @@ extension RateLimitMiddleware where Context: RemoteAddressRequestContext {
     ) throws {
         try self.init(window: window, maxRequests: maxRequests, message: message) { request, context in
             // Whoever has no address, on a socket of this machine, is one client.
-            guard let peer = context.remoteAddress?.ipAddress.flatMap({ ClientAddress($0) }) else {
+            guard let peer = context.remoteAddress.flatMap({ ClientAddress($0) }) else {
                 return LimitKey("local")
             }
             return proxies.client(peer: peer, forwardedFor: request.headers.forwardedFor).key()

@@ -73,6 +73,10 @@ package struct Endpoint: Sendable {
     /// Whether a standard of others says how it is asked and how it answers, so that nothing of ours is read from requests or
     /// added to answers.
     var isExchange = false
+    /// Whether it only asks, though its method is one of those that change something.
+    var onlyAsks = false
+    /// Whether it changes something.
+    var isChange: Bool { method.changes && !onlyAsks }
     /// Whether it speaks the version that its caller asks for; none in protocols of others.
     var isVersioned: Bool { !isExchange && answerContentType == "application/json" }
     /// How long a call may take once its body has arrived. Beyond it the caller is answered 503.
@@ -326,6 +330,7 @@ extension Endpoint {
     package func ready(from tables: [String]) -> Endpoint { changed { $0.tables = tables } }
     package func anyKey() -> Endpoint { changed { $0.access = .key } }
     package func uncached() -> Endpoint { changed { $0.cache = .none } }
+    package func asking() -> Endpoint { changed { $0.onlyAsks = true } }
     package func cost(_ cost: Int) -> Endpoint { changed { $0.cost = cost } }
     package func searching(cost: Int) -> Endpoint {
         changed { ($0.cost, $0.isSearch, $0.priority) = (cost, true, .sheddable) }

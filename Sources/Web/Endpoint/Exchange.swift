@@ -41,7 +41,7 @@ package struct Exchange: Sendable {
         return try? JSON.parse(body)
     }
 
-    private var mediaType: String? { header("Content-Type")?.prefix { $0 != ";" }.trimmingSpace.lowercased() }
+    private var mediaType: String? { headers[.contentType]?.prefix { $0 != ";" }.trimmingSpace.lowercased() }
 
     package func cookie(_ name: String) -> String? { headers.cookie(name) }
 }

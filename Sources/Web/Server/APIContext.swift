@@ -28,7 +28,7 @@ package struct APIContext: RequestContext {
 
     package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
-        peer = source.channel.remoteAddress?.ipAddress.flatMap { ClientAddress($0) }
+        peer = source.channel.remoteAddress.flatMap { ClientAddress($0) }
         requestID = Self.makeRequestID()
     }
 

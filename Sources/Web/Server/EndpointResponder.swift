@@ -41,9 +41,9 @@ struct EndpointResponder: HTTPResponder {
         if let principal = context.principal { facts.note("vitrine.client.id", principal.id) }
         for (name, value) in subjects(context) { facts.note(name, value) }
         // Whoever changes something answers for it, from where he is.
-        let isKnown = endpoint.method.changes || endpoint.isExchange
+        let isKnown = endpoint.isChange || endpoint.isExchange
         let address = isKnown ? services.limits.address(of: request, context) : nil
-        if endpoint.method.changes, let address { facts.note("client.address", address.description) }
+        if endpoint.isChange, let address { facts.note("client.address", address.description) }
         if !endpoint.isExchange { try negotiate(request.headers) }
         let version = try version(of: request, context)
         if endpoint.deprecation != nil, let principal = context.principal {
@@ -100,7 +100,7 @@ struct EndpointResponder: HTTPResponder {
             let beginning = try await call.database.read { try call.begin(in: $0) }
             if case .answered(let response) = beginning { return response }
         }
-        guard endpoint.method.changes else { return try await endpoint.respond(call, input) }
+        guard endpoint.isChange else { return try await endpoint.respond(call, input) }
         return try await useCase.run { try await endpoint.respond(call, input) }
     }
 

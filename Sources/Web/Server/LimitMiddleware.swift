@@ -82,6 +82,6 @@ extension RequestLimits {
 
 extension Endpoint {
     var use: EndpointUse {
-        EndpointUse(cost: cost, kind: method.changes ? .write : isSearch ? .search : .read)
+        EndpointUse(cost: cost, kind: isChange ? .write : isSearch ? .search : .read)
     }
 }

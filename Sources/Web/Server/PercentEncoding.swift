@@ -20,6 +20,10 @@ package enum PercentEncoding {
 
     /// The same for text that is still bytes.
     package static func decode(bytes text: some Collection<UInt8>) -> String? {
+        // Most of what is sent, a token above all, is written as it is.
+        if text.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "%") && $0 != 0 }) {
+            return String(validating: text, as: UTF8.self)
+        }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.count)
         var iterator = text.makeIterator()
