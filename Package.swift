@@ -46,9 +46,12 @@ let serviceContext: Target.Dependency = .product(name: "ServiceContextModule", p
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
-func room(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+func room(
+    _ name: String, _ dependencies: [Target.Dependency], documents: [String] = ["README.md"],
+    resources: [Resource]? = nil
+) -> Target {
     .target(
-        name: name, dependencies: dependencies, exclude: ["README.md"], resources: resources, swiftSettings: settings)
+        name: name, dependencies: dependencies, exclude: documents, resources: resources, swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
@@ -127,7 +130,8 @@ let observatory: [Target] = [
             hummingbird, hummingbirdCore, lifecycle, logging, nioCore, nioHTTPTypes,
             nioWebSocket,
         ]),
-    room("TelemetryStore", ["CZstd", "Kernel", "Patterns", "Telemetry"]),
+    room(
+        "TelemetryStore", ["CZstd", "Kernel", "Patterns", "Telemetry"], documents: ["README.md", "DiskFormat.md"]),
     room(
         "Console", ["Kernel", "Web", httpTypes, hummingbird, lifecycle, nioCore],
         resources: [.embedInCode("Assets/console.css"), .embedInCode("Assets/console.js")]),
