@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
+package import NIOCore
 
 /// What a client is told of its quotas: `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11), and the
 /// `X-RateLimit-` fields that older clients read.
 public struct RateLimitFields: Sendable {
-    /// `nil` where no quota is told.
-    public let policy: String?
-    public let limit: String?
+    private let policies: [UInt8]
+    private let limits: [UInt8]
     /// Of the policy that is nearest to its end: limit, what is left, and when that may be more, in seconds since 1970.
     public let legacy: (limit: Int, remaining: Int, reset: Int64)?
 
     /// `now` is in seconds since 1970.
     public init(_ decision: Decision, of limiter: RateLimiter, now: Int64) {
         // Written by hand, because it is done for every answer; a test reads it with the codec of structured fields.
-        var (policies, limits) = ("", "")
-        policies.reserveCapacity(32 * decision.count)
-        limits.reserveCapacity(32 * decision.count)
+        var (policies, limits) = ([UInt8](), [UInt8]())
+        policies.reserveCapacity(48 * decision.count)
+        limits.reserveCapacity(48 * decision.count)
         var nearest: (quota: Quota, span: Int64, share: Double)?
         for place in 0..<decision.count {
             let quota = decision[place]
@@ -24,26 +24,50 @@ public struct RateLimitFields: Sendable {
             guard !told.isShadow else { continue }
             let span = Self.span(quota, told)
             if !policies.isEmpty {
-                policies += ", "
-                limits += ", "
+                policies.append(", ")
+                limits.append(", ")
             }
             policies += told.quotedName
-            policies += ";q="
-            policies += String(quota.limit)
+            policies.append(";q=")
+            policies.append(decimal: Int64(quota.limit))
             policies += told.windowParameter
             limits += told.quotedName
-            limits += ";r="
-            limits += String(quota.usable)
+            limits.append(";r=")
+            limits.append(decimal: Int64(quota.usable))
             guard told.window > 0 else { continue }
-            limits += ";t="
-            limits += String(span)
+            limits.append(";t=")
+            limits.append(decimal: span)
             // Of what it can hold, which is less than the limit in a bucket with a small burst.
             let share = Double(quota.usable) / (told.capacityShare * Double(quota.limit))
             if share < nearest?.share ?? 2 { nearest = (quota, span, share) }
         }
-        policy = policies.isEmpty ? nil : policies
-        limit = limits.isEmpty ? nil : limits
+        (self.policies, self.limits) = (policies, limits)
         legacy = nearest.map { ($0.quota.limit, $0.quota.usable, now + $0.span) }
+    }
+
+    /// `nil` where no quota is told.
+    public var policy: String? { policies.isEmpty ? nil : String(decoding: policies, as: UTF8.self) }
+    public var limit: String? { limits.isEmpty ? nil : String(decoding: limits, as: UTF8.self) }
+
+    /// Adds the fields to a head of HTTP/1.1, each on a line of its own.
+    package func write(to head: inout ByteBuffer) {
+        guard !policies.isEmpty else { return }
+        head.writeStaticString("RateLimit-Policy: ")
+        head.writeBytes(policies)
+        head.writeStaticString("\r\nRateLimit: ")
+        head.writeBytes(limits)
+        if let legacy {
+            var lines = [UInt8]()
+            lines.reserveCapacity(112)
+            lines.append("\r\nX-RateLimit-Limit: ")
+            lines.append(decimal: Int64(legacy.limit))
+            lines.append("\r\nX-RateLimit-Remaining: ")
+            lines.append(decimal: Int64(legacy.remaining))
+            lines.append("\r\nX-RateLimit-Reset: ")
+            lines.append(decimal: legacy.reset)
+            head.writeBytes(lines)
+        }
+        head.writeStaticString("\r\n")
     }
 
     /// Whole seconds in which no more than what is told can be used: until more comes, and so long that nobody reads a higher
@@ -58,9 +82,9 @@ public struct RateLimitFields: Sendable {
 
 /// What of a policy is told, made once.
 struct ToldPolicy: Sendable {
-    let quotedName: String
+    let quotedName: [UInt8]
     /// `;w=60`, or what is counted instead.
-    let windowParameter: String
+    let windowParameter: [UInt8]
     /// Nanoseconds; 0 where nothing passes with time.
     let window: Int64
     /// What it can hold at once, as a share of its limit.
@@ -69,11 +93,12 @@ struct ToldPolicy: Sendable {
 
     init(_ policy: RatePolicy) {
         // Names have no character that a string of structured fields would escape.
-        quotedName = "\"\(policy.name)\""
+        quotedName = Array("\"\(policy.name)\"".utf8)
         window = policy.rule.window.map(\.wholeNanoseconds) ?? 0
-        windowParameter =
+        let parameter =
             window > 0
             ? ";w=\(max(1, (window + 999_999_999) / 1_000_000_000))" : ";qu=\"concurrent-requests\""
+        windowParameter = Array(parameter.utf8)
         capacityShare = Double(policy.rule.costMax) / Double(policy.limit)
         isShadow = policy.isShadow
     }
@@ -101,5 +126,22 @@ extension Decision {
             .map { limiter.told[self[$0].policy.index].window }.max() ?? 0
         let room = min(Double(longest) / 3, 20e9)
         return max(1, (waitNanoseconds + Int64(room * spread) + 999_999_999) / 1_000_000_000)
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func append(_ text: StaticString) {
+        append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    /// Adds a number, which is not negative, in decimal digits.
+    fileprivate mutating func append(decimal number: Int64) {
+        let start = count
+        var rest = UInt64(number)
+        repeat {
+            append(UInt8(ascii: "0") + UInt8(rest % 10))
+            rest /= 10
+        } while rest > 0
+        self[start...].reverse()
     }
 }

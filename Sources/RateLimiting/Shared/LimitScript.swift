@@ -24,8 +24,9 @@ enum LimitScript {
         """#
 
     private static let window = #"""
-        local function counter(counters, place)
-            local a, b, c, d = byte(counters, place * 4 + 1, place * 4 + 4)
+        local function counter(counters, place, before)
+            local at = before + place * 4
+            local a, b, c, d = byte(counters, at + 1, at + 4)
             return a + b * 256 + c * 65536 + d * 16777216
         end
 
@@ -45,7 +46,7 @@ enum LimitScript {
         end
 
         local function oldest(p, age)
-            while age > 0 and counter(p.counters, (p.newest - age) % p.ring) == 0 do age = age - 1 end
+            while age > 0 and counter(p.counters, (p.newest - age) % p.ring, p.before) == 0 do age = age - 1 end
             return (p.newest - age) % p.ring
         end
 
@@ -53,7 +54,8 @@ enum LimitScript {
             local age = p.slot - p.backSlot
             if p.back == 0 or age < 0 or age >= p.ring then return end
             local place = (p.newest - age) % p.ring
-            local held = counter(p.counters, place)
+            p.counters, p.before = sub(p.counters, p.before + 1), 0
+            local held = counter(p.counters, place, 0)
             local given = min(held, p.back)
             p.total, p.counters = p.total - given, with(p.counters, place, held - given)
             if given == held and place == p.oldest then p.oldest = oldest(p, (p.newest - p.oldest) % p.ring) end
@@ -67,11 +69,12 @@ enum LimitScript {
                 local passed = slot - last
                 p.newest = newest
                 if passed <= 0 then
-                    p.slot, p.total, p.oldest, p.counters = last, total, first, sub(state, 17)
+                    -- As it came, because each string that is made costs as much as all the arithmetic.
+                    p.slot, p.total, p.oldest, p.counters, p.before = last, total, first, state, 16
                 elseif total > 0 and passed < p.ring then
                     local counters = sub(state, 17)
                     for step = 1, passed do
-                        total = total - counter(counters, (newest + step) % p.ring)
+                        total = total - counter(counters, (newest + step) % p.ring, 0)
                     end
                     p.total = total
                     p.counters = cleared(counters, (newest + 1) % p.ring, passed, p.ring)
@@ -85,15 +88,17 @@ enum LimitScript {
             p.room = p.most - p.total - p.cost
         end
 
+        local function head(p) return pack('<i8I4HH', p.slot, p.total, p.oldest, p.newest) end
+
         local function chargeWindow(p, granted)
             local units = p.cost + granted
-            if units > 0 then
-                if p.total == 0 then p.oldest = p.newest end
-                local held = counter(p.counters, p.newest)
-                units = min(units, 4294967295 - held, 4000000000 - p.total)
-                p.total, p.counters = p.total + units, with(p.counters, p.newest, held + units)
-            end
-            return pack('<i8I4HH', p.slot, p.total, p.oldest, p.newest) .. p.counters
+            local counters, before = p.counters, p.before
+            if units == 0 then return head(p) .. sub(counters, before + 1) end
+            if p.total == 0 then p.oldest = p.newest end
+            local held, at = counter(counters, p.newest, before), before + p.newest * 4
+            units = min(units, 4294967295 - held, 4000000000 - p.total)
+            p.total = p.total + units
+            return head(p) .. sub(counters, before + 1, at) .. pack('<I4', held + units) .. sub(counters, at + 5)
         end
 
         """#
@@ -133,7 +138,7 @@ enum LimitScript {
             local p = {
                 key = key, isBucket = kind % 128 == 0, isShadow = kind >= 128, ring = ring, most = most, pace = pace,
                 cost = cost, want = want, back = back, backSlot = backSlot, room = 0, slot = 0, total = 0,
-                oldest = 0, newest = 0, counters = false
+                oldest = 0, newest = 0, counters = false, before = 0
             }
             local state = states and states[i] or not states and redis.call('HGET', KEYS[key], ARGV[i + 1])
             if p.isBucket then readBucket(p, state) else readWindow(p, state) end

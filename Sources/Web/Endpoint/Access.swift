@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import Kernel
+internal import RateLimiting
 
 /// What an API key may do. Named after what developers know: an action and what it acts on.
 package enum Scope: String, CaseIterable, Sendable {
@@ -109,6 +110,8 @@ package struct Principal: Hashable, Sendable {
     package let apiVersion: String?
     /// How long what is known of it may be believed without asking again.
     package let memory: Duration
+    /// Under which its use is counted.
+    let limitKey: LimitKey
 
     package init(
         id: String, name: String, scopes: Set<Scope>, tier: Tier = .standard, unitsPerMinute: Int? = nil,
@@ -128,6 +131,7 @@ package struct Principal: Hashable, Sendable {
         self.isBound = isBound
         self.apiVersion = apiVersion
         self.memory = memory
+        limitKey = LimitKey("key:" + id)
     }
 }
 

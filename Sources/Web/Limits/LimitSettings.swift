@@ -21,7 +21,31 @@ package enum LimitName: String, CaseIterable, Sendable {
     /// Requests that are worked on at the same time for one key or address.
     case open
 
-    var index: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+    /// The place among all, which is asked for several times a request.
+    var index: Int {
+        switch self {
+        case .signIn: 0
+        case .anonymous: 1
+        case .anonymous56: 2
+        case .anonymous48: 3
+        case .standard: 4
+        case .partner: 5
+        case .search: 6
+        case .writes: 7
+        case .open: 8
+        }
+    }
+}
+
+/// Some of the limits, as bits.
+struct LimitNames: OptionSet, Sendable {
+    let rawValue: Int
+
+    init(rawValue: Int) { self.rawValue = rawValue }
+
+    init(_ names: some Sequence<LimitName>) { self.init(rawValue: names.reduce(0) { $0 | 1 << $1.index }) }
+
+    func contains(_ name: LimitName) -> Bool { rawValue & 1 << name.index != 0 }
 }
 
 /// How much each may use, and what became of it at start: `VITRINE_LIMITS`.

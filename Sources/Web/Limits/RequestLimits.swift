@@ -57,9 +57,9 @@ package final class RequestLimits: Sendable {
     private let shared: SharedRateLimiter?
     package let proxies: TrustedProxies
     /// Changed while the shop is open.
-    private let off: Mutex<Set<LimitName>>
+    private let offNow: Atomic<Int>
     /// Out of force by the configuration, which nothing overrules.
-    private let offForGood: Set<LimitName>
+    private let offForGood: LimitNames
     /// How long the window of each is.
     private let minutes: [Double]
     /// What each is before anybody changes it.
@@ -78,11 +78,13 @@ package final class RequestLimits: Sendable {
             throw Failure(.misconfigured, "VITRINE_LIMITS: \(error)")
         }
         proxies = settings.proxies
-        off = Mutex(settings.off)
-        offForGood = settings.off
+        offForGood = LimitNames(settings.off)
+        offNow = Atomic(offForGood.rawValue)
         configuredLimits = settings.policies.map(\.rule.limit)
         minutes = settings.policies.map { ($0.rule.window ?? .seconds(60)) / .seconds(60) }
     }
+
+    private var off: LimitNames { LimitNames(rawValue: offNow.load(ordering: .relaxed)) }
 
     // MARK: Requests
 
@@ -130,14 +132,15 @@ package final class RequestLimits: Sendable {
         _ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse, isInstant: Bool
     ) -> [Check] {
         guard use.cost > 0, principal?.tier != .trusted else { return [] }
-        let off = off.withLock { $0 }
+        let off = off
         var checks: [Check] = []
+        checks.reserveCapacity(4)
         func add(_ name: LimitName, _ key: LimitKey, _ cost: Int, limit: Int? = nil) {
             if !off.contains(name) {
                 checks.append(Check(limiter.policyIDs[name.index], key, cost: cost, limit: limit))
             }
         }
-        let key = principal.map { LimitKey("key:" + $0.id) } ?? address?.key() ?? Self.local
+        let key = principal?.limitKey ?? address?.key() ?? Self.local
         if let principal {
             let name = principal.tier == .partner ? LimitName.partner : .standard
             add(name, key, use.cost, limit: principal.unitsPerMinute.map { units(perMinute: $0, under: name) })
@@ -172,7 +175,7 @@ package final class RequestLimits: Sendable {
     /// keep out those whose keys are good.
     /// - Throws: ``Problem`` 429 where too many came from this address.
     package func noteFailedSignIn(from address: ClientAddress?) async throws {
-        guard !off.withLock({ $0.contains(.signIn) }) else { return }
+        guard !off.contains(.signIn) else { return }
         let check = Check(limiter.policyIDs[LimitName.signIn.index], address?.key() ?? Self.local)
         let decision = if let shared { await shared.decide([check]) } else { limiter.decide(check) }
         guard decision.isAllowed else { throw problem(decision) }
@@ -182,7 +185,7 @@ package final class RequestLimits: Sendable {
     ///
     /// - Throws: ``Problem`` 429.
     package func requireSignInAllowed(from address: ClientAddress?) async throws {
-        guard !off.withLock({ $0.contains(.signIn) }) else { return }
+        guard !off.contains(.signIn) else { return }
         let checks = [Check(limiter.policyIDs[LimitName.signIn.index], address?.key() ?? Self.local)]
         let decision = if let shared { await shared.look(checks) } else { limiter.look(checks) }
         guard decision.isAllowed else { throw problem(decision) }
@@ -194,13 +197,16 @@ package final class RequestLimits: Sendable {
     package func set(_ name: LimitName, limit: Int, isOff: Bool) throws(RatePolicyError) {
         let policy = limiter.policyIDs[name.index]
         if let shared { try shared.set(limit: limit, of: policy) } else { try limiter.set(limit: limit, of: policy) }
-        off.withLock { off in
-            if isOff || offForGood.contains(name) { off.insert(name) } else { off.remove(name) }
+        let bit = LimitNames([name]).rawValue
+        if isOff || offForGood.contains(name) {
+            offNow.bitwiseOr(bit, ordering: .relaxed)
+        } else {
+            offNow.bitwiseAnd(~bit, ordering: .relaxed)
         }
     }
 
     package func state(of name: LimitName) -> LimitState {
-        state(of: name, limit: limiter[limiter.policyIDs[name.index]].limit, isOff: off.withLock { $0.contains(name) })
+        state(of: name, limit: limiter[limiter.policyIDs[name.index]].limit, isOff: off.contains(name))
     }
 
     /// What a limit is where nobody has changed it.
@@ -240,7 +246,10 @@ package final class RequestLimits: Sendable {
     }
 
     func fields(_ decision: Decision, now: Timestamp) -> [HeaderField] {
-        RateLimitFields(decision, of: limiter, now: now.milliseconds / 1_000).all
-            .map { HeaderField($0.name, $0.value) }
+        told(decision, now: now).all.map { HeaderField($0.name, $0.value) }
+    }
+
+    func told(_ decision: Decision, now: Timestamp) -> RateLimitFields {
+        RateLimitFields(decision, of: limiter, now: now.milliseconds / 1_000)
     }
 }

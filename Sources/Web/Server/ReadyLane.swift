@@ -73,19 +73,15 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
             EntityTag.matches(ifNoneMatch: String(decoding: known, as: UTF8.self), answer.tag)
         }
         let requestID = APIContext.makeRequestID()
-        var buffer = allocator.buffer(capacity: answer.head.count + answer.body.count + 128)
+        var buffer = allocator.buffer(capacity: answer.head.count + answer.body.count + 384)
         buffer.writeBytes(isKnown == true ? answer.unchangedHead : answer.head)
         buffer.writeStaticString("X-Request-Id: ")
         buffer.writeString(requestID)
         buffer.writeStaticString("\r\nServer-Timing: cache;desc=hit\r\nDate: ")
         buffer.writeString(HTTPDate.now(clock))
-        for field in decision.map({ answers.limits.fields($0, now: clock.now()) }) ?? [] {
-            buffer.writeStaticString("\r\n")
-            buffer.writeString(field.name)
-            buffer.writeStaticString(": ")
-            buffer.writeString(field.value)
-        }
-        buffer.writeStaticString("\r\n\r\n")
+        buffer.writeStaticString("\r\n")
+        if let decision { answers.limits.told(decision, now: clock.now()).write(to: &buffer) }
+        buffer.writeStaticString("\r\n")
         if isKnown != true { buffer.writeBytes(answer.body) }
         let (status, duration) = (isKnown == true ? 304 : 200, ContinuousClock.now - start)
         answer.signals.answered(status, "GET", after: duration)
