@@ -50,25 +50,18 @@ enum ULID {
 
     /// What was made last in each of some milliseconds, by their lowest bits: more than one, because a clock that a test has
     /// stopped and that of the world take turns.
-    private static let last = Mutex([Number](repeating: Number(high: 0, low: 0), count: 64))
-
-    private struct Number {
-        var high: UInt64
-        var low: UInt64
-    }
+    private static let last = Mutex([UInt128](repeating: 0, count: 64))
 
     static func text(milliseconds: Int64) -> String {
-        let number = last.withLock { last in
+        var number = last.withLock { last in
             let slot = Int(milliseconds & 63)
-            last[slot] = following(last[slot], in: UInt64(truncatingIfNeeded: milliseconds) << 16)
+            last[slot] = following(last[slot], in: UInt128(truncatingIfNeeded: milliseconds) << 80)
             return last[slot]
         }
         return String(unsafeUninitializedCapacity: digits) { buffer in
-            // 128 bits are 26 digits of 5 bits with 2 bits of zero in front.
-            var left = (number.high, number.low)
             for index in (0..<digits).reversed() {
-                buffer[index] = alphabet[Int(left.1 & 31)]
-                left = (left.0 >> 5, left.1 >> 5 | left.0 << 59)
+                buffer[index] = alphabet[Int(number & 31)]
+                number >>= 5
             }
             return digits
         }
@@ -76,13 +69,8 @@ enum ULID {
 
     /// Within the millisecond of the last one a random step of 56 bits further, as nobody may guess the next; otherwise a random
     /// one in the lower half, so that there is room above it for eight million steps.
-    private static func following(_ last: Number, in time: UInt64) -> Number {
-        let random = UInt64.random(in: .min ... .max)
-        guard last.high & ~0xFFFF == time, last.high > 0 else {
-            return Number(high: time | UInt64.random(in: 0...0x7FFF), low: random)
-        }
-        let (low, carry) = last.low.addingReportingOverflow(random >> 8 | 1)
-        return Number(high: last.high &+ (carry ? 1 : 0), low: low)
+    private static func following(_ last: UInt128, in time: UInt128) -> UInt128 {
+        last > 0 && last >> 80 == time >> 80 ? last + .random(in: 1..<1 << 56) : time | .random(in: 0..<1 << 79)
     }
 }
 
@@ -90,35 +78,21 @@ enum ULID {
 package enum ProductKind: EntityKind { package static let prefix = "prod" }
 package enum VariantKind: EntityKind { package static let prefix = "var" }
 package enum CategoryKind: EntityKind { package static let prefix = "cat" }
-package enum LocationKind: EntityKind { package static let prefix = "loc" }
-package enum MovementKind: EntityKind { package static let prefix = "mov" }
 package enum CustomerKind: EntityKind { package static let prefix = "cus" }
 package enum AddressKind: EntityKind { package static let prefix = "adr" }
 package enum CartKind: EntityKind { package static let prefix = "cart" }
 package enum OrderKind: EntityKind { package static let prefix = "ord" }
 package enum OrderLineKind: EntityKind { package static let prefix = "line" }
-package enum FulfilmentKind: EntityKind { package static let prefix = "ful" }
-package enum ReturnKind: EntityKind { package static let prefix = "ret" }
-package enum LedgerEntryKind: EntityKind { package static let prefix = "led" }
 package enum PaymentKind: EntityKind { package static let prefix = "pay" }
-package enum RefundKind: EntityKind { package static let prefix = "ref" }
-package enum APIKeyKind: EntityKind { package static let prefix = "key" }
 package enum EventKind: EntityKind { package static let prefix = "evt" }
 
 package typealias ProductID = Identifier<ProductKind>
 package typealias VariantID = Identifier<VariantKind>
 package typealias CategoryID = Identifier<CategoryKind>
-package typealias LocationID = Identifier<LocationKind>
-package typealias MovementID = Identifier<MovementKind>
 package typealias CustomerID = Identifier<CustomerKind>
 package typealias AddressID = Identifier<AddressKind>
 package typealias CartID = Identifier<CartKind>
 package typealias OrderID = Identifier<OrderKind>
 package typealias OrderLineID = Identifier<OrderLineKind>
-package typealias FulfilmentID = Identifier<FulfilmentKind>
-package typealias ReturnID = Identifier<ReturnKind>
-package typealias LedgerEntryID = Identifier<LedgerEntryKind>
 package typealias PaymentID = Identifier<PaymentKind>
-package typealias RefundID = Identifier<RefundKind>
-package typealias APIKeyID = Identifier<APIKeyKind>
 package typealias EventID = Identifier<EventKind>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import HTTPTypes
+import Identity
+import Inventory
 import Kernel
 import Persistence
 import TestSupport

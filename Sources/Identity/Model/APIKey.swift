@@ -59,3 +59,6 @@ enum APISecret {
 
     static func hash(_ secret: String) -> [UInt8] { Array(SHA256.hash(data: Array(secret.utf8))) }
 }
+
+package enum APIKeyKind: EntityKind { package static let prefix = "key" }
+package typealias APIKeyID = Identifier<APIKeyKind>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Jobs
-package import Kernel
+internal import Kernel
 package import Persistence
 internal import Web
 

@@ -93,3 +93,8 @@ package enum InventoryError: Error, Equatable {
     case noLocation
     case tooLarge(sku: String)
 }
+
+package enum MovementKind: EntityKind { package static let prefix = "mov" }
+package typealias MovementID = Identifier<MovementKind>
+package enum LocationKind: EntityKind { package static let prefix = "loc" }
+package typealias LocationID = Identifier<LocationKind>

@@ -82,3 +82,6 @@ package enum OrderNumber {
         [2, 5, 8, 1, 4, 3, 6, 7, 9, 0],
     ]
 }
+
+package enum FulfilmentKind: EntityKind { package static let prefix = "ful" }
+package typealias FulfilmentID = Identifier<FulfilmentKind>

@@ -71,3 +71,8 @@ package struct LedgerSummary: Sendable {
 
     package func net() throws -> Money { try sales.adding(credits).adding(adjustments) }
 }
+
+package enum ReturnKind: EntityKind { package static let prefix = "ret" }
+package typealias ReturnID = Identifier<ReturnKind>
+package enum LedgerEntryKind: EntityKind { package static let prefix = "led" }
+package typealias LedgerEntryID = Identifier<LedgerEntryKind>

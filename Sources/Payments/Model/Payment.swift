@@ -132,3 +132,6 @@ package enum PaymentsError: Error, Equatable {
     /// A notification that its provider has not signed, or too long ago.
     case unsignedNotification
 }
+
+package enum RefundKind: EntityKind { package static let prefix = "ref" }
+package typealias RefundID = Identifier<RefundKind>
