@@ -179,7 +179,7 @@ let support: [Target] = [
             "Console", "Identity", "Inventory", "Kernel", "OTLP", "ObservatoryAPI", "Ordering", "Payments",
             "Persistence", "Portal",
             "PromQL", "Resilience", "Telemetry", "TelemetryStore", "Vitrine", "Web", asyncHTTPClient, httpTypes,
-            hummingbird, logging, nioCore, nioEmbedded,
+            hummingbird, logging, nioCore,
         ],
         path: "Tests/TestSupport",
         swiftSettings: testSettings)
@@ -225,7 +225,8 @@ let suites: [Target] = [
     tests(
         "WebTests",
         [
-            "Kernel", "Persistence", "RateLimiting", "TestSupport", "Vitrine", "Web", httpTypes, nioCore, nioEmbedded,
+            "Identity", "Inventory", "Kernel", "Persistence", "RateLimiting", "TestSupport", "Vitrine", "Web",
+            httpTypes, nioCore, nioEmbedded,
             nioHTTPTypes,
         ],
         resources: [.copy("Golden")]),

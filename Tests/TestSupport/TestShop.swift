@@ -8,7 +8,6 @@ import Inventory
 import Kernel
 import Logging
 import NIOCore
-import NIOEmbedded
 import Ordering
 import Persistence
 import Portal
@@ -172,9 +171,7 @@ package struct TestShop: Sendable {
             head: HTTPRequest(
                 method: method, scheme: "http", authority: "localhost", path: path, headerFields: headers),
             body: RequestBody(buffer: ByteBuffer(bytes: body ?? [])))
-        let context = APIContext(
-            source: ApplicationRequestContextSource(channel: EmbeddedChannel(), logger: Logger(label: "test")))
-        let response = try await responder.respond(to: request, context: context)
+        let response = try await responder.respond(to: request, context: APIContext(logger: Logger(label: "test")))
         let bytes = try await response.body.bytes()
         return Reply(status: response.status.code, headers: response.headers, body: bytes)
     }
@@ -208,6 +205,8 @@ package struct Reply: Sendable {
 
     package var json: JSON { (try? JSON.parse(body, depthMax: 64)) ?? .null }
     package var text: String { String(decoding: body, as: UTF8.self) }
+    /// A text that the answer has; empty where it has not.
+    package func text(_ name: String) -> String { json[name]?.string ?? "" }
     package var id: String { json["id"]?.string ?? "" }
     package var code: String? { json["code"]?.string }
     package var items: [JSON] { json["items"]?.array ?? [] }

@@ -2,7 +2,7 @@
 
 package import Hummingbird
 internal import Kernel
-internal import Logging
+package import Logging
 internal import NIOCore
 internal import RateLimiting
 
@@ -33,7 +33,7 @@ package struct APIContext: RequestContext {
     }
 
     /// Of a request that comes from this process.
-    init(logger: Logger) {
+    package init(logger: Logger) {
         coreContext = .init(source: InProcessSource(logger: logger))
         peer = nil
         requestID = Self.makeRequestID()
