@@ -18,6 +18,7 @@ package struct IdentityModule: Sendable {
     let directory: AppDirectory
     let tokens: AccessTokens
     let apps: ManageApps
+    let register: RegisterClients
     let clients: AuthenticateClient
     let issue: IssueTokens
     let revokeToken: RevokeToken
@@ -53,6 +54,7 @@ package struct IdentityModule: Sendable {
         tokenAuthenticator = TokenAuthenticator(tokens: tokens, directory: directory, proofs: proofs)
         apps = ManageApps(
             outbox: outbox, clock: clock, keeper: keeper, tokens: tokens, versions: versions)
+        register = RegisterClients(database: database, apps: apps, keeper: keeper)
         clients = AuthenticateClient(
             directory: directory, keeper: keeper,
             seen: SeenTokens(lifetime: AuthenticateClient.assertionLifetimeMax), clock: clock, issuer: settings.issuer)

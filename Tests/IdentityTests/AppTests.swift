@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import HTTPTypes
 import Kernel
 import TestSupport
 import Testing
@@ -85,6 +86,107 @@ struct AppTests {
             for (body, error) in refused {
                 #expect(try await register(body, key: initial).json["error"]?.string == error, "\(body.text)")
             }
+        }
+    }
+
+    @Test func `an app that has registered itself reads that, changes it and ends it`() async throws {
+        try await TestShop.run { shop in
+            let initial = try await key(shop, ["write:apps"])
+            let body: JSON = [
+                "client_name": "Self Made", "redirect_uris": [.string(TestApp.back)],
+                "scope": "openid read:products", "client_uri": "https://example.com/",
+                "token_endpoint_auth_method": "client_secret_post",
+            ]
+            let made = try await post(shop, "/oauth/register", body, key: initial)
+            let (id, token) = (made.text("client_id"), made.text("registration_access_token"))
+            let path = "/oauth/register/\(id)"
+            #expect(made.text("registration_client_uri").hasSuffix(path))
+            func send(
+                _ method: HTTPRequest.Method, _ body: JSON? = nil, token: String = token, path: String = path
+            ) async throws -> Reply {
+                try await shop.send(
+                    method, path, body: body.map { Array($0.text.utf8) },
+                    headers: body == nil ? [:] : ["Content-Type": "application/json"], key: token)
+            }
+            // Read: the same but for the secret, which nobody has any more.
+            let read = try await send(.get)
+            let readable = (made.json.members ?? []).filter { !$0.name.hasPrefix("client_secret") }
+            #expect(read.status == 200 && read.json == .object(readable), "\(read.text)")
+            // Whoever has another token, and whoever asks for another client, is told the same.
+            let other = try await post(shop, "/oauth/register", body, key: initial)
+            for (path, token) in [
+                (path, other.text("registration_access_token")), (path, "vr_x"), (path, initial),
+                ("/oauth/register/\(other.text("client_id"))", token), ("/oauth/register/app_x", token),
+            ] {
+                for (method, sent) in [
+                    (HTTPRequest.Method.get, JSON?.none), (.put, ["client_id": "x"]), (.delete, nil),
+                ] {
+                    let refused = try await send(method, sent, token: token, path: path)
+                    #expect(refused.status == 401 && refused.code == "unauthenticated", "\(method) \(path)")
+                    #expect(refused.header("WWW-Authenticate")?.contains("invalid_token") == true)
+                }
+            }
+            #expect(try await send(.get, token: "").status == 401)
+
+            func changed(_ changes: JSON) -> JSON {
+                let members = (body.members ?? []).filter { changes[$0.name] == nil } + (changes.members ?? [])
+                return .object([.init("client_id", .string(id))] + members.filter { $0.value != .null })
+            }
+            let refused: [(JSON, String)] = [
+                (["client_id": "app_x"], "invalid_client_metadata"),
+                (["client_secret": "x"], "invalid_client_metadata"),
+                (["registration_access_token": .string(token)], "invalid_client_metadata"),
+                (["scope": "openid read:orders"], "invalid_client_metadata"),
+                (["token_endpoint_auth_method": "none"], "invalid_client_metadata"),
+                (["redirect_uris": ["http://app.example/"]], "invalid_redirect_uri"),
+            ]
+            for (changes, error) in refused {
+                let sent = changes["client_id"] == nil ? changed(changes) : changes
+                let reply = try await send(.put, sent)
+                #expect(reply.status == 400 && reply.json["error"]?.string == error, "\(sent.text) \(reply.text)")
+            }
+            // What is left out goes back to what is standard.
+            try await shop.addUser()
+            let browser = try await TestBrowser.signedIn(shop)
+            let app = TestApp(shop: shop, id: id, secret: made.text("client_secret"))
+            let held = try await app.exchange(app.code(browser, ["scope": "read:products"])).text("access_token")
+            let replaced = try await send(
+                .put,
+                changed([
+                    "client_name": "Made Anew", "client_uri": .null, "scope": "openid",
+                    "client_secret": .string(made.text("client_secret")),
+                ]))
+            #expect(replaced.status == 200 && replaced.text("client_name") == "Made Anew", "\(replaced.text)")
+            #expect(replaced.json["client_uri"] == nil && replaced.text("scope") == "openid")
+            #expect(replaced.json == (try await send(.get).json))
+            #expect(try await shop.send(.get, "/v1/products", key: held).status == 401, "It may no longer.")
+            #expect(try await app.exchange(app.code(browser, ["scope": "openid"])).status == 200)
+            // Keys in place of the secret, and back.
+            let keyed = try await send(
+                .put,
+                changed([
+                    "token_endpoint_auth_method": "private_key_jwt", "scope": "openid",
+                    "jwks": ["keys": [ProofKey().jwk]],
+                ]))
+            #expect(keyed.status == 200 && keyed.json["client_secret"] == nil, "\(keyed.text)")
+            #expect(try await app.token(["grant_type": "refresh_token", "refresh_token": "x"]).status == 401)
+            let back = try await send(.put, changed(["scope": "openid"]))
+            #expect(back.json["client_secret"] != nil && back.text("client_secret") != made.text("client_secret"))
+
+            let ended = try await send(.delete)
+            #expect(ended.status == 204 && ended.body.isEmpty)
+            #expect(try await send(.get).status == 401)
+            #expect(try await shop.send(.get, "/v1/apps/\(id)").status == 404)
+            await shop.shop.relay.drain()
+            let actors = try await shop.get("/v1/audit-events?subject=\(id)").items.map { $0["actor"]?.string }
+            #expect(Set(actors).contains(id))
+            // The shop takes an app out, and its registration with it.
+            let gone = other.text("client_id")
+            #expect(try await shop.send(.delete, "/v1/apps/\(gone)", headers: ["If-Match": "*"]).status == 204)
+            #expect(
+                try await send(
+                    .get, token: other.text("registration_access_token"), path: "/oauth/register/\(gone)"
+                ).status == 401)
         }
     }
 

@@ -62,7 +62,7 @@ struct AppInput: WireBody {
 
     static func keys(_ json: JSON?) throws -> [JWK] {
         do {
-            return try IdentityModule.keys(json)
+            return try ClientMetadata.keys(json)
         } catch {
             throw IdentityError.unusableKeys
         }

@@ -3,101 +3,112 @@
 internal import Kernel
 internal import Web
 
-// Dynamic registration (RFC 7591). The initial access token is a key or a token with `write:apps`.
+// Dynamic registration. The initial access token (RFC 7591) is a key or a token with `write:apps`; afterwards a client is known
+// by the token that it got (RFC 7592).
 extension IdentityModule {
     func registerClient(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
-        do {
-            guard let json = exchange.json, json.members != nil else {
-                throw OAuthError(.invalidMetadata, "Send an object: Content-Type: application/json.")
+        try await Self.answering {
+            let metadata = try ClientMetadata(Self.object(exchange))
+            let (register, actor) = (register, call.actor)
+            let registered = try await call.write { try register(metadata, by: actor, in: $0) }
+            return OAuthAnswer.json(201, registered.json(issuer: settings.issuer))
+        }
+    }
+
+    func readClient(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        try await managing(call, exchange) { id, token in
+            try await register.find(id, token: token).map { OAuthAnswer.json(200, $0.json(issuer: settings.issuer)) }
+        }
+    }
+
+    func replaceClient(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        try await managing(call, exchange) { id, token in
+            let register = register
+            // Whoever has not the token learns nothing of what is wrong with what he sends.
+            guard try await register.find(id, token: token) != nil else { return nil }
+            let json = try Self.object(exchange)
+            guard json["client_id"]?.string == id.rawValue else {
+                throw OAuthError(.invalidMetadata, "client_id is the one of the address.")
             }
-            let draft = try Self.draft(json)
-            let (apps, actor) = (apps, call.actor)
-            let registered = try await call.write { try apps.register(draft, by: actor, in: $0) }
-            return OAuthAnswer.json(201, Self.answer(registered, json))
+            if let name = Self.ours.first(where: { json[$0] != nil }) {
+                throw OAuthError(.invalidMetadata, "\(name) is not the client's to say; leave it out.")
+            }
+            let (metadata, secret) = (try ClientMetadata(json), json["client_secret"]?.string)
+            let replaced = try await call.write { transaction in
+                try register.replace(id, token: token, with: metadata, secret: secret, in: transaction)
+            }
+            return replaced.map { OAuthAnswer.json(200, $0.json(issuer: settings.issuer)) }
+        }
+    }
+
+    func removeClient(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        try await managing(call, exchange) { id, token in
+            let register = register
+            let isRemoved = try await call.write { try register.remove(id, token: token, in: $0) }
+            return isRemoved ? OAuthAnswer.removed : nil
+        }
+    }
+
+    /// What a client must not send when it changes its registration (RFC 7592 section 2.2).
+    private static let ours = [
+        "registration_access_token", "registration_client_uri", "client_secret_expires_at", "client_id_issued_at",
+    ]
+
+    /// Has `body` run for the client of the address, with the token that it shows. One that is not known is refused like one whose
+    /// token is another (RFC 7592 section 2).
+    private func managing(
+        _ call: Call, _ exchange: Exchange, _ body: (AppID, _ token: String) async throws -> WireResponse?
+    ) async throws -> WireResponse {
+        try await call.requireSignInAllowed(from: exchange.address)
+        let parts = (exchange.header("Authorization") ?? "").split(separator: " ", maxSplits: 1)
+        guard parts.count == 2, parts[0].lowercased() == "bearer" else {
+            throw Problem.challenge("Send Authorization: Bearer <registration_access_token>.")
+        }
+        return try await Self.answering {
+            let id = exchange.path.split(separator: "/").last.flatMap { AppID(String($0)) }
+            if let id, let answer = try await body(id, String(parts[1].drop { $0 == " " })) { return answer }
+            try await call.noteFailedSignIn(from: exchange.address)
+            throw Problem.challenge("This token is not the one of this client's registration.", error: "invalid_token")
+        }
+    }
+
+    private static func object(_ exchange: Exchange) throws -> JSON {
+        guard let json = exchange.json, json.members != nil else {
+            throw OAuthError(.invalidMetadata, "Send an object: Content-Type: application/json.")
+        }
+        return json
+    }
+
+    /// Puts refusals into OAuth's words.
+    private static func answering(_ body: () async throws -> WireResponse) async throws -> WireResponse {
+        do {
+            return try await body()
         } catch IdentityError.redirectURI(let uri, let fault) {
             return OAuthAnswer.refusal(OAuthError(.invalidRedirectURI, "\(uri.prefix(100)): \(fault)"), nonce: "")
         } catch let error as OAuthError {
             return OAuthAnswer.refusal(error, nonce: "")
         }
     }
+}
 
-    private static let grantTypes: Set = [
-        "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
-    ]
-
-    /// What the request asks for, with what this server leaves out and puts in its place (section 2). An app that registers
-    /// itself may ask people, and nothing for itself.
-    private static func draft(_ json: JSON) throws -> AppDraft {
-        let method = json["token_endpoint_auth_method"]?.string ?? "client_secret_basic"
-        let keys = try keys(json["jwks"])
-        switch method {
-        case "none", "client_secret_basic", "client_secret_post":
-            guard keys.isEmpty else { throw OAuthError(.invalidMetadata, "jwks goes with private_key_jwt.") }
-        case "private_key_jwt":
-            guard !keys.isEmpty else {
-                throw OAuthError(.invalidMetadata, "private_key_jwt needs jwks, in the request.")
-            }
-        default: throw OAuthError(.invalidMetadata, "token_endpoint_auth_method \(method.prefix(60)) is not known.")
-        }
-        let grants = strings(json["grant_types"]) ?? ["authorization_code"]
-        guard Set(grants).isSubset(of: grantTypes) else {
-            throw OAuthError(.invalidMetadata, "grant_types are \(grantTypes.sorted().joined(separator: ", ")).")
-        }
-        guard strings(json["response_types"]) ?? ["code"] == ["code"] else {
-            throw OAuthError(.invalidMetadata, "response_types is code.")
-        }
-        let uris = strings(json["redirect_uris"]) ?? []
-        guard !uris.isEmpty || !grants.contains("authorization_code"), uris.count <= 20 else {
-            throw OAuthError(.invalidRedirectURI, "redirect_uris has 1 to 20 addresses.")
-        }
-        guard let scopes = ScopeSet(json["scope"]?.string ?? "openid") else {
-            throw OAuthError(.invalidMetadata, "scope names something that there is not.")
-        }
-        let name = json["client_name"]?.string ?? "An app without a name"
-        guard (1...100).contains(name.unicodeScalars.count) else {
-            throw OAuthError(.invalidMetadata, "client_name has 1 to 100 characters.")
-        }
-        return AppDraft(
-            name: name, confidentiality: method == "none" ? .public : .confidential, redirectURIs: uris,
-            scopes: scopes, keys: keys, requiresBinding: json["dpop_bound_access_tokens"]?.bool ?? false,
-            homepage: json["client_uri"].flatMap { homepage in
-                var decoding = Decoding()
-                return Schema.homepage.decode(homepage, &decoding)
-            })
-    }
-
-    static func keys(_ json: JSON?) throws -> [JWK] {
-        guard let json else { return [] }
-        let given = json["keys"]?.array ?? []
-        let keys = given.compactMap(JWK.init)
-        guard !keys.isEmpty, keys.count == given.count, keys.count <= 10 else {
-            throw OAuthError(
-                .invalidMetadata, "jwks takes 1 to 10 public keys of P-256 or of RSA with 2,048 bits and more.")
-        }
-        return keys
-    }
-
-    private static func strings(_ json: JSON?) -> [String]? {
-        json?.array.map { $0.compactMap(\.string) }
-    }
-
-    /// RFC 7591 section 3.2.1.
-    private static func answer(_ registered: ManageApps.Registered, _ asked: JSON) -> JSON {
-        let app = registered.app
-        let method =
-            app.confidentiality == .public ? "none" : app.keys.isEmpty ? "client_secret_basic" : "private_key_jwt"
+extension RegisterClients.Registered {
+    /// RFC 7591 section 3.2.1, RFC 7592 section 3.
+    fileprivate func json(issuer: String) -> JSON {
         var members: [JSON.Member] = [
             .init("client_id", .string(app.id.rawValue)), .init("client_id_issued_at", .integer(app.createdAt.seconds)),
             .init("client_name", .string(app.name)),
             .init("redirect_uris", .array(app.redirectURIs.map { .string($0) })),
-            .init("grant_types", asked["grant_types"] ?? ["authorization_code"]),
+            .init("grant_types", .array(registration.grantTypes.map { .string($0) })),
             .init("response_types", ["code"]),
-            .init("token_endpoint_auth_method", asked["token_endpoint_auth_method"] ?? .string(method)),
+            .init("token_endpoint_auth_method", .string(registration.method)),
             .init("scope", .string(app.scopes.text)), .init("dpop_bound_access_tokens", .bool(app.requiresBinding)),
+            .init("registration_access_token", .string(token)),
+            .init("registration_client_uri", .string("\(issuer)/oauth/register/\(app.id)")),
         ]
-        if let secret = registered.secret {
+        if let secret {
             members += [.init("client_secret", .string(secret)), .init("client_secret_expires_at", 0)]
         }
+        if let homepage = app.homepage { members.append(.init("client_uri", .string(homepage))) }
         if !app.keys.isEmpty { members.append(.init("jwks", ["keys": .array(app.keys.map(\.json))])) }
         return .object(members)
     }

@@ -18,6 +18,9 @@ enum OAuthAnswer {
     static let empty = WireResponse(
         status: 200, headers: [HeaderField("Cache-Control", "no-store"), HeaderField("Content-Length", "0")])
 
+    /// Nothing, because it is no more.
+    static let removed = WireResponse(status: 204, headers: [HeaderField("Cache-Control", "no-store")])
+
     /// What is the same for everybody, for some minutes.
     static func metadata(_ json: JSON) -> WireResponse {
         WireResponse(

@@ -17,6 +17,9 @@ extension IdentityModule {
                 .cost(0),
             .exchange(.post, "/oauth/register", "registerClient", "Register an app", use: registerClient)
                 .scope(.writeApps),
+            .exchange(.get, Self.clientPath, "readClient", "What an app is registered as", use: readClient),
+            .exchange(.put, Self.clientPath, "replaceClient", "Register an app anew", use: replaceClient),
+            .exchange(.delete, Self.clientPath, "removeClient", "End a registration", use: removeClient),
             .exchange(.get, "/oauth/userinfo", "userInfo", "Who the user is", use: userInfo).anyKey().forCustomers(
                 .all),
             .exchange(.post, "/oauth/userinfo", "postUserInfo", "Who the user is", use: userInfo).anyKey()
@@ -33,6 +36,8 @@ extension IdentityModule {
             },
         ]
     }
+
+    private static let clientPath = "/oauth/register/{client_id}"
 
     // MARK: Tokens
 

@@ -55,5 +55,6 @@ enum IdentityMigrations {
         versions,
         people,
         organizations,
+        registrations,
     ]
 }

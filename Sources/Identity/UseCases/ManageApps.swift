@@ -107,6 +107,7 @@ struct ManageApps: Sendable {
         app.removedAt = clock.now()
         try AppStore.update(app, in: transaction)
         try AuthorizationStore.removeConsents(to: id, of: nil, in: transaction)
+        try RegistrationStore.remove(id, in: transaction)
         try endTokens(of: app, in: transaction)
         try outbox.publish(
             "app.removed", subject: id.rawValue, actor: actor, ["name": .string(app.name)], in: transaction)
@@ -127,6 +128,14 @@ struct ManageApps: Sendable {
             "app.secret_rotated", subject: id.rawValue, actor: actor, ["secret": .string(made.secret.id.rawValue)],
             in: transaction)
         return (app, made.secret, made.text)
+    }
+
+    /// Gives an app that proves itself by a secret from now on its first; one that does so no longer loses those it had.
+    func renewSecret(of app: App, before: App, in transaction: Transaction) throws -> String? {
+        guard app.hasSecret != before.hasSecret else { return nil }
+        let now = clock.now()
+        try AppStore.end(secretsOf: app.id, but: nil, at: now, in: transaction)
+        return app.hasSecret ? try addSecret(to: app.id, at: now, in: transaction).text : nil
     }
 
     /// Makes an app what it is in another shop, under the same name and with a `secret` of its own here.
