@@ -56,8 +56,7 @@ package struct IdentityModule: Sendable {
             outbox: outbox, clock: clock, keeper: keeper, tokens: tokens, versions: versions)
         register = RegisterClients(database: database, apps: apps, keeper: keeper)
         clients = AuthenticateClient(
-            directory: directory, keeper: keeper,
-            seen: SeenTokens(lifetime: AuthenticateClient.assertionLifetimeMax), clock: clock, issuer: settings.issuer)
+            directory: directory, keeper: keeper, database: database, clock: clock, issuer: settings.issuer)
         issue = IssueTokens(database: database, outbox: outbox, clock: clock, keeper: keeper, tokens: tokens)
         revokeToken = RevokeToken(database: database, keeper: keeper, tokens: tokens, clock: clock)
         introspectToken = IntrospectToken(

@@ -86,6 +86,23 @@ struct AppTests {
             for (body, error) in refused {
                 #expect(try await register(body, key: initial).json["error"]?.string == error, "\(body.text)")
             }
+            // What is not what it is to be is not taken for missing.
+            let uris = JSON.Member("redirect_uris", [.string(TestApp.back)])
+            for member: JSON.Member in [
+                .init("client_name", 1), .init("scope", ["openid"]), .init("grant_types", "authorization_code"),
+                .init("redirect_uris", [1]), .init("dpop_bound_access_tokens", "yes"), .init("client_uri", true),
+            ] {
+                let body = JSON.object([member] + (member.name == uris.name ? [] : [uris]))
+                let reply = try await register(body, key: initial)
+                #expect(reply.json["error"] == "invalid_client_metadata", "\(body.text) \(reply.text)")
+            }
+            // The grants that it named are all that it has.
+            let plain = try await register(.object([uris]), key: initial)
+            let one = TestApp(shop: shop, id: plain.text("client_id"), secret: plain.text("client_secret"))
+            let device = try await one.ask("/oauth/device_authorization", ["scope": "openid"])
+            #expect(device.json["error"] == "unauthorized_client")
+            let renewed = try await one.token(["grant_type": "refresh_token", "refresh_token": "x"])
+            #expect(renewed.json["error"] == "unauthorized_client")
         }
     }
 
@@ -173,6 +190,16 @@ struct AppTests {
             let back = try await send(.put, changed(["scope": "openid"]))
             #expect(back.json["client_secret"] != nil && back.text("client_secret") != made.text("client_secret"))
 
+            // A key that the shop wants for each token stays wanted; a secret that is over is none.
+            #expect(try await shop.patch("/v1/apps/\(id)", ["dpop_bound": true]).status == 200)
+            let loosened = try await send(.put, changed(["scope": "openid", "dpop_bound_access_tokens": false]))
+            #expect(loosened.json["dpop_bound_access_tokens"] == true, "\(loosened.text)")
+            let rotated = try await shop.post("/v1/apps/\(id)/secrets", ["overlap_seconds": 0])
+            #expect(rotated.status == 201)
+            let old = try await send(
+                .put, changed(["scope": "openid", "client_secret": .string(back.text("client_secret"))]))
+            #expect(old.status == 400, "\(old.text)")
+
             let ended = try await send(.delete)
             #expect(ended.status == 204 && ended.body.isEmpty)
             #expect(try await send(.get).status == 401)
@@ -198,11 +225,23 @@ struct AppTests {
             #expect(try await shop.addUser("ADA@example.com").status == 409)
             #expect(try await shop.addUser("bob@example.com", role: "no-such").status == 422)
             let weak = try await key(shop, ["write:users", "read:users", "read:products"])
+            // Nor gives themselves more by widening a role, or somebody by another role.
+            let role: JSON = ["scopes": ["read:products"]]
+            func put(_ body: JSON) async throws -> Int {
+                try await shop.send(.put, "/v1/roles/helper", body: Array(body.text.utf8), key: weak).status
+            }
+            #expect(try await put(role) == 200)
+            #expect(try await put(["scopes": ["read:products", "write:orders"]]) == 403)
+            let helper = try await shop.addUser("hal@example.com", role: "helper").id
+            let promotion = try await shop.send(
+                .patch, "/v1/users/\(helper)", body: Array(#"{"role":"owner"}"#.utf8), headers: ["If-Match": "*"],
+                key: weak)
+            #expect(promotion.status == 403, "\(promotion.text)")
             let person: JSON = [
                 "email": "eve@example.com", "name": "Eve", "role": "owner", "password": "a long password",
             ]
             #expect(try await post(shop, "/v1/users", person, key: weak).status == 403)
-            #expect(try await shop.get("/v1/users").items.count == 1)
+            #expect(try await shop.get("/v1/users").items.count == 2)
             #expect(try await shop.put("/v1/roles/owner", ["scopes": []]).status == 409)
             #expect(try await shop.addUser("bob@example.com").status == 201)
             #expect(try await shop.patch("/v1/users/\(owner.id)", ["disabled": true]).status == 200)

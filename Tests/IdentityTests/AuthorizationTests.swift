@@ -71,6 +71,29 @@ struct AuthorizationTests {
         }
     }
 
+    @Test func `nor a device, and not when they may more`() async throws {
+        try await run([.init("scopes", ["read:orders", "write:orders"])], role: "viewer") { shop, app, browser in
+            let begun = try await app.ask("/oauth/device_authorization", ["scope": "read:orders write:orders"]).json
+            let page = try await browser.get("/device")
+            _ = try await browser.submit(
+                "/device",
+                [
+                    "form_token": TestBrowser.hidden("form_token", page), "decision": "allow",
+                    "user_code": begun["user_code"]?.string ?? "",
+                ])
+            let user = try #require(try await shop.get("/v1/users").items.first?["id"]?.string)
+            #expect(try await shop.addUser("owner@example.com").status == 201)
+            #expect(try await shop.patch("/v1/users/\(user)", ["role": "owner"]).status == 200)
+            let grant = try await app.token([
+                "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+                "device_code": begun["device_code"]?.string ?? "",
+            ])
+            #expect(grant.json["scope"] == "read:orders", "\(grant.text)")
+            let renewed = try await app.refresh(grant.text("refresh_token"))
+            #expect(renewed.json["scope"] == "read:orders", "\(renewed.text)")
+        }
+    }
+
     // MARK: Refresh tokens
 
     @Test func `a refresh token is good once, and for a minute brings the same answer again`() async throws {
@@ -259,7 +282,8 @@ struct AuthorizationTests {
         (["response_type": "code id_token"], "unsupported_response_type"),
         (["response_type": ""], "unsupported_response_type"), (["response_mode": "fragment"], "invalid_request"),
         (["scope": "read:everything"], "invalid_scope"), (["scope": "write:orders"], "invalid_scope"),
-        (["resource": "https://elsewhere.example"], "invalid_target"), (["request": "e30.e30."], "invalid_request"),
+        (["resource": "https://elsewhere.example"], "invalid_target"),
+        (["request": "e30.e30."], "request_not_supported"),
         (["prompt": "none login"], "invalid_request"), (["max_age": "soon"], "invalid_request"),
         (["prompt": "none"], "consent_required"),
     ])
@@ -271,6 +295,39 @@ struct AuthorizationTests {
             let query = TestApp.query(answer)
             #expect(answer.status == 303 && answer.header("Location")?.hasPrefix(TestApp.back + "?") == true)
             #expect(query["error"] == error && query["state"] == "s t&1" && query["iss"] != nil && query["code"] == nil)
+        }
+    }
+
+    @Test func `an app that the shop does not answer for leads nobody away who has not signed in`() async throws {
+        try await run { shop, app, browser in
+            let partner = try await TestPartner.make(shop, "pat@example.com")
+            let strange = try await partner.ask(
+                .post, "/v1/apps",
+                [
+                    "name": "Lure", "organization_id": .string(partner.organization), "scopes": ["read:products"],
+                    "redirect_uris": [.string(TestApp.back)],
+                ])
+            let itself = try await shop.post(
+                "/oauth/register",
+                ["client_name": "Lure", "redirect_uris": [.string(TestApp.back)], "scope": "read:products"])
+            let wrong = ["scope": "read:everything"]
+            for id in [strange.id, itself.text("client_id")] {
+                let lure = TestApp(shop: shop, id: id, secret: nil)
+                for changes in [wrong, ["prompt": "none", "scope": "read:products"]] {
+                    let stranger = TestBrowser(shop)
+                    let shown = try await stranger.get(lure.authorizeAddress(changes))
+                    #expect(shown.status == 400 && shown.header("Location") == nil, "\(shown.status)")
+                    #expect(shown.text.contains("go back to https://app.example") && shown.text.contains("own choice"))
+                }
+                // Whoever is signed in has seen where they are; and the shop's own apps are trusted.
+                let known = try await browser.get(lure.authorizeAddress(wrong))
+                #expect(known.status == 303 && TestApp.query(known)["error"] == "invalid_scope")
+                let asked = try await browser.get(lure.authorizeAddress(["scope": "read:products"]))
+                #expect(asked.text.contains("does not belong to the shop"))
+            }
+            let own = try await TestBrowser(shop).get(app.authorizeAddress(wrong))
+            #expect(own.status == 303 && TestApp.query(own)["error"] == "invalid_scope")
+            #expect(!(try await browser.get(app.authorizeAddress()).text.contains("does not belong")))
         }
     }
 

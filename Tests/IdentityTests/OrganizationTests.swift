@@ -36,7 +36,7 @@ struct OrganizationTests {
             let joined = try await other.join(key)
             #expect(joined.status == 200 && joined.id == owner.organization, "\(joined.text)")
             #expect(
-                try await members(other, of: owner.organization) == [owner.user: "owner", other.user: "member"])
+                try await members(other, of: owner.organization) == [owner.user: "owner", other.user: "developer"])
             #expect(try await other.ask(.get, "/v1/apps/" + owner.app).status == 200)
             let again = try await third.join(key)
             #expect(again.status == 404, "\(again.status)")
@@ -58,12 +58,39 @@ struct OrganizationTests {
         }
     }
 
+    @Test func `a viewer sees the apps, support what they have asked, a developer changes them`() async throws {
+        try await with { owner, _, shop in
+            let app = "/v1/apps/" + owner.app
+            let steps: [(role: String, method: Web.Method, path: String, body: JSON?)] = [
+                ("viewer", .get, app, nil), ("viewer", .get, "/v1/organizations/\(owner.organization)/members", nil),
+                ("support", .get, app + "/requests", nil), ("developer", .get, app + "/secrets", nil),
+                ("developer", .patch, app, ["name": "Till 2"]), ("developer", .post, app + "/secrets", [:]),
+                (
+                    "developer", .post, "/v1/apps",
+                    ["name": "Another", "organization_id": .string(owner.organization)]
+                ), ("owner", .post, "/v1/organizations/\(owner.organization)/invitations", [:]),
+                ("developer", .delete, app, nil),
+            ]
+            let roles = ["viewer", "support", "developer", "owner"]
+            for (rank, role) in roles.enumerated() {
+                let partner = try await TestPartner.make(shop, "\(role)@example.com", isAlone: true)
+                #expect(try await partner.join(owner.invite(role)).status == 200)
+                for step in steps where !(rank >= 2 && step.method == .delete) {
+                    let reply = try await partner.ask(step.method, step.path, step.body)
+                    let isLet = roles.firstIndex(of: step.role).map { $0 <= rank } == true
+                    #expect((reply.status < 300) == isLet, "\(role) \(step.method) \(step.path): \(reply.text)")
+                    if !isLet { #expect(reply.status == 403 && reply.code == "not_for_partners") }
+                }
+            }
+        }
+    }
+
     @Test func `members manage apps and go; who belongs to it is for owners to say`() async throws {
         try await with { owner, other, _ in
             _ = try await other.join(owner.invite())
             let path = "/v1/organizations/" + owner.organization
             for (method, end, body) in [
-                (Web.Method.post, "/invitations", ["role": "member"]), (.patch, "", ["name": "Other"]),
+                (Web.Method.post, "/invitations", ["role": "developer"]), (.patch, "", ["name": "Other"]),
                 (.delete, "/members/" + owner.user, nil), (.delete, "", nil),
             ] as [(Web.Method, String, JSON?)] {
                 let reply = try await other.ask(method, path + end, body)

@@ -10,11 +10,12 @@ import Vitrine
 
 /// What apps have asked, as those see it who build them.
 struct RequestLogTests {
-    /// An app that has listed products, asked for one that there is not, and tried what it may not.
+    /// An app that has got a token, tried a grant that there is not, listed products, asked for one that there is not, and tried what it may not.
     private func with(_ test: (TestShop, _ app: TestApp, _ token: String) async throws -> Void) async throws {
         try await TestShop.run { shop in
             let app = try await TestApp.register(shop)
             let token = try await app.ownToken()
+            _ = try await app.token(["grant_type": "implicit"])
             for (path, status) in [("/v1/products", 200), ("/v1/products/x", 404), ("/v1/orders", 403)] {
                 #expect(try await shop.send(.get, path, key: token).status == status)
             }
@@ -31,15 +32,22 @@ struct RequestLogTests {
     @Test func `an app finds what it has asked, by each thing that is known of it`() async throws {
         try await with { shop, app, token in
             let all = try await own(shop, token)
-            #expect(all.compactMap { $0["status"]?.integer } == [403, 404, 200])
-            #expect(all.compactMap { $0["route"]?.string } == ["/v1/orders", "/v1/products/{id}", "/v1/products"])
-            #expect(all.map { $0["problem"]?.string } == ["insufficient_scope", "not_found", nil])
-            #expect(all.allSatisfy { $0["method"] == "GET" && $0["duration_microseconds"]?.integer ?? 0 > 0 })
+            #expect(all.compactMap { $0["status"]?.integer } == [403, 404, 200, 400, 200])
+            #expect(
+                all.compactMap { $0["route"]?.string } == [
+                    "/v1/orders", "/v1/products/{id}", "/v1/products", "/oauth/token", "/oauth/token",
+                ])
+            #expect(
+                all.map { $0["problem"]?.string } == [
+                    "insufficient_scope", "not_found", nil, "unsupported_grant_type", nil,
+                ])
+            #expect(all.prefix(3).allSatisfy { $0["method"] == "GET" })
+            #expect(all.allSatisfy { $0["duration_microseconds"]?.integer ?? 0 > 0 })
             let id = try #require(all[1]["request_id"]?.string)
             for (query, statuses) in [
-                ("?status=4xx", [403, 404]), ("?status=200", [200]), ("?problem=not_found", [404]),
-                ("?route=/v1/orders", [403]), ("?request_id=\(id)", [404]), ("?method=POST", []),
-                ("?before=2020-01-01T00:00:00Z", []), ("?after=2020-01-01T00:00:00Z", [403, 404, 200]),
+                ("?status=4xx", [403, 404, 400]), ("?status=200", [200, 200]), ("?problem=not_found", [404]),
+                ("?route=/v1/orders", [403]), ("?request_id=\(id)", [404]), ("?method=POST", [400, 200]),
+                ("?before=2020-01-01T00:00:00Z", []), ("?after=2020-01-01T00:00:00Z", [403, 404, 200, 400, 200]),
                 ("?trace_id=\(String(repeating: "0", count: 32))", []),
             ] as [(String, [Int64])] {
                 #expect(try await own(shop, token, query).compactMap { $0["status"]?.integer } == statuses, "\(query)")
@@ -85,7 +93,7 @@ struct RequestLogTests {
             let kept = try await shop.shop.database.read { connection in
                 try connection.first("SELECT COUNT(*) FROM app_requests") { try $0.next(Int64.self) }
             }
-            #expect(kept == 3)
+            #expect(kept == 5)
             shop.clock.advance(by: .milliseconds(1))
             try await shop.shop.calls.requests.purge()
             let left = try await shop.shop.database.read { connection in

@@ -133,9 +133,11 @@ struct TokenTests {
             #expect(try await app.isActive("nonsense") == false)
             _ = try await app.ask("/oauth/revoke", ["token": token])
             #expect(try await app.isActive(token) == false)
-            // Another app's revocation changes nothing.
+            // Another app's is not its to end, and it is told so (RFC 7009 section 2.1).
             let next = try await app.ownToken()
-            #expect(try await other.ask("/oauth/revoke", ["token": next]).status == 200)
+            let refused = try await other.ask("/oauth/revoke", ["token": next])
+            #expect(refused.status == 400 && refused.json["error"] == "unauthorized_client")
+            #expect(try await other.ask("/oauth/revoke", ["token": "nonsense"]).status == 200)
             #expect(try await app.isActive(next) == true)
         }
     }
@@ -168,12 +170,35 @@ struct TokenTests {
             #expect(try await shop.form("/oauth/token", assertion()).status == 401)
             for wrong: JSON.Member in [
                 .init("aud", "http://127.0.0.1:8080/oauth/token"), .init("exp", 1), .init("iss", "someone"),
-                .init("exp", 9_999_999_999),
+                .init("exp", 9_999_999_999), .init("nbf", 9_999_999_999), .init("nbf", "now"),
             ] {
                 let refused = try await shop.form("/oauth/token", assertion([wrong, .init("jti", "2")]))
                 #expect(refused.json["error"] == "invalid_client", "\(wrong)")
             }
             #expect(try await shop.form("/oauth/token", assertion([.init("jti", "3")])).status == 200)
+            // Each is remembered where other processes see it, and as long as it would be good.
+            func seen() async throws -> Int64? {
+                try await shop.shop.database.read { connection in
+                    try connection.first("SELECT COUNT(*) FROM seen_assertions") { try $0.next(Int64.self) }
+                }
+            }
+            #expect(try await seen() == 2)
+            shop.clock.advance(by: .seconds(61))
+            try await PurgeIdentity(database: shop.shop.database, clock: shop.clock.wall).run()
+            #expect(try await seen() == 0)
+        }
+    }
+
+    @Test func `the server's metadata has what the standards require where they list what it does`() async throws {
+        try await TestShop.run { shop in
+            let metadata = try await shop.get("/.well-known/oauth-authorization-server").json
+            for name in ["token", "revocation", "introspection"] {
+                let methods = metadata["\(name)_endpoint_auth_methods_supported"]?.array ?? []
+                #expect(methods.contains("private_key_jwt"))
+                // RFC 8414 section 2: required where that is listed.
+                let algorithms = metadata["\(name)_endpoint_auth_signing_alg_values_supported"]?.array ?? []
+                #expect(!algorithms.isEmpty && !algorithms.contains("none"), "\(name)")
+            }
         }
     }
 

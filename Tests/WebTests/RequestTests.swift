@@ -47,12 +47,16 @@ struct RequestTests {
         .deprecated(
             Deprecation(
                 since: Timestamp(milliseconds: 1_688_169_599_000), sunset: Timestamp(milliseconds: 1_719_791_999_000),
-                guide: "https://example.org/v2"))
+                guide: "https://example.org/v2", successor: "/v2/old"))
         try await TestShop.run { shop in
             let reply = try await shop.send(.get, "/v1/old", mounting: endpoint)
             #expect(reply.header("Deprecation") == "@1688169599")
             #expect(reply.header("Sunset") == "Sun, 30 Jun 2024 23:59:59 GMT")
-            #expect(reply.header("Link") == "<https://example.org/v2>; rel=\"deprecation\"; type=\"text/html\"")
+            #expect(
+                reply.header("Link")
+                    == "<https://example.org/v2>; rel=\"deprecation\"; type=\"text/html\", "
+                    + "<https://example.org/v2>; rel=\"sunset\"; type=\"text/html\", </v2/old>; rel=\"successor-version\""
+            )
             let refused = try await shop.send(.get, "/v1/old", headers: ["Accept": "text/html"], mounting: endpoint)
             #expect(refused.status == 406 && refused.header("Deprecation") == "@1688169599")
             #expect(try await shop.get("/v1/products").header("Deprecation") == nil)

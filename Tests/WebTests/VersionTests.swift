@@ -183,6 +183,25 @@ struct VersionTests {
             let calls = shop.shop.calls.deprecated
             let caller = try await shop.get("/v1/me").id
             #expect(try await calls.uses(by: caller)["getOld"]?.count == 1)
+            // And is told when it will be gone.
+            let sunset = since.advanced(by: .seconds(90 * 86_400))
+            let leaving = Endpoint.get("/v1/old", "getOld", "Old") { (_: Call, _: NoBody) in
+                Answer<NoBody>.ok(NoBody())
+            }
+            .anyKey().deprecated(Deprecation(since: since, sunset: sunset, guide: "https://shop.example/changelog"))
+            let service = ServiceEndpoints(version: "1", server: "http://localhost", versions: shop.shop.calls.versions)
+            let telling = try #require(
+                service.endpoints(describing: [leaving]).first { $0.path == "/v1/me/deprecations" })
+            // Under another address, because the shop has one there that knows of nothing that goes.
+            let beside = Endpoint(
+                method: .get, path: "/v1/leaving", operationID: "listLeaving", summary: "Leaving",
+                parameters: telling.parameters, body: nil, answer: telling.answer, status: 200,
+                respond: telling.respond
+            ).anyKey()
+            let told = try await shop.send(.get, "/v1/leaving", mounting: beside)
+            let entry = try #require(told.json["deprecations"]?.array?.first, "\(told.text)")
+            #expect(entry["operation_id"] == "getOld" && entry["calls"] == 1)
+            #expect(entry["sunset"]?.string == sunset.rfc3339 && entry["deprecated_since"]?.string == since.rfc3339)
             calls.note("listThings", by: "app_1", at: since)
             calls.note("listThings", by: "app_1", at: since.advanced(by: .seconds(5)))
             calls.note("listThings", by: "app_2", at: since)

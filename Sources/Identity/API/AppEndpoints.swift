@@ -50,7 +50,7 @@ extension IdentityModule {
         try requireTrade(draft.scopes, beyond: ScopeSet([]), of: call)
         return try await call.commit { transaction in
             if let organization = input.organization {
-                _ = try organizations.find(organization, for: call.partner, in: transaction)
+                _ = try organizations.find(organization, for: call.partner, atLeast: .developer, in: transaction)
             } else if call.partner != nil {
                 throw Problem(.invalidBody, "organization_id names the organisation whose the app is to be.")
             }
@@ -62,7 +62,7 @@ extension IdentityModule {
 
     private func patchApp(_ call: Call, _ path: AppPath, _ patch: AppPatch) async throws -> Answer<AppBody> {
         try await call.commit { transaction in
-            _ = try organizations.app(path.id, for: call.partner, in: transaction)
+            _ = try organizations.app(path.id, for: call.partner, atLeast: .developer, in: transaction)
             let app = try apps.change(path.id, if: call.precondition, by: call.actor, in: transaction) { app in
                 let (scopes, ownScopes, tier) = (app.scopes, app.ownScopes, app.tier)
                 try requireHeld(app, by: call)
@@ -77,7 +77,7 @@ extension IdentityModule {
 
     private func deleteApp(_ call: Call, _ path: AppPath) async throws -> Answer<NoBody> {
         try await call.commit { transaction in
-            _ = try organizations.app(path.id, for: call.partner, in: transaction)
+            _ = try organizations.app(path.id, for: call.partner, atLeast: .developer, in: transaction)
             try apps.remove(path.id, if: call.precondition, by: call.actor, in: transaction) { app in
                 try requireHeld(app, by: call)
             }
@@ -111,14 +111,14 @@ extension IdentityModule {
     private func listRequests(_ call: Call, _ query: AppRequestsQuery) async throws -> Listing<RequestLogBody> {
         let organizations = organizations
         return try await call.requests(of: query.id.rawValue, query.filter) { connection in
-            _ = try organizations.app(query.id, for: call.partner, in: connection)
+            _ = try organizations.app(query.id, for: call.partner, atLeast: .support, in: connection)
         }
     }
 
     private func listSecrets(_ call: Call, _ path: AppPath) async throws -> Answer<AppSecretsBody> {
         let now = call.now
         let secrets = try await call.read { connection in
-            _ = try organizations.app(path.id, for: call.partner, in: connection)
+            _ = try organizations.app(path.id, for: call.partner, atLeast: .developer, in: connection)
             return try AppStore.secrets(of: path.id, in: connection).filter { $0.isValid(at: now) }
         }
         return .ok(
@@ -137,7 +137,8 @@ extension IdentityModule {
         }
         return try await call.commit { transaction in
             // Whoever has the secret can do what the app may.
-            try requireHeld(organizations.app(path.id, for: call.partner, in: transaction), by: call)
+            let app = try organizations.app(path.id, for: call.partner, atLeast: .developer, in: transaction)
+            try requireHeld(app, by: call)
             let made = try apps.rotateSecret(
                 of: path.id, overlap: .seconds(input.overlapSeconds), by: call.actor, in: transaction)
             return .created(

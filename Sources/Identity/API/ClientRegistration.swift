@@ -98,7 +98,7 @@ extension RegisterClients.Registered {
             .init("client_id", .string(app.id.rawValue)), .init("client_id_issued_at", .integer(app.createdAt.seconds)),
             .init("client_name", .string(app.name)),
             .init("redirect_uris", .array(app.redirectURIs.map { .string($0) })),
-            .init("grant_types", .array(registration.grantTypes.map { .string($0) })),
+            .init("grant_types", .array((app.grantTypes ?? []).map { .string($0) })),
             .init("response_types", ["code"]),
             .init("token_endpoint_auth_method", .string(registration.method)),
             .init("scope", .string(app.scopes.text)), .init("dpop_bound_access_tokens", .bool(app.requiresBinding)),

@@ -46,7 +46,8 @@ extension IdentityError: ProblemConvertible {
         case .organizationInUse: Problem(.conflict, "The organisation has apps. Remove them first.")
         case .tooManyOrganizations(let most):
             Problem(.conflict, "You belong to \(most) organisations, which is the most. Leave one first.")
-        case .notOwner: Problem(.notForPartners, "Only an owner of the organisation can do this.")
+        case .roleTooLow(let role):
+            Problem(.notForPartners, "This takes the role \(role) in the organisation, or more.")
         case .memberNotFound: Problem(.notFound, "Nobody of that id belongs to the organisation.")
         case .alreadyMember:
             Problem(.conflict, "You belong to this organisation. The invitation is still good for somebody else.")

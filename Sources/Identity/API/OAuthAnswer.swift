@@ -68,6 +68,8 @@ struct ServerMetadata: Sendable {
             "token_endpoint_auth_methods_supported": Self.clientMethods,
             "token_endpoint_auth_signing_alg_values_supported": Self.algorithms,
             "revocation_endpoint_auth_methods_supported": Self.clientMethods,
+            "revocation_endpoint_auth_signing_alg_values_supported": Self.algorithms,
+            "introspection_endpoint_auth_signing_alg_values_supported": Self.algorithms,
             "introspection_endpoint_auth_methods_supported": [
                 "client_secret_basic", "client_secret_post", "private_key_jwt",
             ],

@@ -44,6 +44,9 @@ extension IdentityModule {
     private func token(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         try await answering(exchange, of: call) { form, app in
             let boundTo = try boundTo(exchange, app)
+            if let type = form["grant_type"], type != "client_credentials", !app.mayUse(type) {
+                throw OAuthError(.unauthorizedClient, "This app has not registered for the grant \(type.prefix(60)).")
+            }
             let grant =
                 switch form["grant_type"] {
                 case "client_credentials":
@@ -126,7 +129,7 @@ extension IdentityModule {
                     201, ["request_uri": .string(uri), "expires_in": .integer(Int64(lifetime / .seconds(1)))])
             } catch AuthorizationRequest.Fault.toPerson(let detail) {
                 throw OAuthError(.invalidRequest, detail)
-            } catch AuthorizationRequest.Fault.toApp(let error, _, _) {
+            } catch AuthorizationRequest.Fault.toApp(let error, _, _, _) {
                 throw error
             }
         }
@@ -135,6 +138,9 @@ extension IdentityModule {
     /// RFC 8628 section 3.1.
     private func beginDevice(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         try await answering(exchange, of: call) { form, app in
+            guard app.mayUse("urn:ietf:params:oauth:grant-type:device_code") else {
+                throw OAuthError(.unauthorizedClient, "This app has not registered for devices.")
+            }
             let (code, request) = try await devices.begin(app, scope: form["scope"])
             let page = settings.issuer + "/device"
             let shown = request.userCode.prefix(4) + "-" + request.userCode.suffix(4)
@@ -186,6 +192,7 @@ extension IdentityModule {
             let app = try await client(exchange, form, of: call)
             return try await call.counted(as: app.principal) { try await body(form, app) }
         } catch let error as OAuthError {
+            call.noteRefusal(error.code.rawValue)
             if error.code == .invalidClient { try await call.noteFailedSignIn(from: exchange.address) }
             return OAuthAnswer.refusal(error, nonce: tokenAuthenticator.proofs.nonce)
         }

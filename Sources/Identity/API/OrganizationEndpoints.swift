@@ -195,7 +195,10 @@ struct InvitationInput: WireBody {
     let role: Member.Role
     static let schema = Schema.object(
         "InvitationInput", InvitationInput.init,
-        .standard("role", \.role, .word, .member, "A member manages apps; an owner says who belongs to it, too."))
+        .standard(
+            "role", \.role, .word, .developer,
+            "A viewer sees the apps; support what they have asked, too; a developer manages them; an owner says who belongs to it."
+        ))
 }
 
 struct InvitationBody: WireBody {

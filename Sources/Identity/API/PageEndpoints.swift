@@ -120,7 +120,7 @@ extension IdentityModule {
     // MARK: Apps
 
     private func showAuthorize(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
-        try await explaining {
+        try await explaining(exchange) {
             let asked = exchange.method == .post ? exchange.form ?? Form(fields: []) : exchange.query
             let request = try await authorize.request(asked)
             let browser = try await browser(exchange)
@@ -150,12 +150,12 @@ extension IdentityModule {
 
     /// The organisation from outside the shop whose app it is.
     private func maker(of app: App, _ call: Call) async throws -> String? {
-        guard let id = app.organization else { return nil }
+        guard let id = app.organization else { return app.isOfShop ? nil : SignInPages.nobodyKnown }
         return try await call.read { try OrganizationStore.find(id, in: $0)?.name }
     }
 
     private func doAuthorize(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
-        try await explaining {
+        try await explaining(exchange) {
             let browser = try await browser(exchange)
             let query = exchange.form?["request"] ?? ""
             guard let visitor = browser.visitor, let asked = Form(encoded: query) else { return staleForm }
@@ -163,7 +163,7 @@ extension IdentityModule {
             guard let form = browser.form(Self.purpose(request, query)) else { return staleForm }
             guard form["decision"] == "allow" else {
                 throw AuthorizationRequest.Fault.toApp(
-                    OAuthError(.accessDenied, "The user has refused."), redirectURI: request.redirectURI,
+                    OAuthError(.accessDenied, "The user has refused."), request.app, redirectURI: request.redirectURI,
                     state: request.state)
             }
             return try await answer(request, visitor, consents: true)
@@ -195,7 +195,8 @@ extension IdentityModule {
             }
             return step
         } catch {
-            throw AuthorizationRequest.Fault.toApp(error, redirectURI: request.redirectURI, state: request.state)
+            throw AuthorizationRequest.Fault.toApp(
+                error, request.app, redirectURI: request.redirectURI, state: request.state)
         }
     }
 
@@ -209,17 +210,24 @@ extension IdentityModule {
                 request.redirectURI, state: request.state, issuer: settings.issuer, [("code", code)]))
     }
 
-    /// Puts what is wrong with a request before the app or before the person, as it says.
-    private func explaining(_ body: () async throws -> WireResponse) async throws -> WireResponse {
+    /// Puts what is wrong with a request before the app or before the person, as it says. Where nobody is signed in, an app that the
+    /// shop does not answer for must not lead people from here to wherever it likes without their seeing it (RFC 9700 section
+    /// 4.11.2).
+    private func explaining(
+        _ exchange: Exchange, _ body: () async throws -> WireResponse
+    ) async throws -> WireResponse {
         do {
             return try await body()
         } catch AuthorizationRequest.Fault.toPerson(let text) {
             let page = SignInPages.message("This app cannot be let in", text, isWrong: true)
             return page.response(400, shopName: settings.shopName)
-        } catch AuthorizationRequest.Fault.toApp(let error, let uri, let state) {
+        } catch AuthorizationRequest.Fault.toApp(let error, let app, let uri, let state) {
             let answer = [("error", error.code.rawValue), ("error_description", error.detail)]
-            return WireResponse.seeOther(
-                AuthorizationRequest.address(uri, state: state, issuer: settings.issuer, answer))
+            let address = AuthorizationRequest.address(uri, state: state, issuer: settings.issuer, answer)
+            guard !app.isOfShop, try await browser(exchange).visitor == nil else {
+                return WireResponse.seeOther(address)
+            }
+            return SignInPages.refused(app, error, back: address).response(400, shopName: settings.shopName)
         }
     }
 

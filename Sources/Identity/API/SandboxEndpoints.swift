@@ -25,7 +25,7 @@ extension IdentityModule {
 
     private func getTestCredentials(_ call: Call, _ path: AppPath) async throws -> Answer<TestCredentialsBody> {
         let url = try sandboxAddress
-        let app = try await call.read { try organizations.app(path.id, for: call.partner, in: $0) }
+        let app = try await call.read { try organizations.app(path.id, for: call.partner, atLeast: .developer, in: $0) }
         let secret = app.hasSecret ? testCredentials.secret(of: app.id) : nil
         return .ok(TestCredentialsBody(url: url, clientID: app.id, clientSecret: secret))
     }

@@ -51,6 +51,9 @@ struct App: Sendable, Equatable {
     var homepage: String?
     /// The version of the API that it is written for.
     var apiVersion: String
+    /// By which ways it gets tokens in people's names, where it has said so itself when it registered (RFC 7591); `nil` for an app
+    /// that somebody has registered.
+    var grantTypes: [String]?
     var installation: InstallationID
     let createdAt: Timestamp
     let createdBy: String
@@ -66,6 +69,11 @@ struct App: Sendable, Equatable {
         case .everybody: !user.isPartner
         }
     }
+
+    /// Whether the shop answers for it; otherwise its name and its addresses are its own choice.
+    var isOfShop: Bool { organization == nil && grantTypes == nil }
+
+    func mayUse(_ grantType: String) -> Bool { grantTypes?.contains(grantType) ?? true }
 
     /// Whether it proves who it is by a secret.
     var hasSecret: Bool { confidentiality == .confidential && keys.isEmpty }

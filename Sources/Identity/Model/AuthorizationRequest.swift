@@ -25,7 +25,7 @@ struct AuthorizationRequest: Sendable {
     /// A refusal, and whom it is told: the app, where it is sure whose address that is; else the person in front of the browser.
     enum Fault: Error {
         case toPerson(String)
-        case toApp(OAuthError, redirectURI: String, state: String?)
+        case toApp(OAuthError, App, redirectURI: String, state: String?)
     }
 
     /// - Throws: ``Fault``. Nothing is sent to an address before it is known to be the app's (RFC 9700 section 4.11).
@@ -44,7 +44,7 @@ struct AuthorizationRequest: Sendable {
             (scopes, challenge) = (try Self.scopes(form, app), try Self.challenge(form))
             (prompt, maxAge) = (try Self.prompt(form), try Self.maxAge(form))
         } catch {
-            throw .toApp(error, redirectURI: uri, state: state)
+            throw .toApp(error, app, redirectURI: uri, state: state)
         }
         self.form = form
         self.app = app
@@ -65,7 +65,7 @@ struct AuthorizationRequest: Sendable {
             throw OAuthError(.invalidRequest, "response_mode is query.")
         }
         guard form["request"] == nil else {
-            throw OAuthError(.invalidRequest, "Requests in a token are not taken; push the request instead.")
+            throw OAuthError(.requestNotSupported, "Requests in a token are not taken; push the request instead.")
         }
         try Resource.check(form, issuer: issuer)
         for (name, most) in [("state", 1_000), ("nonce", 500), ("dpop_jkt", 43)] {

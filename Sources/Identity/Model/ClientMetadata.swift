@@ -25,13 +25,43 @@ struct ClientMetadata: Sendable {
     var draft: AppDraft {
         AppDraft(
             name: name, confidentiality: confidentiality, redirectURIs: redirectURIs, scopes: scopes, keys: keys,
-            requiresBinding: requiresBinding, homepage: homepage)
+            requiresBinding: requiresBinding, homepage: homepage, grantTypes: grantTypes)
     }
 
     /// - Throws: ``OAuthError`` with `invalidMetadata` or `invalidRedirectURI`.
     init(_ json: JSON) throws {
-        method = json["token_endpoint_auth_method"]?.string ?? "client_secret_basic"
+        let asked = Asked(json: json)
+        method = try asked.text("token_endpoint_auth_method") ?? "client_secret_basic"
         keys = try Self.keys(json["jwks"])
+        try Self.check(method, keys)
+        grantTypes = try asked.texts("grant_types") ?? ["authorization_code"]
+        guard Set(grantTypes).isSubset(of: Self.grantTypes) else {
+            throw OAuthError(
+                .invalidMetadata, "grant_types are \(Self.grantTypes.sorted().joined(separator: ", ")).")
+        }
+        guard try asked.texts("response_types") ?? ["code"] == ["code"] else {
+            throw OAuthError(.invalidMetadata, "response_types is code.")
+        }
+        redirectURIs = try asked.texts("redirect_uris") ?? []
+        guard !redirectURIs.isEmpty || !grantTypes.contains("authorization_code"), redirectURIs.count <= 20 else {
+            throw OAuthError(.invalidRedirectURI, "redirect_uris has 1 to 20 addresses.")
+        }
+        guard let scopes = ScopeSet(try asked.text("scope") ?? "openid") else {
+            throw OAuthError(.invalidMetadata, "scope names something that there is not.")
+        }
+        self.scopes = scopes
+        name = try asked.text("client_name") ?? "An app without a name"
+        guard (1...100).contains(name.unicodeScalars.count) else {
+            throw OAuthError(.invalidMetadata, "client_name has 1 to 100 characters.")
+        }
+        requiresBinding = try asked.truth("dpop_bound_access_tokens") ?? false
+        homepage = try asked.text("client_uri").flatMap { homepage in
+            var decoding = Decoding()
+            return Schema.homepage.decode(.string(homepage), &decoding)
+        }
+    }
+
+    private static func check(_ method: String, _ keys: [JWK]) throws {
         switch method {
         case "none", "client_secret_basic", "client_secret_post":
             guard keys.isEmpty else { throw OAuthError(.invalidMetadata, "jwks goes with private_key_jwt.") }
@@ -40,31 +70,6 @@ struct ClientMetadata: Sendable {
                 throw OAuthError(.invalidMetadata, "private_key_jwt needs jwks, in the request.")
             }
         default: throw OAuthError(.invalidMetadata, "token_endpoint_auth_method \(method.prefix(60)) is not known.")
-        }
-        grantTypes = Self.strings(json["grant_types"]) ?? ["authorization_code"]
-        guard Set(grantTypes).isSubset(of: Self.grantTypes) else {
-            throw OAuthError(
-                .invalidMetadata, "grant_types are \(Self.grantTypes.sorted().joined(separator: ", ")).")
-        }
-        guard Self.strings(json["response_types"]) ?? ["code"] == ["code"] else {
-            throw OAuthError(.invalidMetadata, "response_types is code.")
-        }
-        redirectURIs = Self.strings(json["redirect_uris"]) ?? []
-        guard !redirectURIs.isEmpty || !grantTypes.contains("authorization_code"), redirectURIs.count <= 20 else {
-            throw OAuthError(.invalidRedirectURI, "redirect_uris has 1 to 20 addresses.")
-        }
-        guard let scopes = ScopeSet(json["scope"]?.string ?? "openid") else {
-            throw OAuthError(.invalidMetadata, "scope names something that there is not.")
-        }
-        self.scopes = scopes
-        name = json["client_name"]?.string ?? "An app without a name"
-        guard (1...100).contains(name.unicodeScalars.count) else {
-            throw OAuthError(.invalidMetadata, "client_name has 1 to 100 characters.")
-        }
-        requiresBinding = json["dpop_bound_access_tokens"]?.bool ?? false
-        homepage = json["client_uri"].flatMap { homepage in
-            var decoding = Decoding()
-            return Schema.homepage.decode(homepage, &decoding)
         }
     }
 
@@ -78,8 +83,28 @@ struct ClientMetadata: Sendable {
         }
         return keys
     }
+}
 
-    private static func strings(_ json: JSON?) -> [String]? {
-        json?.array.map { $0.compactMap(\.string) }
+/// What a client has written, whose members may be missing, and are otherwise what they are to be.
+private struct Asked {
+    let json: JSON
+
+    func text(_ name: String) throws -> String? { try value(name, "a string") { $0.string } }
+
+    func truth(_ name: String) throws -> Bool? { try value(name, "true or false") { $0.bool } }
+
+    func texts(_ name: String) throws -> [String]? {
+        try value(name, "a list of strings") { json in
+            json.array.flatMap { array in
+                let texts = array.compactMap(\.string)
+                return texts.count == array.count ? texts : nil
+            }
+        }
+    }
+
+    private func value<Value>(_ name: String, _ kind: String, _ read: (JSON) -> Value?) throws -> Value? {
+        guard let member = json[name], member != .null else { return nil }
+        guard let value = read(member) else { throw OAuthError(.invalidMetadata, "\(name) is \(kind).") }
+        return value
     }
 }

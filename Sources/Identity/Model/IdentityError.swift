@@ -32,7 +32,8 @@ package enum IdentityError: Error, Equatable {
     case organizationNotFound
     case organizationInUse
     case tooManyOrganizations(Int)
-    case notOwner
+    /// The least that somebody must be in the organisation.
+    case roleTooLow(String)
     case memberNotFound
     case alreadyMember
     case tooManyApps(Int)

@@ -16,6 +16,7 @@ struct OAuthError: Error, Equatable {
         /// OpenID Connect Core 1.0 section 3.1.2.6.
         case loginRequired = "login_required"
         case consentRequired = "consent_required"
+        case requestNotSupported = "request_not_supported"
         // RFC 8628 section 3.5.
         case authorizationPending = "authorization_pending"
         case slowDown = "slow_down"

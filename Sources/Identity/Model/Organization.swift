@@ -15,11 +15,20 @@ struct Organization: Sendable {
 }
 
 struct Member: Sendable {
-    enum Role: String, CaseIterable, Sendable {
+    /// Each may what those before it may.
+    enum Role: String, CaseIterable, Sendable, Comparable {
+        /// Sees the apps and who belongs to the organisation.
+        case viewer
+        /// Sees what apps have asked and what came of it, too.
+        case support
+        /// Manages the apps and their secrets.
+        case developer
         /// Says who belongs to it, too.
         case owner
-        /// Manages its apps.
-        case member
+
+        static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
+
+        private var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
     }
 
     let user: UserID

@@ -169,6 +169,22 @@ enum SignInPages {
                 """)
     }
 
+    /// Who has made an app that has registered itself.
+    static let nobodyKnown = "somebody unknown"
+
+    /// For who is not signed in: what an app is told, and where it would have them go.
+    static func refused(_ app: App, _ error: OAuthError, back address: String) -> WebPage {
+        WebPage(
+            title: "\(app.name) asks for what it cannot have",
+            body: """
+                <section class="card"><h1>\(app.name) asks for what it cannot have</h1>
+                <p class="notice wrong" role="alert">\(error.detail)</p>
+                <p>The app does not belong to the shop. Its name and its address are its own choice:
+                <a href="\(address)" rel="noreferrer noopener">go back to \(FormTargets.origin(of: address))</a>, or close this page.</p>
+                </section>
+                """)
+    }
+
     static func message(_ title: String, _ text: String, isWrong: Bool = false) -> WebPage {
         WebPage(
             title: title,

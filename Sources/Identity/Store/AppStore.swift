@@ -10,7 +10,7 @@ enum AppStore {
 
     private static let columns: SQL =
         """
-        id, organization, name, confidentiality, redirect_uris, scopes, own_scopes, people, tier, keys, requires_binding, homepage, api_version, installation,
+        id, organization, name, confidentiality, redirect_uris, scopes, own_scopes, people, tier, keys, requires_binding, homepage, api_version, grant_types, installation,
         created_at, created_by, removed_at, version
         """
 
@@ -61,7 +61,7 @@ enum AppStore {
             INSERT INTO apps (\(columns))
             VALUES (\(app.id), \(app.organization), \(app.name), \(app.confidentiality.rawValue), \(list(app.redirectURIs)), \(app.scopes.text),
                 \(app.ownScopes.text), \(app.people.rawValue), \(app.tier.rawValue), \(JSON.array(app.keys.map(\.json))), \(app.requiresBinding),
-                \(app.homepage), \(app.apiVersion), \(app.installation), \(app.createdAt), \(app.createdBy), \(app.removedAt), \(app.version))
+                \(app.homepage), \(app.apiVersion), \(app.grantTypes.map(list)), \(app.installation), \(app.createdAt), \(app.createdBy), \(app.removedAt), \(app.version))
             """)
     }
 
@@ -71,7 +71,7 @@ enum AppStore {
             UPDATE apps SET name = \(app.name), redirect_uris = \(list(app.redirectURIs)), scopes = \(app.scopes.text),
                 own_scopes = \(app.ownScopes.text), people = \(app.people.rawValue), tier = \(app.tier.rawValue),
                 keys = \(JSON.array(app.keys.map(\.json))), requires_binding = \(app.requiresBinding),
-                homepage = \(app.homepage), api_version = \(app.apiVersion), installation = \(app.installation), removed_at = \(app.removedAt), version = version + 1
+                homepage = \(app.homepage), api_version = \(app.apiVersion), grant_types = \(app.grantTypes.map(list)), installation = \(app.installation), removed_at = \(app.removedAt), version = version + 1
             WHERE id = \(app.id)
             """)
     }
@@ -132,7 +132,9 @@ enum AppStore {
             scopes: ScopeSet(stored: row.next()), ownScopes: ScopeSet(stored: row.next()),
             people: App.People(rawValue: row.next()) ?? .staff, tier: Tier(rawValue: row.next()) ?? .standard,
             keys: (row.next(JSON.self).array ?? []).compactMap(JWK.init), requiresBinding: row.next(),
-            homepage: row.next(), apiVersion: row.next(), installation: row.next(), createdAt: row.next(),
+            homepage: row.next(), apiVersion: row.next(),
+            grantTypes: row.next(JSON?.self)?.array?.compactMap(\.string), installation: row.next(),
+            createdAt: row.next(),
             createdBy: row.next(),
             removedAt: row.next(), version: row.next())
     }

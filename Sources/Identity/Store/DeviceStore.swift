@@ -18,7 +18,7 @@ struct DeviceRequest: Sendable {
     /// Without the hyphen that people see.
     let userCode: String
     let app: AppID
-    let scopes: ScopeSet
+    var scopes: ScopeSet
     var state: State
     /// Who has decided, and when they had proved who they are.
     var user: UserID?
@@ -67,7 +67,7 @@ enum DeviceStore {
     static func decide(_ request: DeviceRequest, in transaction: Transaction) throws -> Bool {
         try transaction.execute(
             """
-            UPDATE device_requests SET state = \(request.state.rawValue), user_id = \(request.user),
+            UPDATE device_requests SET state = \(request.state.rawValue), user_id = \(request.user), scopes = \(request.scopes.text),
                 authenticated_at = \(request.authenticatedAt)
             WHERE hash = \(request.hash) AND state = 'pending'
             """) > 0

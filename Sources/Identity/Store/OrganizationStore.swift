@@ -59,14 +59,14 @@ enum OrganizationStore {
         ) { row in
             try Member(
                 user: row.next(), name: row.next(), email: row.next(),
-                role: Member.Role(rawValue: row.next()) ?? .member, since: row.next())
+                role: Member.Role(rawValue: row.next()) ?? .viewer, since: row.next())
         }
     }
 
     static func role(of member: String, in id: OrganizationID, _ connection: Connection) throws -> Member.Role? {
         try connection.first(
             "SELECT role FROM organization_members WHERE organization = \(id) AND member = \(member)"
-        ) { try Member.Role(rawValue: $0.next()) ?? .member }
+        ) { try Member.Role(rawValue: $0.next()) ?? .viewer }
     }
 
     static func add(
@@ -102,7 +102,7 @@ enum OrganizationStore {
             """
         ) { row in
             try Invitation(
-                organization: row.next(), role: Member.Role(rawValue: row.next()) ?? .member, expiresAt: row.next())
+                organization: row.next(), role: Member.Role(rawValue: row.next()) ?? .viewer, expiresAt: row.next())
         }
     }
 

@@ -9,27 +9,21 @@ struct Registration: Sendable {
     /// Of the token by which it may look at what it is, change it and end it (RFC 7592).
     let hash: [UInt8]
     let method: String
-    let grantTypes: [String]
 }
 
 enum RegistrationStore {
     static func find(_ app: AppID, in connection: Connection) throws -> Registration? {
-        try connection.first("SELECT app, hash, method, grant_types FROM client_registrations WHERE app = \(app)") {
-            row in
-            try Registration(
-                app: row.next(), hash: row.next(), method: row.next(),
-                grantTypes: (row.next(JSON.self).array ?? []).compactMap(\.string))
+        try connection.first("SELECT app, hash, method FROM client_registrations WHERE app = \(app)") { row in
+            try Registration(app: row.next(), hash: row.next(), method: row.next())
         }
     }
 
     static func save(_ registration: Registration, in transaction: Transaction) throws {
-        let grantTypes = JSON.array(registration.grantTypes.map { .string($0) })
         try transaction.execute(
             """
-            INSERT INTO client_registrations (app, hash, method, grant_types)
-            VALUES (\(registration.app), \(registration.hash), \(registration.method), \(grantTypes))
-            ON CONFLICT (app) DO UPDATE
-            SET hash = excluded.hash, method = excluded.method, grant_types = excluded.grant_types
+            INSERT INTO client_registrations (app, hash, method)
+            VALUES (\(registration.app), \(registration.hash), \(registration.method))
+            ON CONFLICT (app) DO UPDATE SET hash = excluded.hash, method = excluded.method
             """)
     }
 
@@ -45,8 +39,15 @@ extension IdentityMigrations {
         CREATE TABLE client_registrations (
             app TEXT PRIMARY KEY,
             hash BLOB NOT NULL,
-            method TEXT NOT NULL,
-            grant_types TEXT NOT NULL
+            method TEXT NOT NULL
         ) STRICT;
+        ALTER TABLE apps ADD COLUMN grant_types TEXT;
+        CREATE TABLE seen_assertions (
+            hash BLOB PRIMARY KEY,
+            expires_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX seen_assertions_by_end ON seen_assertions (expires_at);
+        UPDATE organization_members SET role = 'developer' WHERE role = 'member';
+        UPDATE organization_invitations SET role = 'developer' WHERE role = 'member';
         """)
 }

@@ -66,6 +66,7 @@ enum TokenStore {
             ("sign_in_failures", "subject", "last_at < \(dayAgo)"),
             ("token_revocations", "id", "expires_at < \(now)"),
             ("signing_keys", "id", "ends_at < \(now)"),
+            ("seen_assertions", "hash", "expires_at < \(now)"),
         ]
         return try ended.reduce(0) { count, part in
             let sql: SQL =

@@ -4,10 +4,10 @@ internal import Crypto
 internal import Kernel
 internal import Synchronization
 
-/// Tokens that are good once, such as proofs and assertions; each is remembered for as long as it could be shown again.
+/// Proofs, which are good once; each is remembered for as long as it could be shown again.
 ///
-/// It is this process's memory. Among several processes a token that was copied from the wire could be shown once to each; for
-/// proofs the nonces keep that short.
+/// It is this process's memory, because there is a proof with each request. Among several processes one that was copied from the
+/// wire could be shown once to each; the nonces keep that short.
 final class SeenTokens: Sendable {
     private struct State {
         var recent: Set<SHA256.Digest> = []

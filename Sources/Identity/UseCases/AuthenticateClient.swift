@@ -2,13 +2,14 @@
 
 internal import Foundation
 internal import Kernel
+internal import Persistence
 internal import Web
 
 /// Finds out which app calls, by the one method that it uses (OAuth 2.1 section 2.4).
 struct AuthenticateClient: Sendable {
     let directory: AppDirectory
     let keeper: SecretKeeper
-    let seen: SeenTokens
+    let database: Database
     let clock: WallClock
     let issuer: String
 
@@ -89,10 +90,21 @@ struct AuthenticateClient: Sendable {
         let keys = known.app.keys.filter { key in token.header["kid"]?.string.map { $0 == key.id } ?? true }
         guard keys.contains(where: token.isSigned), Self.audience(token.payload["aud"]) == issuer,
             let end = token.payload["exp"]?.integer.flatMap({ Timestamp(seconds: $0) }), now < end,
-            end <= now.advanced(by: Self.assertionLifetimeMax), let number = token.payload["jti"]?.string,
-            number.utf8.count <= 200, seen.isFirst("\(id) \(number)", at: now)
+            end <= now.advanced(by: Self.assertionLifetimeMax), Self.isBegun(token.payload["nbf"], at: now),
+            let number = token.payload["jti"]?.string, number.utf8.count <= 200
         else { throw OAuthError.unknownClient }
+        let hash = keeper.hash("\(id) \(number)")
+        // By the database, because whoever copies one may show it to another process, or after a restart.
+        guard try await database.write({ try AssertionStore.isFirst(hash, until: end, in: $0) }) else {
+            throw OAuthError.unknownClient
+        }
         return known.app
+    }
+
+    /// RFC 7519 section 4.1.5, with some seconds for clocks that differ.
+    private static func isBegun(_ start: JSON?, at now: Timestamp) -> Bool {
+        guard let start else { return true }
+        return start.integer.flatMap { Timestamp(seconds: $0) }.map { $0 <= now.advanced(by: .seconds(30)) } ?? false
     }
 
     private static func audience(_ json: JSON?) -> String? {

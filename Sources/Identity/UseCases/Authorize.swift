@@ -118,7 +118,7 @@ struct Authorize: Sendable {
     ) async throws -> String {
         guard request.app.isFor(user) else {
             throw AuthorizationRequest.Fault.toApp(
-                OAuthError(.accessDenied, "This app is not for you."), redirectURI: request.redirectURI,
+                OAuthError(.accessDenied, "This app is not for you."), request.app, redirectURI: request.redirectURI,
                 state: request.state)
         }
         let (code, now) = (RandomText.make(), clock.now())
@@ -141,7 +141,7 @@ struct Authorize: Sendable {
         }
         guard isGiven else {
             throw AuthorizationRequest.Fault.toApp(
-                OAuthError(.accessDenied, "The user has taken it back."), redirectURI: request.redirectURI,
+                OAuthError(.accessDenied, "The user has taken it back."), request.app, redirectURI: request.redirectURI,
                 state: request.state)
         }
         return code

@@ -88,6 +88,8 @@ struct AuthorizeDevices: Sendable {
         var request = request
         request.state = approves ? .approved : .denied
         request.user = visitor.user.id
+        // What they may not do now is not given later, either.
+        if approves { request.scopes = request.scopes.intersection(Authorize.allowed(visitor.user)) }
         request.authenticatedAt = visitor.session.authenticatedAt
         let (decided, now) = (request, clock.now())
         return try await database.write { transaction in

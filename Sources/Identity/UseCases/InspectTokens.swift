@@ -11,18 +11,22 @@ struct RevokeToken: Sendable {
     let tokens: AccessTokens
     let clock: WallClock
 
-    /// A refresh token ends with all that came of it; an access token ends alone. What is another app's is left as it is.
+    private static let isAnother = OAuthError(.unauthorizedClient, "This token was given to another app.")
+
+    /// A refresh token ends with all that came of it; an access token ends alone.
+    ///
+    /// - Throws: ``OAuthError`` with `unauthorizedClient` for another app's (section 2.1).
     func callAsFunction(_ text: String, of app: App) async throws {
         let now = clock.now()
         if let token = RefreshToken(text, by: keeper) {
             let end = tokens.endOfAll(at: now)
             try await database.write { transaction in
-                guard let known = try AuthorizationStore.find(token.authorization, in: transaction),
-                    known.app == app.id
-                else { return }
+                guard let known = try AuthorizationStore.find(token.authorization, in: transaction) else { return }
+                guard known.app == app.id else { throw Self.isAnother }
                 try AuthorizationStore.revoke(.one(known.id), at: now, tokensUntil: end, in: transaction)
             }
-        } else if case .good(let token) = try await tokens.find(text), token.app == app.id {
+        } else if case .good(let token) = try await tokens.find(text) {
+            guard token.app == app.id else { throw Self.isAnother }
             try await database.write { transaction in
                 try TokenStore.revoke(token.id.rawValue, at: now, until: token.expiresAt, in: transaction)
             }

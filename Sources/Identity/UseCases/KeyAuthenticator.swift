@@ -19,7 +19,7 @@ final class KeyAuthenticator: Sendable {
     private let changes = Atomic(0)
 
     /// How long another process may still accept a key that was revoked here.
-    private static let memory = Duration.seconds(5)
+    private static let memory = Duration.milliseconds(500)
     /// A use is written down at most so often.
     private static let lastUsedResolution = Duration.seconds(60)
     /// Guessed tokens must not fill the memory.
@@ -39,7 +39,7 @@ final class KeyAuthenticator: Sendable {
             key.isValid(at: now)
                 ? Principal(
                     id: key.id.rawValue, name: key.name, scopes: Set(key.scopes), tier: key.tier,
-                    unitsPerMinute: key.unitsPerMinute) : nil
+                    unitsPerMinute: key.unitsPerMinute, memory: Self.memory) : nil
         }
         let until = min(now.advanced(by: Self.memory), key?.expiresAt ?? now.advanced(by: Self.memory))
         known.withLock { known in

@@ -20,6 +20,8 @@ struct AppDraft: Sendable {
     var homepage: String?
     /// The latest where nothing is said: who begins now begins with that.
     var apiVersion: String?
+    /// Of an app that registers itself.
+    var grantTypes: [String]?
 }
 
 /// Registers apps, changes them and takes them out again.
@@ -49,7 +51,8 @@ struct ManageApps: Sendable {
             redirectURIs: draft.redirectURIs, scopes: draft.scopes, ownScopes: draft.ownScopes, people: draft.people,
             tier: draft.tier,
             keys: draft.keys, requiresBinding: draft.requiresBinding, homepage: draft.homepage,
-            apiVersion: draft.apiVersion ?? versions.latest.description, installation: .make(at: now), createdAt: now,
+            apiVersion: draft.apiVersion ?? versions.latest.description, grantTypes: draft.grantTypes,
+            installation: .make(at: now), createdAt: now,
             createdBy: actor, removedAt: nil, version: 1)
         try check(app)
         try requireVersion(app)

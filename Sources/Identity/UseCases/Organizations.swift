@@ -21,30 +21,33 @@ struct Organizations: Sendable {
 
     // MARK: Who may
 
-    /// - Throws: ``IdentityError/organizationNotFound`` where there is none, or it is none of the partner's.
+    /// - Throws: ``IdentityError/organizationNotFound`` where there is none, or it is none of the partner's;
+    ///   ``IdentityError/roleTooLow`` where the partner is less than `role` there.
     func find(
-        _ id: OrganizationID, for partner: String?, owning: Bool = false, in connection: Connection
+        _ id: OrganizationID, for partner: String?, atLeast role: Member.Role = .viewer, in connection: Connection
     ) throws -> Organization {
         guard let organization = try OrganizationStore.find(id, in: connection) else {
             throw IdentityError.organizationNotFound
         }
         guard let partner else { return organization }
-        guard let role = try OrganizationStore.role(of: partner, in: id, connection) else {
+        guard let own = try OrganizationStore.role(of: partner, in: id, connection) else {
             throw IdentityError.organizationNotFound
         }
-        if owning, role != .owner { throw IdentityError.notOwner }
+        guard own >= role else { throw IdentityError.roleTooLow(role.rawValue) }
         return organization
     }
 
-    /// - Throws: ``IdentityError/appNotFound`` where there is none, or it is none of the partner's.
-    func app(_ id: AppID, for partner: String?, in connection: Connection) throws -> App {
+    /// - Throws: ``IdentityError/appNotFound`` where there is none, or it is none of the partner's; ``IdentityError/roleTooLow``.
+    func app(
+        _ id: AppID, for partner: String?, atLeast role: Member.Role = .viewer, in connection: Connection
+    ) throws -> App {
         guard let app = try AppStore.find(id, in: connection), app.removedAt == nil else {
             throw IdentityError.appNotFound
         }
         guard let partner else { return app }
-        guard let owner = app.organization, try OrganizationStore.role(of: partner, in: owner, connection) != nil else {
-            throw IdentityError.appNotFound
-        }
+        guard let owner = app.organization, let own = try OrganizationStore.role(of: partner, in: owner, connection)
+        else { throw IdentityError.appNotFound }
+        guard own >= role else { throw IdentityError.roleTooLow(role.rawValue) }
         return app
     }
 
@@ -77,7 +80,7 @@ struct Organizations: Sendable {
         _ id: OrganizationID, to name: String, if precondition: Precondition, for partner: String?, by actor: String,
         in transaction: Transaction
     ) throws -> Organization {
-        var organization = try find(id, for: partner, owning: true, in: transaction)
+        var organization = try find(id, for: partner, atLeast: .owner, in: transaction)
         try precondition.check(organization.version)
         try OrganizationStore.rename(id, to: name, in: transaction)
         try publish("organization.changed", id, by: actor, ["name": .string(name)], in: transaction)
@@ -91,7 +94,7 @@ struct Organizations: Sendable {
         _ id: OrganizationID, if precondition: Precondition, for partner: String?, by actor: String,
         in transaction: Transaction
     ) throws {
-        let organization = try find(id, for: partner, owning: true, in: transaction)
+        let organization = try find(id, for: partner, atLeast: .owner, in: transaction)
         try precondition.check(organization.version)
         guard try !OrganizationStore.hasApps(id, in: transaction) else { throw IdentityError.organizationInUse }
         try OrganizationStore.remove(id, in: transaction)
@@ -106,7 +109,7 @@ struct Organizations: Sendable {
         to id: OrganizationID, as role: Member.Role, for partner: String?, by actor: String,
         in transaction: Transaction
     ) throws -> (invitation: Invitation, secret: String) {
-        _ = try find(id, for: partner, owning: true, in: transaction)
+        _ = try find(id, for: partner, atLeast: .owner, in: transaction)
         let invitation = Invitation(
             organization: id, role: role, expiresAt: clock.now().advanced(by: Self.invitationLifetime))
         let secret = RandomText.make()
@@ -142,7 +145,7 @@ struct Organizations: Sendable {
         in transaction: Transaction
     ) throws {
         let isOwn = partner == member.rawValue
-        _ = try find(id, for: partner, owning: !isOwn, in: transaction)
+        _ = try find(id, for: partner, atLeast: isOwn ? .viewer : .owner, in: transaction)
         let members = try OrganizationStore.members(of: id, in: transaction)
         guard let found = members.first(where: { $0.user == member }) else { throw IdentityError.memberNotFound }
         let owners = members.count { $0.role == .owner }

@@ -30,7 +30,7 @@ struct RegisterClients: Sendable {
         let made = try apps.register(metadata.draft, by: actor, in: transaction)
         let token = Self.tokenPrefix + RandomText.make()
         let registration = Registration(
-            app: made.app.id, hash: hash(token), method: metadata.method, grantTypes: metadata.grantTypes)
+            app: made.app.id, hash: hash(token), method: metadata.method)
         try RegistrationStore.save(registration, in: transaction)
         return Registered(app: made.app, registration: registration, secret: made.secret, token: token)
     }
@@ -58,14 +58,19 @@ struct RegisterClients: Sendable {
         guard let before = try find(id, token, in: transaction) else { return nil }
         if let secret {
             let hash = keeper.hash(secret)
-            guard try AppStore.secrets(of: id, in: transaction).contains(where: { $0.hash.isSame(as: hash) }) else {
+            let now = apps.clock.now()
+            guard
+                try AppStore.secrets(of: id, in: transaction).contains(where: {
+                    $0.isValid(at: now) && $0.hash.isSame(as: hash)
+                })
+            else {
                 throw OAuthError(.invalidMetadata, "client_secret is not the one that was given out.")
             }
         }
         let app = try apps.change(id, if: .none, by: id.rawValue, in: transaction) { try apply(metadata, to: &$0) }
         let made = try apps.renewSecret(of: app, before: before.app, in: transaction)
         let registration = Registration(
-            app: id, hash: before.registration.hash, method: metadata.method, grantTypes: metadata.grantTypes)
+            app: id, hash: before.registration.hash, method: metadata.method)
         try RegistrationStore.save(registration, in: transaction)
         return Registered(app: app, registration: registration, secret: made, token: token)
     }
@@ -83,7 +88,9 @@ struct RegisterClients: Sendable {
         app.redirectURIs = metadata.redirectURIs
         app.scopes = metadata.scopes
         app.keys = metadata.keys
-        app.requiresBinding = metadata.requiresBinding
+        // More than before, and never less: the shop may want it.
+        app.requiresBinding = app.requiresBinding || metadata.requiresBinding
+        app.grantTypes = metadata.grantTypes
         app.homepage = metadata.homepage
     }
 

@@ -42,7 +42,7 @@ struct AppRoutes: Sendable {
                 try await showOrganization($0, $1)
             },
             page(.post, "/developers/organizations/{id}/invitations", "developerInvite", "Make an invitation") {
-                let role: JSON = ["role": .string($0["role"] ?? "member")]
+                let role: JSON = ["role": .string($0["role"] ?? "developer")]
                 let reply = try await $1.send(.post, "/v1/organizations/\($0.subject)/invitations", role)
                 return try await showOrganization($0, $1, invitation: reply.json["url"]?.string, reply.trouble)
             },

@@ -59,6 +59,7 @@ package struct Call: Sendable {
     let selection: FieldSelection
     let ticket: IdempotencyTicket?
     let services: CallServices
+    let signals: RequestSignals
 
     package var database: Database { services.database }
 
@@ -92,11 +93,15 @@ extension Call {
     /// - Throws: ``Problem`` 429, or what `body` throws.
     package func counted<Result>(as principal: Principal, _ body: () async throws -> Result) async throws -> Result {
         let limits = services.limits
+        signals.principal = principal
         let ruling = await limits.decide(principal, nil, EndpointUse(cost: 1, kind: .read))
         defer { if let ruling { limits.release(ruling) } }
         if let ruling, !ruling.decision.isAllowed { throw limits.problem(ruling.decision) }
         return try await body()
     }
+
+    /// Notes by which of the protocol's own codes the request is refused, for those who look it up.
+    package func noteRefusal(_ code: String) { signals.problem = code }
 
     /// Commits `body`, for protocols that have no idempotency key.
     package func write<Result: Sendable>(

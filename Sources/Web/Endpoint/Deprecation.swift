@@ -10,12 +10,15 @@ package struct Deprecation: Sendable, Hashable {
     package let sunset: Timestamp?
     /// A page for people.
     package let guide: String
+    /// The address of what takes its place, where there is something.
+    package let successor: String?
 
-    package init(since: Timestamp, sunset: Timestamp? = nil, guide: String) {
+    package init(since: Timestamp, sunset: Timestamp? = nil, guide: String, successor: String? = nil) {
         precondition(sunset.map { $0 >= since } ?? true, "Nothing is gone before it is deprecated.")
         self.since = since
         self.sunset = sunset
         self.guide = guide
+        self.successor = successor
     }
 
     var headers: [HeaderField] {
@@ -23,7 +26,10 @@ package struct Deprecation: Sendable, Hashable {
         guard let text = try? StructuredField.text(date) else { return [] }
         var headers = [HeaderField("Deprecation", text)]
         if let sunset { headers.append(HeaderField("Sunset", HTTPDate.format(sunset))) }
-        headers.append(HeaderField("Link", "<\(guide)>; rel=\"deprecation\"; type=\"text/html\""))
+        var links = ["<\(guide)>; rel=\"deprecation\"; type=\"text/html\""]
+        if sunset != nil { links.append("<\(guide)>; rel=\"sunset\"; type=\"text/html\"") }
+        if let successor { links.append("<\(successor)>; rel=\"successor-version\"") }
+        headers.append(HeaderField("Link", links.joined(separator: ", ")))
         return headers
     }
 }

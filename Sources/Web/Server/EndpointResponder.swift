@@ -57,7 +57,8 @@ struct EndpointResponder: HTTPResponder {
             body: version.map { services.versions.upgraded(body, of: endpoint, from: $0) } ?? body,
             method: endpoint.method, address: address)
         let call = try reader.call(
-            principal: context.principal, requestID: context.requestID, services: services, body: body,
+            principal: context.principal, requestID: context.requestID, services: services, signals: context.signals,
+            body: body,
             method: endpoint.method)
         var response = try await Deadline.$current.withValue(
             .after(Preference.timeMax(of: endpoint, request.headers))

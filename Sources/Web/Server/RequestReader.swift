@@ -29,14 +29,15 @@ struct RequestReader {
     private static let shapeNames: Set = ["fields", "expand"]
 
     func call(
-        principal: Principal?, requestID: String, services: CallServices, body: [UInt8], method: Method
+        principal: Principal?, requestID: String, services: CallServices, signals: RequestSignals, body: [UInt8],
+        method: Method
     ) throws -> Call {
         Call(
             principal: principal, requestID: requestID, accept: headers[.accept], now: services.clock.now(),
             languages: languages,
             expansions: try expansions(), page: try page(services.cursors), precondition: try precondition(),
             selection: try selection(), ticket: try ticket(principal: principal, body: body, method: method),
-            services: services)
+            services: services, signals: signals)
     }
 
     func input(body: [UInt8], method: Method, address: ClientAddress?) throws -> RequestInput {
