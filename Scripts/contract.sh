@@ -27,10 +27,23 @@ export VITRINE_OWN_KEY_ID
 cd "$contract"
 # With a key that may do everything, and again in the name of a customer, who reaches what is theirs.
 attack() {
-    PYTHONDONTWRITEBYTECODE=1 "$venv/bin/schemathesis" --config-file schemathesis.toml run "$base/v1/openapi.json" \
-        --header "Authorization: Bearer $1" --checks all --max-examples "$2" --request-timeout 30 \
+    PYTHONDONTWRITEBYTECODE=1 "$venv/bin/schemathesis" --config-file "$1" run "$base/v1/openapi.json" \
+        "${@:3}" --max-examples "$2" --request-timeout 30 \
         --continue-on-failure --no-color --suppress-health-check all --generation-database none
 }
-attack "$key" "${1:-15}"
-customer=$("$venv/bin/python" customer.py "$base" "$key")
-attack "$customer" "$(((${1:-15} + 3) / 4))"
+customer() { "$venv/bin/python" customer.py "$base" "$key"; }
+few=$(((${1:-15} + 3) / 4))
+attack schemathesis.toml "${1:-15}" --header "Authorization: Bearer $key" --checks all
+ann=$(customer)
+attack schemathesis.toml "$few" --header "Authorization: Bearer $ann" --checks all
+
+# And as two customers, of whom neither may read what is the other's. The check says so where it cannot run.
+cat >"$work/users.json" <<JSON
+{"auth": [
+  {"name": "ann", "fixedHeaders": [{"name": "Authorization", "value": "Bearer $ann"}]},
+  {"name": "bea", "fixedHeaders": [{"name": "Authorization", "value": "Bearer $(customer)"}]}
+]}
+JSON
+{ cat schemathesis.toml; printf '\n[auth.wfc]\npath = "%s"\npeers = ["ann", "bea"]\n' "$work/users.json"; } >"$work/peers.toml"
+attack "$work/peers.toml" "$few" --checks not_a_server_error,object_level_authorization | tee "$work/peers.log"
+! grep -q 'will not run' "$work/peers.log"

@@ -58,7 +58,7 @@ package struct IdentityModule: Sendable {
         clients = AuthenticateClient(
             directory: directory, keeper: keeper, database: database, clock: clock, issuer: settings.issuer)
         issue = IssueTokens(database: database, outbox: outbox, clock: clock, keeper: keeper, tokens: tokens)
-        revokeToken = RevokeToken(database: database, keeper: keeper, tokens: tokens, clock: clock)
+        revokeToken = RevokeToken(database: database, outbox: outbox, keeper: keeper, tokens: tokens, clock: clock)
         introspectToken = IntrospectToken(
             database: database, keeper: keeper, tokens: tokens, directory: directory, clock: clock)
         authorize = Authorize(

@@ -59,6 +59,63 @@ struct AuditTests {
         }
     }
 
+    @Test func `it tells what was before and what after, of each thing that decides what somebody may do`() async throws
+    {
+        try await TestShop.run { shop in
+            let app = try await TestApp.register(shop)
+            try await shop.addUser()
+            let user = try await shop.addUser("bob@example.com", role: "viewer").id
+            let key = try await shop.post("/v1/keys", ["name": "k", "scopes": ["read:products"]]).id
+            _ = try await shop.put("/v1/roles/helper", ["scopes": ["read:products"]])
+            let product = try await shop.post(
+                "/v1/products",
+                ["title": "Mug", "variants": [["sku": "M", "prices": [["amount": 1_000, "currency": "GBP"]]]]])
+            let variant = try #require(product.json.at("variants", "0", "id")?.string)
+            let changes: [(Reply, action: String, subject: String, changes: JSON)] = [
+                (
+                    try await shop.patch(
+                        "/v1/apps/\(app.id)", ["tier": "partner", "redirect_uris": ["https://b.example/"]]),
+                    "app.changed", app.id,
+                    [
+                        "redirect_uris": ["before": [.string(TestApp.back)], "after": ["https://b.example/"]],
+                        "tier": ["before": "standard", "after": "partner"],
+                    ]
+                ),
+                (
+                    try await shop.patch("/v1/users/\(user)", ["role": "owner"]), "user.changed", user,
+                    ["role": ["before": "viewer", "after": "owner"]]
+                ),
+                (
+                    try await shop.patch("/v1/keys/\(key)", ["tier": "trusted", "units_per_minute": 60]),
+                    "key.changed", key,
+                    [
+                        "tier": ["before": "standard", "after": "trusted"],
+                        "units_per_minute": ["before": .null, "after": 60],
+                    ]
+                ),
+                (
+                    try await shop.put("/v1/roles/helper", ["scopes": ["read:orders"]]), "role.saved", "helper",
+                    ["scope": ["before": "read:products", "after": "read:orders"]]
+                ),
+                (
+                    try await shop.put("/v1/limits/search", ["limit": 7]), "limit.changed", "search",
+                    ["limit": ["before": 3_000, "after": 7]]
+                ),
+                (
+                    try await shop.patch(
+                        "/v1/variants/\(variant)", ["prices": [["amount": 900, "currency": "GBP"]]]),
+                    "price.changed", variant, ["GBP": ["before": "10.00", "after": "9.00"]]
+                ),
+            ]
+            await shop.shop.relay.drain()
+            for (reply, action, subject, expected) in changes {
+                #expect(reply.status == 200, "\(action): \(reply.text)")
+                let entry = try await shop.get("/v1/audit-events?action=\(action)&subject=\(subject)").items.first
+                #expect(entry?.at("data", "changes") == expected, "\(action): \(entry?.text ?? "none")")
+            }
+        }
+    }
+
     @Test(arguments: [
         "UPDATE audit_log SET actor = 'somebody else' WHERE sequence = 3",
         "UPDATE audit_log SET data = '{}' WHERE sequence = 3", "DELETE FROM audit_log WHERE sequence = 3",

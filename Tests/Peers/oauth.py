@@ -17,6 +17,7 @@ from authlib.common.security import generate_token
 from authlib.integrations.requests_client import OAuth2Session as AuthlibSession
 from joserfc import jwt
 from joserfc.jwk import KeySet
+from oauthlib.oauth2 import BackendApplicationClient
 from requests_oauthlib import OAuth2Session as RequestsSession
 
 # The shop in a test has no certificate.
@@ -146,6 +147,15 @@ def requests_oauthlib():
     renewed = client.refresh_token(
         f"{BASE}/oauth/token", auth=(app["id"], app["client_secret"]), refresh_token=token["refresh_token"])
     expect(renewed["access_token"] != token["access_token"], "requests-oauthlib: a refresh")
+    address, headers, body = client._client.prepare_token_revocation_request(
+        f"{BASE}/oauth/revoke", renewed["refresh_token"], "refresh_token")
+    ended = requests.post(address, headers=headers, data=body, auth=(app["id"], app["client_secret"]))
+    expect(ended.status_code == 200, "oauthlib: a revocation")
+    answer = requests.get(f"{BASE}/v1/products?limit=1", headers={"Authorization": "Bearer " + renewed["access_token"]})
+    expect(answer.status_code == 401, "oauthlib: what came of it has ended")
+    machine = RequestsSession(client=BackendApplicationClient(app["id"]))
+    machine.fetch_token(f"{BASE}/oauth/token", client_id=app["id"], client_secret=app["client_secret"])
+    expect(machine.get(f"{BASE}/v1/products?limit=1").status_code == 200, "requests-oauthlib: client credentials")
 
 
 def luminance(colour):
@@ -185,8 +195,9 @@ def browser():
                 redirect_uri=f"http://127.0.0.1:{landing.port}/back", code_challenge_method="S256")
             verifier = generate_token(48)
             address, state = client.create_authorization_url(f"{BASE}/oauth/authorize", code_verifier=verifier)
+            # On the phone no page may run a script.
             context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 800},
-                                           java_script_enabled=True)
+                                           java_script_enabled=scheme == "light")
             page = context.new_page()
             faults = []
             page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)

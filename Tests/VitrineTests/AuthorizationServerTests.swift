@@ -56,10 +56,13 @@ struct AuthorizationServerTests {
         }
     }
 
-    @Test func `no revocation that was acknowledged is lost, whenever the process is killed`() async throws {
+    @Test(arguments: TestEngine.available)
+    func `no revocation that was acknowledged is lost, whenever the process is killed`(engine: TestEngine) async throws
+    {
         let directory = try TestDirectory()
         defer { directory.remove() }
-        var (shop, address, key) = try await VitrineProcess.serve(directory.path)
+        let url = try engine.freshDatabase()
+        var (shop, address, key) = try await VitrineProcess.serve(directory.path, database: url)
         let client = ShopClient(address, key: key)
         let app = try await TestApp.register(client)
         await client.close()
@@ -68,8 +71,13 @@ struct AuthorizationServerTests {
             var tokens: [String] = []
             for _ in 0..<40 { tokens.append(try await app.token(address)) }
             kept.formUnion(tokens.suffix(5))
+            // An app that is taken out ends with all its tokens.
+            let remover = ShopClient(address, key: key)
+            let other = try await TestApp.register(remover)
+            let orphan = try await other.token(address)
             let process = shop
             // Killed in the middle of many.
+            async let removal = try? remover.send(.DELETE, "/v1/apps/\(other.id)").status
             let acknowledged = try await withThrowingTaskGroup(of: String?.self) { group in
                 for (number, token) in tokens.dropLast(5).enumerated() {
                     group.addTask { [address] in
@@ -82,9 +90,11 @@ struct AuthorizationServerTests {
             }
             #expect(!acknowledged.isEmpty)
             revoked.formUnion(acknowledged)
+            if await removal == 204 { revoked.insert(orphan) }
+            await remover.close()
             _ = try await shop.exitStatus()
             // Tokens name their issuer, so it comes back where it was.
-            (shop, address, _) = try await VitrineProcess.serve(directory.path, port: address.port)
+            (shop, address, _) = try await VitrineProcess.serve(directory.path, database: url, port: address.port)
             for token in revoked { #expect(try await app.isActive(token, address) == false) }
             for token in kept { #expect(try await app.isActive(token, address) == true) }
         }
@@ -100,13 +110,22 @@ struct AuthorizationServerTests {
         let (second, there, _) = try await VitrineProcess.serve("", database: url, environment: environment)
         defer { second.kill() }
         let client = ShopClient(here, key: key)
-        for round in 0..<5 {
+        for round in 0..<6 {
             let app = try await TestApp.register(client)
-            let token = try await app.token(round.isMultiple(of: 2) ? here : there)
+            let made = try await client.send(
+                .POST, "/v1/keys", ["name": "k", "scopes": ["read:products"], "tier": "trusted"])
+            let issued = try await app.token(round.isMultiple(of: 2) ? here : there)
+            let token = round < 4 ? issued : made.json["secret"]?.string ?? ""
             let visitor = ShopClient(there, key: token)
             #expect(try await visitor.send(.GET, "/v1/products?limit=1").status == 200)
-            let removed = try await client.send(.DELETE, "/v1/apps/\(app.id)")
-            #expect(removed.status == 204)
+            // An app that is taken out, one token of it, and a key.
+            let ended =
+                switch round {
+                case 0, 1: try await client.send(.DELETE, "/v1/apps/\(app.id)").status
+                case 2, 3: try await app.ask(here, "/oauth/revoke", ["token": token]).0
+                default: try await client.send(.DELETE, "/v1/keys/\(made.json["id"]?.string ?? "")").status
+                }
+            #expect(ended == 204 || ended == 200)
             // In time; how long it takes is measured in Benchmarks.
             let end = ContinuousClock.now + .seconds(10)
             var status = 200
@@ -136,5 +155,43 @@ struct AuthorizationServerTests {
         _ = try await shop.exitStatus()
         let check = try await VitrineProcess.run(["check", "--data", directory.path])
         #expect(check.status == 0 && check.output.contains("audit log"))
+    }
+
+    @Test func `the command that checks finds an audit log that was changed, and an end that is not the one noted`()
+        async throws
+    {
+        let directory = try TestDirectory()
+        defer { directory.remove() }
+        let (shop, address, key) = try await VitrineProcess.serve(directory.path)
+        defer { shop.kill() }
+        let client = ShopClient(address, key: key)
+        for _ in 0..<3 { _ = try await TestApp.register(client) }
+        await client.close()
+        // Events reach the log by themselves.
+        func check(_ more: [String] = []) async throws -> (status: Int32, output: String) {
+            let run = try await VitrineProcess.run(["check", "--data", directory.path] + more)
+            return (run.status, run.output)
+        }
+        var output = ""
+        for _ in 0..<200 where !output.contains("audit log: 4 entries") {
+            output = try await check().output
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        shop.interrupt()
+        _ = try await shop.exitStatus()
+        let whole = try await check()
+        #expect(whole.status == 0, "\(whole.output)")
+        let other = try await check(["--audit-head", String(repeating: "0", count: 64)])
+        #expect(other.status != 0 && other.output.contains("none of this chain's"), "\(other.output)")
+        var configuration = try Configuration(environment: [:])
+        configuration.dataDirectory = directory.path
+        let tampered = try await Shop.open(configuration)
+        try await tampered.database.write { transaction in
+            try transaction.run(
+                script: "DROP TRIGGER audit_log_keeps; UPDATE audit_log SET actor = 'nobody' WHERE sequence = 2;")
+        }
+        await tampered.close()
+        let changed = try await check()
+        #expect(changed.status != 0 && changed.output.contains("is not what was recorded"), "\(changed.output)")
     }
 }

@@ -115,6 +115,11 @@ package struct EditProduct: Sendable {
         return product
     }
 
+    /// Prices by currency, in its major unit.
+    private static func told(_ prices: [String: Money]) -> JSON {
+        .object(prices.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value.decimal)) })
+    }
+
     private func save(
         _ product: Product, instead old: Product?, _ event: String, by actor: String,
         knowing known: KnownRows = KnownRows(), in transaction: Transaction
@@ -136,7 +141,10 @@ package struct EditProduct: Sendable {
             if let before, before.prices != variant.prices {
                 try outbox.publish(
                     "price.changed", subject: variant.id.rawValue, actor: actor,
-                    ["product_id": .string(product.id.rawValue), "sku": .string(variant.sku)], in: transaction)
+                    [
+                        "product_id": .string(product.id.rawValue), "sku": .string(variant.sku),
+                        "changes": Changes.between(Self.told(before.prices), Self.told(variant.prices)),
+                    ], in: transaction)
             }
         }
         try outbox.publish(

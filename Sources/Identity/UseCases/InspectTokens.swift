@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Jobs
 internal import Kernel
 internal import Persistence
 internal import Web
@@ -7,6 +8,7 @@ internal import Web
 /// Ends a token of an app, durably (RFC 7009).
 struct RevokeToken: Sendable {
     let database: Database
+    let outbox: Outbox
     let keeper: SecretKeeper
     let tokens: AccessTokens
     let clock: WallClock
@@ -24,13 +26,20 @@ struct RevokeToken: Sendable {
                 guard let known = try AuthorizationStore.find(token.authorization, in: transaction) else { return }
                 guard known.app == app.id else { throw Self.isAnother }
                 try AuthorizationStore.revoke(.one(known.id), at: now, tokensUntil: end, in: transaction)
+                try publish(app, in: transaction)
             }
         } else if case .good(let token) = try await tokens.find(text) {
             guard token.app == app.id else { throw Self.isAnother }
             try await database.write { transaction in
                 try TokenStore.revoke(token.id.rawValue, at: now, until: token.expiresAt, in: transaction)
+                try publish(app, in: transaction)
             }
         }
+    }
+
+    private func publish(_ app: App, in transaction: Transaction) throws {
+        try outbox.publish(
+            "app.token_revoked", subject: app.id.rawValue, actor: app.id.rawValue, [:], in: transaction)
     }
 }
 

@@ -93,7 +93,7 @@ struct ManageApps: Sendable {
             "app.changed", subject: id.rawValue, actor: actor,
             [
                 "name": .string(app.name), "scope": .string(app.scopes.text),
-                "own_scope": .string(app.ownScopes.text),
+                "own_scope": .string(app.ownScopes.text), "changes": Changes.between(before.told, app.told),
             ], in: transaction)
         app.version += 1
         return app
@@ -212,5 +212,18 @@ struct ManageApps: Sendable {
             if let fault = RedirectURI.fault(in: uri) { throw IdentityError.redirectURI(uri, fault) }
         }
         if app.confidentiality == .public, !app.ownScopes.isEmpty { throw IdentityError.publicAppActsForNobody }
+    }
+}
+
+extension App {
+    /// What somebody may have to answer for; of keys, their fingerprints.
+    fileprivate var told: JSON {
+        [
+            "name": .string(name), "redirect_uris": .array(redirectURIs.map { .string($0) }),
+            "scope": .string(scopes.text), "own_scope": .string(ownScopes.text), "people": .string(people.rawValue),
+            "tier": .string(tier.rawValue), "jwks": .array(keys.map { .string($0.thumbprint) }),
+            "dpop_bound": .bool(requiresBinding), "homepage": homepage.map { .string($0) } ?? .null,
+            "api_version": .string(apiVersion),
+        ]
     }
 }

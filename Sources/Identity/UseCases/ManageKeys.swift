@@ -74,11 +74,15 @@ package struct ManageKeys: Sendable {
             throw IdentityError.keyNotFound
         }
         try precondition.check(key.version)
+        let before = key
         try change(&key)
         try APIKeyStore.update(key, in: transaction)
         try outbox.publish(
             "key.changed", subject: id.rawValue, actor: actor,
-            ["name": .string(key.name), "tier": .string(key.tier.rawValue)], in: transaction)
+            [
+                "name": .string(key.name), "tier": .string(key.tier.rawValue),
+                "changes": Changes.between(before.told, key.told),
+            ], in: transaction)
         transaction.afterCommit(forget)
         key.version += 1
         return key
@@ -95,5 +99,15 @@ package struct ManageKeys: Sendable {
         try APIKeyStore.update(key, in: transaction)
         try outbox.publish("key.revoked", subject: id.rawValue, actor: actor, [:], in: transaction)
         transaction.afterCommit(forget)
+    }
+}
+
+extension APIKey {
+    /// What can be changed of it.
+    fileprivate var told: JSON {
+        [
+            "name": .string(name), "tier": .string(tier.rawValue),
+            "units_per_minute": unitsPerMinute.map { .integer(Int64($0)) } ?? .null,
+        ]
     }
 }

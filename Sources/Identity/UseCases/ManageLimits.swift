@@ -14,10 +14,16 @@ struct ManageLimits: Sendable {
     let logger: Logger
 
     func change(_ limit: ChangedLimit, by actor: String, in transaction: Transaction) throws {
+        let known = try LimitStore.all(in: transaction).first { $0.name == limit.name }
+        let state = limits.configured(limit.name)
+        let before = known ?? ChangedLimit(name: limit.name, limit: state.limit, isEnabled: !state.isOff)
         try LimitStore.save(limit, in: transaction)
         try outbox.publish(
             "limit.changed", subject: limit.name.rawValue, actor: actor,
-            ["limit": .integer(Int64(limit.limit)), "enabled": .bool(limit.isEnabled)], in: transaction)
+            [
+                "limit": .integer(Int64(limit.limit)), "enabled": .bool(limit.isEnabled),
+                "changes": Changes.between(before.told, limit.told),
+            ], in: transaction)
     }
 
     /// Makes a limit what the configuration says again.
@@ -46,4 +52,8 @@ struct ManageLimits: Sendable {
         let state = limits.configured(name)
         return ChangedLimit(name: name, limit: state.limit, isEnabled: !state.isOff)
     }
+}
+
+extension ChangedLimit {
+    fileprivate var told: JSON { ["limit": .integer(Int64(limit)), "enabled": .bool(isEnabled)] }
 }

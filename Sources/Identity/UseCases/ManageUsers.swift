@@ -64,8 +64,8 @@ package struct ManageUsers: Sendable {
         try outbox.publish(
             "user.changed", subject: id.rawValue, actor: actor,
             [
-                "role": .string(user.role), "role_before": .string(before.role),
-                "disabled": .bool(user.disabledAt != nil),
+                "role": .string(user.role), "disabled": .bool(user.disabledAt != nil),
+                "changes": Changes.between(before.told, user.told),
             ], in: transaction)
         user.version += 1
         return user
@@ -93,8 +93,13 @@ package struct ManageUsers: Sendable {
             for user in holders { try endEverything(of: user, in: transaction) }
         }
         try outbox.publish(
-            "role.saved", subject: role.name, actor: actor, ["scope": .string(ScopeSet(role.scopes).text)],
-            in: transaction)
+            "role.saved", subject: role.name, actor: actor,
+            [
+                "scope": .string(ScopeSet(role.scopes).text),
+                "changes": Changes.between(
+                    ["scope": before.map { .string(ScopeSet($0.scopes).text) } ?? .null],
+                    ["scope": .string(ScopeSet(role.scopes).text)]),
+            ], in: transaction)
     }
 
     func endEverything(of id: UserID, in transaction: Transaction) throws {
@@ -103,4 +108,9 @@ package struct ManageUsers: Sendable {
         try AuthorizationStore.revoke(
             .all(app: nil, user: id), at: now, tokensUntil: tokens.endOfAll(at: now), in: transaction)
     }
+}
+
+extension User {
+    /// What decides what somebody may do. What is about the person is not told, because the log is never erased.
+    fileprivate var told: JSON { ["role": .string(role), "disabled": .bool(disabledAt != nil)] }
 }

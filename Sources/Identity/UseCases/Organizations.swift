@@ -83,7 +83,12 @@ struct Organizations: Sendable {
         var organization = try find(id, for: partner, atLeast: .owner, in: transaction)
         try precondition.check(organization.version)
         try OrganizationStore.rename(id, to: name, in: transaction)
-        try publish("organization.changed", id, by: actor, ["name": .string(name)], in: transaction)
+        try publish(
+            "organization.changed", id, by: actor,
+            [
+                "name": .string(name),
+                "changes": Changes.between(["name": .string(organization.name)], ["name": .string(name)]),
+            ], in: transaction)
         organization.name = name
         organization.version += 1
         return organization
