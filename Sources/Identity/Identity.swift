@@ -50,7 +50,7 @@ package struct IdentityModule: Sendable {
         directory = AppDirectory(database: database)
         tokens = AccessTokens(database: database, clock: clock, settings: settings)
         let proofs = KeyProofs(
-            keeper: keeper, seen: SeenTokens(lifetime: KeyProofs.lifetime), clock: clock, issuer: settings.issuer)
+            keeper: keeper, seen: SeenProofs(lifetime: KeyProofs.lifetime), clock: clock, issuer: settings.issuer)
         tokenAuthenticator = TokenAuthenticator(tokens: tokens, directory: directory, proofs: proofs)
         apps = ManageApps(
             outbox: outbox, clock: clock, keeper: keeper, tokens: tokens, versions: versions)

@@ -10,9 +10,9 @@ package protocol EntityKind: Sendable {
 
 /// A prefixed, time-ordered identifier such as `prod_01k9x3c5v8q2e6m4n7p0r1s2t3`.
 ///
-/// The part after the underscore is a ULID in lower-case Crockford base 32: 48 bits of Unix milliseconds, then 80 random
-/// bits; those of one process grow within a millisecond, too. Sorting identifiers as text sorts them by creation, so lists page
-/// by primary key alone.
+/// The part after the underscore is a ULID in lower-case Crockford base 32: 48 bits of Unix milliseconds, then 79 random bits
+/// or, in the millisecond of the last one, a random step from that. Sorting identifiers as text sorts them by creation, so
+/// lists page by primary key alone.
 package struct Identifier<Kind: EntityKind>: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let rawValue: String
 

@@ -103,6 +103,14 @@ struct AppTests {
             #expect(device.json["error"] == "unauthorized_client")
             let renewed = try await one.token(["grant_type": "refresh_token", "refresh_token": "x"])
             #expect(renewed.json["error"] == "unauthorized_client")
+            let code = try await one.exchange(one.code(browser, ["scope": "openid"]))
+            #expect(code.status == 200 && code.json["refresh_token"] == nil, "\(code.text)")
+            #expect(try await one.token(["grant_type": "password"]).json["error"] == "unsupported_grant_type")
+            let deviceOnly = try await register(
+                .object([uris, .init("grant_types", ["urn:ietf:params:oauth:grant-type:device_code"])]), key: initial)
+            let two = TestApp(shop: shop, id: deviceOnly.text("client_id"), secret: nil)
+            let turned = try await browser.get(two.authorizeAddress(["scope": "openid"]))
+            #expect(TestApp.query(turned)["error"] == "unauthorized_client", "\(turned.status)")
         }
     }
 
@@ -154,6 +162,7 @@ struct AppTests {
                 (["client_secret": "x"], "invalid_client_metadata"),
                 (["registration_access_token": .string(token)], "invalid_client_metadata"),
                 (["scope": "openid read:orders"], "invalid_client_metadata"),
+                (["client_secret": 1], "invalid_client_metadata"),
                 (["token_endpoint_auth_method": "none"], "invalid_client_metadata"),
                 (["redirect_uris": ["http://app.example/"]], "invalid_redirect_uri"),
             ]
@@ -187,7 +196,7 @@ struct AppTests {
                 ]))
             #expect(keyed.status == 200 && keyed.json["client_secret"] == nil, "\(keyed.text)")
             #expect(try await app.token(["grant_type": "refresh_token", "refresh_token": "x"]).status == 401)
-            let back = try await send(.put, changed(["scope": "openid"]))
+            let back = try await send(.put, changed(["scope": "openid", "client_name": "Back"]))
             #expect(back.json["client_secret"] != nil && back.text("client_secret") != made.text("client_secret"))
 
             // A key that the shop wants for each token stays wanted; a secret that is over is none.

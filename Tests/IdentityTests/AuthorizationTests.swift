@@ -91,6 +91,13 @@ struct AuthorizationTests {
             #expect(grant.json["scope"] == "read:orders", "\(grant.text)")
             let renewed = try await app.refresh(grant.text("refresh_token"))
             #expect(renewed.json["scope"] == "read:orders", "\(renewed.text)")
+            // Ended twice, it is told once.
+            for _ in 0..<2 {
+                #expect(try await app.ask("/oauth/revoke", ["token": renewed.text("refresh_token")]).status == 200)
+            }
+            await shop.shop.relay.drain()
+            let told = try await shop.get("/v1/audit-events?action=app.token_revoked").items
+            #expect(told.count == 1 && told[0].at("data", "user")?.string == user)
         }
     }
 
@@ -324,6 +331,7 @@ struct AuthorizationTests {
                 #expect(known.status == 303 && TestApp.query(known)["error"] == "invalid_scope")
                 let asked = try await browser.get(lure.authorizeAddress(["scope": "read:products"]))
                 #expect(asked.text.contains("does not belong to the shop"))
+                #expect(asked.text.contains("has registered itself") == (id != strange.id))
             }
             let own = try await TestBrowser(shop).get(app.authorizeAddress(wrong))
             #expect(own.status == 303 && TestApp.query(own)["error"] == "invalid_scope")

@@ -36,7 +36,7 @@ struct OrganizationTests {
             let joined = try await other.join(key)
             #expect(joined.status == 200 && joined.id == owner.organization, "\(joined.text)")
             #expect(
-                try await members(other, of: owner.organization) == [owner.user: "owner", other.user: "developer"])
+                try await members(other, of: owner.organization) == [owner.user: "owner", other.user: "member"])
             #expect(try await other.ask(.get, "/v1/apps/" + owner.app).status == 200)
             let again = try await third.join(key)
             #expect(again.status == 404, "\(again.status)")
@@ -63,15 +63,15 @@ struct OrganizationTests {
             let app = "/v1/apps/" + owner.app
             let steps: [(role: String, method: Web.Method, path: String, body: JSON?)] = [
                 ("viewer", .get, app, nil), ("viewer", .get, "/v1/organizations/\(owner.organization)/members", nil),
-                ("support", .get, app + "/requests", nil), ("developer", .get, app + "/secrets", nil),
-                ("developer", .patch, app, ["name": "Till 2"]), ("developer", .post, app + "/secrets", [:]),
+                ("support", .get, app + "/requests", nil), ("member", .get, app + "/secrets", nil),
+                ("member", .patch, app, ["name": "Till 2"]), ("member", .post, app + "/secrets", [:]),
                 (
-                    "developer", .post, "/v1/apps",
+                    "member", .post, "/v1/apps",
                     ["name": "Another", "organization_id": .string(owner.organization)]
                 ), ("owner", .post, "/v1/organizations/\(owner.organization)/invitations", [:]),
-                ("developer", .delete, app, nil),
+                ("member", .delete, app, nil),
             ]
-            let roles = ["viewer", "support", "developer", "owner"]
+            let roles = ["viewer", "support", "member", "owner"]
             for (rank, role) in roles.enumerated() {
                 let partner = try await TestPartner.make(shop, "\(role)@example.com", isAlone: true)
                 #expect(try await partner.join(owner.invite(role)).status == 200)
@@ -90,7 +90,7 @@ struct OrganizationTests {
             _ = try await other.join(owner.invite())
             let path = "/v1/organizations/" + owner.organization
             for (method, end, body) in [
-                (Web.Method.post, "/invitations", ["role": "developer"]), (.patch, "", ["name": "Other"]),
+                (Web.Method.post, "/invitations", ["role": "member"]), (.patch, "", ["name": "Other"]),
                 (.delete, "/members/" + owner.user, nil), (.delete, "", nil),
             ] as [(Web.Method, String, JSON?)] {
                 let reply = try await other.ask(method, path + end, body)

@@ -163,7 +163,7 @@ struct TestPartner {
     }
 
     /// A link with which somebody joins.
-    func invite(_ role: String = "developer") async throws -> String {
+    func invite(_ role: String = "member") async throws -> String {
         let made = try await ask(.post, "/v1/organizations/\(organization)/invitations", ["role": .string(role)])
         return made.json["url"]?.string?.components(separatedBy: "key=").last ?? ""
     }

@@ -169,7 +169,7 @@ struct AppPageTests {
     @Test func `an owner invites on a page, and whoever has the link joins on another`() async throws {
         try await with { browser, organization, shop in
             let path = "/developers/organizations/" + organization
-            let made = try await browser.post(path + "/invitations", ["role": "developer"], from: path)
+            let made = try await browser.post(path + "/invitations", ["role": "member"], from: path)
             let link = try #require(made.text.firstMatch(of: #/\/developers\/join\?key=[A-Za-z0-9_-]+/#)).output
             try await shop.addUser("ben@example.com", role: "partner")
             let stranger = try await TestBrowser(shop).get(String(link))

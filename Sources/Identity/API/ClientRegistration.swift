@@ -7,7 +7,7 @@ internal import Web
 // by the token that it got (RFC 7592).
 extension IdentityModule {
     func registerClient(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
-        try await Self.answering {
+        try await answering(call) {
             let metadata = try ClientMetadata(Self.object(exchange))
             let (register, actor) = (register, call.actor)
             let registered = try await call.write { try register(metadata, by: actor, in: $0) }
@@ -33,7 +33,7 @@ extension IdentityModule {
             if let name = Self.ours.first(where: { json[$0] != nil }) {
                 throw OAuthError(.invalidMetadata, "\(name) is not the client's to say; leave it out.")
             }
-            let (metadata, secret) = (try ClientMetadata(json), json["client_secret"]?.string)
+            let (metadata, secret) = (try ClientMetadata(json), try Asked(json: json).text("client_secret"))
             let replaced = try await call.write { transaction in
                 try register.replace(id, token: token, with: metadata, secret: secret, in: transaction)
             }
@@ -64,7 +64,7 @@ extension IdentityModule {
         guard parts.count == 2, parts[0].lowercased() == "bearer" else {
             throw Problem.challenge("Send Authorization: Bearer <registration_access_token>.")
         }
-        return try await Self.answering {
+        return try await answering(call) {
             let id = exchange.path.split(separator: "/").last.flatMap { AppID(String($0)) }
             if let id, let answer = try await body(id, String(parts[1].drop { $0 == " " })) { return answer }
             try await call.noteFailedSignIn(from: exchange.address)
@@ -80,13 +80,17 @@ extension IdentityModule {
     }
 
     /// Puts refusals into OAuth's words.
-    private static func answering(_ body: () async throws -> WireResponse) async throws -> WireResponse {
+    private func answering(_ call: Call, _ body: () async throws -> WireResponse) async throws -> WireResponse {
+        func refusal(_ error: OAuthError) -> WireResponse {
+            call.noteRefusal(error.code.rawValue)
+            return OAuthAnswer.refusal(error, nonce: "")
+        }
         do {
             return try await body()
         } catch IdentityError.redirectURI(let uri, let fault) {
-            return OAuthAnswer.refusal(OAuthError(.invalidRedirectURI, "\(uri.prefix(100)): \(fault)"), nonce: "")
+            return refusal(OAuthError(.invalidRedirectURI, "\(uri.prefix(100)): \(fault)"))
         } catch let error as OAuthError {
-            return OAuthAnswer.refusal(error, nonce: "")
+            return refusal(error)
         }
     }
 }

@@ -44,13 +44,12 @@ extension IdentityModule {
     private func token(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         try await answering(exchange, of: call) { form, app in
             let boundTo = try boundTo(exchange, app)
-            if let type = form["grant_type"], type != "client_credentials", !app.mayUse(type) {
-                throw OAuthError(.unauthorizedClient, "This app has not registered for the grant \(type.prefix(60)).")
-            }
             let grant =
                 switch form["grant_type"] {
                 case "client_credentials":
                     try await issue.forItself(app, scope: form["scope"], boundTo: boundTo)
+                case let type? where Self.grantsOfPeople.contains(type) && !app.mayUse(type):
+                    throw OAuthError(.unauthorizedClient, "This app has not registered for the grant \(type).")
                 case "authorization_code":
                     try await issue.forCode(
                         app, code: form["code"], redirectURI: form["redirect_uri"], verifier: form["code_verifier"],
@@ -69,6 +68,10 @@ extension IdentityModule {
             return OAuthAnswer.json(200, grant)
         }
     }
+
+    private static let grantsOfPeople: Set = [
+        "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
+    ]
 
     private func forDevice(_ app: App, _ code: String?, boundTo: String?) async throws -> JSON {
         let approved = try await devices.poll(app, deviceCode: code)
@@ -96,7 +99,7 @@ extension IdentityModule {
         }
     }
 
-    /// RFC 7009: ends what the token stands for. What is unknown has ended already, so that this always succeeds.
+    /// RFC 7009: ends what the token stands for. What is unknown has ended already, so that this succeeds.
     private func revoke(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         try await answering(exchange, of: call) { form, app in
             guard let text = form["token"] else { throw OAuthError(.invalidRequest, "token is missing.") }

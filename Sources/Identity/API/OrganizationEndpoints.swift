@@ -197,7 +197,7 @@ struct InvitationInput: WireBody {
         "InvitationInput", InvitationInput.init,
         .standard(
             "role", \.role, .word, .developer,
-            "A viewer sees the apps; support what they have asked, too; a developer manages them; an owner says who belongs to it."
+            "A viewer sees the apps; support what they have asked, too; a member manages them; an owner says who belongs to it."
         ))
 }
 

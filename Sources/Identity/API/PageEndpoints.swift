@@ -150,7 +150,7 @@ extension IdentityModule {
 
     /// The organisation from outside the shop whose app it is.
     private func maker(of app: App, _ call: Call) async throws -> String? {
-        guard let id = app.organization else { return app.isOfShop ? nil : SignInPages.nobodyKnown }
+        guard let id = app.organization else { return nil }
         return try await call.read { try OrganizationStore.find(id, in: $0)?.name }
     }
 

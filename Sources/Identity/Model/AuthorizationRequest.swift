@@ -40,6 +40,9 @@ struct AuthorizationRequest: Sendable {
         }
         let state = form["state"]
         do throws(OAuthError) {
+            guard app.mayUse("authorization_code") else {
+                throw OAuthError(.unauthorizedClient, "This app has not registered for the grant authorization_code.")
+            }
             try Self.check(form, issuer: issuer)
             (scopes, challenge) = (try Self.scopes(form, app), try Self.challenge(form))
             (prompt, maxAge) = (try Self.prompt(form), try Self.maxAge(form))

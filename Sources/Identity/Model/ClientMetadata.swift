@@ -74,7 +74,7 @@ struct ClientMetadata: Sendable {
     }
 
     static func keys(_ json: JSON?) throws -> [JWK] {
-        guard let json else { return [] }
+        guard let json, json != .null else { return [] }
         let given = json["keys"]?.array ?? []
         let keys = given.compactMap(JWK.init)
         guard !keys.isEmpty, keys.count == given.count, keys.count <= 10 else {
@@ -86,9 +86,10 @@ struct ClientMetadata: Sendable {
 }
 
 /// What a client has written, whose members may be missing, and are otherwise what they are to be.
-private struct Asked {
+struct Asked {
     let json: JSON
 
+    /// - Throws: ``OAuthError`` with `invalidMetadata`.
     func text(_ name: String) throws -> String? { try value(name, "a string") { $0.string } }
 
     func truth(_ name: String) throws -> Bool? { try value(name, "true or false") { $0.bool } }

@@ -21,8 +21,8 @@ struct Member: Sendable {
         case viewer
         /// Sees what apps have asked and what came of it, too.
         case support
-        /// Manages the apps and their secrets.
-        case developer
+        /// Manages the apps and their secrets. Was all that there was beside owners, under that name.
+        case developer = "member"
         /// Says who belongs to it, too.
         case owner
 

@@ -84,7 +84,7 @@ enum SignInPages {
                 <section class="card"><h1>\(app.name) wants to use \(shop) in your name</h1>
                 <p>You are <strong>\(visitor.user.name)</strong>, \(visitor.user.email).
                 <a href="/sign-in?again=1&amp;then=\(PercentEncoding.encode("/oauth/authorize?" + query))">Not you?</a>
-                \(homepage(app))</p>\(made(by: maker))
+                \(homepage(app))</p>\(made(app, by: maker))
                 <h2>It will be able to</h2>\(list(granted, visitor.user))\(withheld.isEmpty ? "" : not(withheld, visitor.user))
                 \(known.isEmpty ? "" : "<p class=\"quiet\">You have allowed some of this before.</p>" as HTML)
                 \(origin(request))
@@ -98,8 +98,13 @@ enum SignInPages {
     }
 
     /// Strangers call themselves and their apps what they like, and the shop has asked nobody.
-    private static func made(by maker: String?) -> HTML {
-        guard let maker else { return "" }
+    private static func made(_ app: App, by maker: String?) -> HTML {
+        if app.isOfShop { return "" }
+        guard let maker else {
+            return """
+                <p class="notice">It has registered itself, and does not belong to the shop. Its name is its own choice.</p>
+                """
+        }
         return """
             <p class="notice">It is made by <strong>\(maker)</strong>, who does not belong to the shop. Both names are their own
             choice.</p>
@@ -159,7 +164,7 @@ enum SignInPages {
             body: """
                 <section class="card"><h1>\(app.name) on a device wants to use \(shop) in your name</h1>
                 <p>You are <strong>\(visitor.user.name)</strong>, \(visitor.user.email). The device shows
-                <strong>\(shown)</strong>.</p>\(made(by: maker))
+                <strong>\(shown)</strong>.</p>\(made(app, by: maker))
                 <h2>It will be able to</h2>\(list(granted, visitor.user))\(withheld.isEmpty ? "" : not(withheld, visitor.user))
                 <p class="quiet">Go on only if the device is before you. Somebody who sent you this code would get what you allow.</p>
                 <form method="post" action="/device"><input type="hidden" name="form_token" value="\(formToken)">
@@ -169,15 +174,12 @@ enum SignInPages {
                 """)
     }
 
-    /// Who has made an app that has registered itself.
-    static let nobodyKnown = "somebody unknown"
-
     /// For who is not signed in: what an app is told, and where it would have them go.
     static func refused(_ app: App, _ error: OAuthError, back address: String) -> WebPage {
         WebPage(
-            title: "\(app.name) asks for what it cannot have",
+            title: "\(app.name) cannot go on",
             body: """
-                <section class="card"><h1>\(app.name) asks for what it cannot have</h1>
+                <section class="card"><h1>\(app.name) cannot go on</h1>
                 <p class="notice wrong" role="alert">\(error.detail)</p>
                 <p>The app does not belong to the shop. Its name and its address are its own choice:
                 <a href="\(address)" rel="noreferrer noopener">go back to \(FormTargets.origin(of: address))</a>, or close this page.</p>

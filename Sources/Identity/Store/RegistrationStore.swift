@@ -37,7 +37,7 @@ extension IdentityMigrations {
         "identity-0010-registrations", .expand,
         """
         CREATE TABLE client_registrations (
-            app TEXT PRIMARY KEY,
+            app TEXT PRIMARY KEY REFERENCES apps (id),
             hash BLOB NOT NULL,
             method TEXT NOT NULL
         ) STRICT;
@@ -47,7 +47,5 @@ extension IdentityMigrations {
             expires_at INTEGER NOT NULL
         ) STRICT;
         CREATE INDEX seen_assertions_by_end ON seen_assertions (expires_at);
-        UPDATE organization_members SET role = 'developer' WHERE role = 'member';
-        UPDATE organization_invitations SET role = 'developer' WHERE role = 'member';
         """)
 }

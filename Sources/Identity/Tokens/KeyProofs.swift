@@ -7,7 +7,7 @@ internal import Web
 /// Checks that whoever sends a request has the key that his tokens are bound to (DPoP, RFC 9449).
 struct KeyProofs: Sendable {
     let keeper: SecretKeeper
-    let seen: SeenTokens
+    let seen: SeenProofs
     let clock: WallClock
     let issuer: String
 

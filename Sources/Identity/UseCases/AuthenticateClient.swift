@@ -66,7 +66,7 @@ struct AuthenticateClient: Sendable {
     func callAsFunction(_ proof: Proof) async throws -> App {
         switch proof {
         case .secret(let id, let secret):
-            guard let known = try await directory.find(id) else { throw OAuthError.unknownClient }
+            guard let known = try await directory.find(id), known.app.hasSecret else { throw OAuthError.unknownClient }
             let (hash, now) = (keeper.hash(secret), clock.now())
             guard known.secrets.contains(where: { $0.isValid(at: now) && $0.hash.isSame(as: hash) }) else {
                 throw OAuthError.unknownClient

@@ -80,21 +80,25 @@ struct AuthorizeDevices: Sendable {
         return (request, known.app)
     }
 
-    /// - Returns: whether it was still to be decided.
+    /// - Returns: whether it was still to be decided, and there is something to give where it is approved.
     func decide(
         _ request: DeviceRequest, _ app: App, _ visitor: SignIn.Visitor, approves: Bool
     ) async throws -> Bool {
-        guard !approves || app.isFor(visitor.user) else { return false }
-        var request = request
-        request.state = approves ? .approved : .denied
-        request.user = visitor.user.id
-        // What they may not do now is not given later, either.
-        if approves { request.scopes = request.scopes.intersection(Authorize.allowed(visitor.user)) }
-        request.authenticatedAt = visitor.session.authenticatedAt
-        let (decided, now) = (request, clock.now())
+        let (id, now) = (visitor.user.id, clock.now())
         return try await database.write { transaction in
+            try UserStore.lock(id, in: transaction)
+            guard let user = try UserStore.find(id, in: transaction), !approves || app.isFor(user) else { return false }
+            var decided = request
+            decided.state = approves ? .approved : .denied
+            decided.user = id
+            decided.authenticatedAt = visitor.session.authenticatedAt
+            if approves {
+                // What they may not do now is not given later, either.
+                decided.scopes = request.scopes.intersection(Authorize.allowed(user))
+                guard !decided.scopes.isEmpty else { return false }
+            }
             guard try DeviceStore.decide(decided, in: transaction) else { return false }
-            if approves { try authorize.note(decided.scopes, visitor.user, app, at: now, in: transaction) }
+            if approves { try authorize.note(decided.scopes, user, app, at: now, in: transaction) }
             return true
         }
     }

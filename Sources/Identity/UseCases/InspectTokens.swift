@@ -25,21 +25,27 @@ struct RevokeToken: Sendable {
             try await database.write { transaction in
                 guard let known = try AuthorizationStore.find(token.authorization, in: transaction) else { return }
                 guard known.app == app.id else { throw Self.isAnother }
-                try AuthorizationStore.revoke(.one(known.id), at: now, tokensUntil: end, in: transaction)
-                try publish(app, in: transaction)
+                let count = try AuthorizationStore.revoke(
+                    .one(known.id), at: now, tokensUntil: end, in: transaction)
+                // What has ended before is not ended again.
+                guard count > 0 else { return }
+                let ended: JSON = [
+                    "authorization": .string(known.id.rawValue), "user": .string(known.user.rawValue),
+                ]
+                try publish(ended, app, in: transaction)
             }
         } else if case .good(let token) = try await tokens.find(text) {
             guard token.app == app.id else { throw Self.isAnother }
             try await database.write { transaction in
                 try TokenStore.revoke(token.id.rawValue, at: now, until: token.expiresAt, in: transaction)
-                try publish(app, in: transaction)
+                try publish(["token": .string(token.id.rawValue)], app, in: transaction)
             }
         }
     }
 
-    private func publish(_ app: App, in transaction: Transaction) throws {
+    private func publish(_ ended: JSON, _ app: App, in transaction: Transaction) throws {
         try outbox.publish(
-            "app.token_revoked", subject: app.id.rawValue, actor: app.id.rawValue, [:], in: transaction)
+            "app.token_revoked", subject: app.id.rawValue, actor: app.id.rawValue, ended, in: transaction)
     }
 }
 

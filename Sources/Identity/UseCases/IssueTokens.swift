@@ -249,7 +249,7 @@ extension IssueTokens {
             for: app, user: user, root: authorization.id.rawValue, scopes: scopes,
             authenticatedAt: authorization.authenticatedAt, boundTo: boundTo)
         var members = grant(access, scopes: scopes).members ?? []
-        members.append(.init("refresh_token", .string(refresh.text)))
+        if app.mayUse("refresh_token") { members.append(.init("refresh_token", .string(refresh.text))) }
         if isFirst, scopes.contains("openid") {
             let identity = IdentityToken(
                 user: user, app: app, scopes: scopes, nonce: nonce, authenticatedAt: authorization.authenticatedAt,

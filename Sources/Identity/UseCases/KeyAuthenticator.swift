@@ -5,7 +5,7 @@ internal import Persistence
 internal import Synchronization
 internal import Web
 
-/// Checks tokens, and remembers the answer for some seconds, so that a request costs no query.
+/// Checks tokens, and remembers the answer for a moment, so that a request costs no query.
 final class KeyAuthenticator: Sendable {
     private struct Known {
         let principal: Principal?

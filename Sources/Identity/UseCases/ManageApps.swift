@@ -134,11 +134,15 @@ struct ManageApps: Sendable {
     }
 
     /// Gives an app that proves itself by a secret from now on its first; one that does so no longer loses those it had.
-    func renewSecret(of app: App, before: App, in transaction: Transaction) throws -> String? {
+    func renewSecret(of app: App, before: App, by actor: String, in transaction: Transaction) throws -> String? {
         guard app.hasSecret != before.hasSecret else { return nil }
         let now = clock.now()
         try AppStore.end(secretsOf: app.id, but: nil, at: now, in: transaction)
-        return app.hasSecret ? try addSecret(to: app.id, at: now, in: transaction).text : nil
+        let made = app.hasSecret ? try addSecret(to: app.id, at: now, in: transaction) : nil
+        try outbox.publish(
+            "app.secret_rotated", subject: app.id.rawValue, actor: actor,
+            ["secret": made.map { .string($0.secret.id.rawValue) } ?? .null], in: transaction)
+        return made?.text
     }
 
     /// Makes an app what it is in another shop, under the same name and with a `secret` of its own here.
@@ -224,6 +228,7 @@ extension App {
             "tier": .string(tier.rawValue), "jwks": .array(keys.map { .string($0.thumbprint) }),
             "dpop_bound": .bool(requiresBinding), "homepage": homepage.map { .string($0) } ?? .null,
             "api_version": .string(apiVersion),
+            "grant_types": grantTypes.map { .array($0.map { .string($0) }) } ?? .null,
         ]
     }
 }

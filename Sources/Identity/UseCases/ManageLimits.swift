@@ -14,9 +14,7 @@ struct ManageLimits: Sendable {
     let logger: Logger
 
     func change(_ limit: ChangedLimit, by actor: String, in transaction: Transaction) throws {
-        let known = try LimitStore.all(in: transaction).first { $0.name == limit.name }
-        let state = limits.configured(limit.name)
-        let before = known ?? ChangedLimit(name: limit.name, limit: state.limit, isEnabled: !state.isOff)
+        let before = try present(limit.name, in: transaction)
         try LimitStore.save(limit, in: transaction)
         try outbox.publish(
             "limit.changed", subject: limit.name.rawValue, actor: actor,
@@ -28,8 +26,11 @@ struct ManageLimits: Sendable {
 
     /// Makes a limit what the configuration says again.
     func reset(_ name: LimitName, by actor: String, in transaction: Transaction) throws {
+        let before = try present(name, in: transaction)
         guard try LimitStore.remove(name, in: transaction) else { return }
-        try outbox.publish("limit.reset", subject: name.rawValue, actor: actor, [:], in: transaction)
+        try outbox.publish(
+            "limit.reset", subject: name.rawValue, actor: actor,
+            ["changes": Changes.between(before.told, configured(name).told)], in: transaction)
     }
 
     /// Takes over what was changed, here or by another process.
@@ -46,6 +47,10 @@ struct ManageLimits: Sendable {
                     "A limit cannot be held", metadata: ["limit": "\(limit.name.rawValue)", "error": "\(error)"])
             }
         }
+    }
+
+    private func present(_ name: LimitName, in transaction: Transaction) throws -> ChangedLimit {
+        try LimitStore.all(in: transaction).first { $0.name == name } ?? configured(name)
     }
 
     private func configured(_ name: LimitName) -> ChangedLimit {

@@ -111,6 +111,6 @@ package struct ManageUsers: Sendable {
 }
 
 extension User {
-    /// What decides what somebody may do. What is about the person is not told, because the log is never erased.
+    /// What decides what somebody may do. What is about the person is not told, because what is erased of a person would stay there.
     fileprivate var told: JSON { ["role": .string(role), "disabled": .bool(disabledAt != nil)] }
 }

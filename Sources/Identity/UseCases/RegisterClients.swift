@@ -68,7 +68,7 @@ struct RegisterClients: Sendable {
             }
         }
         let app = try apps.change(id, if: .none, by: id.rawValue, in: transaction) { try apply(metadata, to: &$0) }
-        let made = try apps.renewSecret(of: app, before: before.app, in: transaction)
+        let made = try apps.renewSecret(of: app, before: before.app, by: id.rawValue, in: transaction)
         let registration = Registration(
             app: id, hash: before.registration.hash, method: metadata.method)
         try RegistrationStore.save(registration, in: transaction)

@@ -9,7 +9,8 @@ struct AppPage: Sendable {
     let app: JSON
     /// The state that the form was made from, so that nobody overwrites what somebody else has changed since.
     let entityTag: String
-    let secrets: [JSON]
+    /// `nil` for who may only look.
+    let secrets: [JSON]?
     /// `nil` where there is no sandbox.
     let test: JSON?
     /// A secret that has just been made, and cannot be had again.
@@ -31,6 +32,17 @@ struct AppPage: Sendable {
                 <section><h2>Client</h2><dl><dt>client_id</dt><dd><code>\(text("id"))</code></dd>
                 <dt>Kind</dt><dd>\(text("type"))</dd><dt>Version of the API</dt><dd>\(text("api_version"))</dd></dl>
                 <p><a href="\(address)/requests">What it has asked</a></p></section>
+                \(secrets == nil ? onlyLooking : changing)
+                """, status: trouble == nil ? 200 : 422)
+    }
+
+    /// For who may see the app and not change it.
+    private var onlyLooking: HTML {
+        "<p class=\"quiet\">Whoever is a developer in the organisation, or owns it, changes the app and its secrets.</p>"
+    }
+
+    private var changing: HTML {
+        """
                 \(text("type") == "confidential" ? credentials : "")\(sandbox)
                 <section><h2>What it is</h2><form method="post" action="\(address)">\(visit.token)
                 <input type="hidden" name="etag" value="\(entityTag)">\(AppForm.fields(of: sent ?? app))
@@ -39,13 +51,13 @@ struct AppPage: Sendable {
                 <form method="post" action="\(address)/remove">\(visit.token)
                 <label class="tick"><input type="checkbox" name="sure" value="yes" required> I am sure</label>
                 <button class="plain">Remove the app</button></form></section>
-                """, status: trouble == nil ? 200 : 422)
+        """
     }
 
     private var made: HTML { newSecret.map(NewSecretPage.notice) ?? "" }
 
     private var credentials: HTML {
-        let rows = secrets.map { secret -> HTML in
+        let rows = (secrets ?? []).map { secret -> HTML in
             let end: HTML = secret["expires_at"]?.string.map { " · good until \($0)" } ?? ""
             return
                 "<li><code>\(secret["hint"]?.string ?? "")…</code> since \(secret["created_at"]?.string ?? "")\(end)</li>"

@@ -42,7 +42,7 @@ struct AppRoutes: Sendable {
                 try await showOrganization($0, $1)
             },
             page(.post, "/developers/organizations/{id}/invitations", "developerInvite", "Make an invitation") {
-                let role: JSON = ["role": .string($0["role"] ?? "developer")]
+                let role: JSON = ["role": .string($0["role"] ?? "member")]
                 let reply = try await $1.send(.post, "/v1/organizations/\($0.subject)/invitations", role)
                 return try await showOrganization($0, $1, invitation: reply.json["url"]?.string, reply.trouble)
             },
@@ -105,7 +105,8 @@ struct AppRoutes: Sendable {
         return .page(
             AppPage(
                 visit: visit, app: app.json, entityTag: app.entityTag ?? "*",
-                secrets: secrets.json["secrets"]?.array ?? [], test: test.isDone ? test.json : nil,
+                secrets: secrets.isDone ? secrets.json["secrets"]?.array ?? [] : nil,
+                test: test.isDone ? test.json : nil,
                 newSecret: newSecret, trouble: trouble, done: visit.query["done"].map { _ in "It is saved." },
                 sent: trouble == nil || visit["name"] == nil ? nil : .object(AppForm.body(of: visit.form))
             ).page)

@@ -7,7 +7,7 @@ enum JoinPage {
         PortalPage(
             title: "Join an organisation",
             body: """
-                <section><p>Whoever gave you this link wants you to manage apps together.</p>
+                <section><p>Whoever gave you this link wants you in the organisation that their apps are of.</p>
                 <form method="post" action="/developers/join">\(visit.token)<input type="hidden" name="key" value="\(key)">
                 <button>Join</button></form></section>
                 """)

@@ -30,7 +30,7 @@ struct OrganizationPage: Sendable {
                 <section><h2>Members</h2><ul class="rows">\(rows)</ul>
                 <form method="post" action="\(address)/invitations">\(visit.token)
                 <label><span>Somebody new is to be</span><select name="role">
-                <option value="developer">a developer, who manages apps</option>
+                <option value="member">a developer, who manages apps</option>
                 <option value="support">support, who sees what apps have asked</option>
                 <option value="viewer">a viewer, who sees the apps</option>
                 <option value="owner">an owner, who says who belongs to it, too</option></select></label>

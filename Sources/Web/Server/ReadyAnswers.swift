@@ -49,7 +49,7 @@ package final class ReadyAnswers: Sendable {
         var size = 0
     }
 
-    /// A key that was revoked by another process is served so long at most.
+    /// The longest that an answer is given again; what is known of who asks is asked for sooner (``Principal/memory``).
     static let timeToLive = Duration.seconds(5)
     /// What is kept in all.
     private static let sizeMax = 24 << 20

@@ -8,7 +8,7 @@ internal import Synchronization
 ///
 /// It is this process's memory, because there is a proof with each request. Among several processes one that was copied from the
 /// wire could be shown once to each; the nonces keep that short.
-final class SeenTokens: Sendable {
+final class SeenProofs: Sendable {
     private struct State {
         var recent: Set<SHA256.Digest> = []
         /// Of the period before.
