@@ -101,6 +101,54 @@ struct SandboxTests {
         }
     }
 
+    @Test func `neither a code, nor a refresh token, nor a session of the shop is one of the sandbox`() async throws {
+        try await run { pair in
+            let (live, back) = (pair.live, "https://app.example/back")
+            try await live.addUser()
+            let app = try await live.post(
+                "/v1/apps", ["name": "a", "redirect_uris": [.string(back)], "scopes": ["read:products"]])
+            try await pair.mirror()
+            let test = try await live.get("/v1/apps/\(app.id)/test-credentials").text("client_secret")
+            func token(_ fields: [String: String], inSandbox: Bool) async throws -> Reply {
+                let all = fields.merging([
+                    "client_id": app.id, "client_secret": inSandbox ? test : app.text("client_secret"),
+                ]) { $1 }
+                guard inSandbox else { return try await live.form("/oauth/token", all) }
+                return try await TestShop.ask(
+                    SandboxResponder(pair.sandbox), .post, "/oauth/token", body: Array(TestShop.encoded(all).utf8),
+                    headers: ["Content-Type": "application/x-www-form-urlencoded"], key: "")
+            }
+            let browser = try await TestBrowser.signedIn(live)
+            // RFC 7636, appendix B.
+            let query = [
+                "response_type": "code", "client_id": app.id, "redirect_uri": back, "scope": "read:products",
+                "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "code_challenge_method": "S256",
+            ]
+            let allowed = try await browser.allow("/oauth/authorize?" + TestShop.encoded(query))
+            let location = allowed.header("Location") ?? ""
+            let code = location.firstMatch(of: #/code=([^&]+)/#).map { String($0.1) } ?? ""
+            let exchange = [
+                "grant_type": "authorization_code", "code": code, "redirect_uri": back,
+                "code_verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+            ]
+            #expect(try await token(exchange, inSandbox: true).json["error"] == "invalid_grant")
+            let grant = try await token(exchange, inSandbox: false)
+            #expect(grant.status == 200, "\(grant.text)")
+            let refresh = ["grant_type": "refresh_token", "refresh_token": grant.text("refresh_token")]
+            #expect(try await token(refresh, inSandbox: true).json["error"] == "invalid_grant")
+            // What was tried there is as good here as before.
+            #expect(try await token(refresh, inSandbox: false).status == 200)
+
+            func account(_ rename: (String) -> String) async throws -> Int {
+                let cookies = browser.cookies.map { "\(rename($0.key))=\($0.value)" }.joined(separator: "; ")
+                return try await pair.ask(.get, "/account", headers: ["Cookie": cookies], key: "").status
+            }
+            #expect(try await account { $0 } == 303)
+            #expect(try await account { $0.replacing("vitrine_", with: "vitrine_test_") } == 303)
+            #expect(try await browser.get("/account").status == 200)
+        }
+    }
+
     @Test func `an app of developers from outside tries out what it asks for before anybody lets it in`() async throws {
         try await run { pair in
             let organization = try await pair.live.post("/v1/organizations", ["name": "Co"]).id
