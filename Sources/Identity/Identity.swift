@@ -131,13 +131,14 @@ package struct IdentityModule: Sendable {
         }
     }
 
-    /// Goes through the audit log's chain: how many entries there are, the last hash, and what is wrong. A `knownHead` that was
+    /// Goes through the audit log's chain: how many entries there are, up to which they were let go, the last hash, and what is
+    /// wrong. A `knownHead` that was
     /// noted before must be one of the chain's hashes.
     package func audit(
         knownHead: String? = nil, in connection: Connection
-    ) throws -> (count: Int, head: String?, faults: [String]) {
+    ) throws -> (count: Int, forgotten: Int64, head: String?, faults: [String]) {
         let verdict = try AuditLog.verify(knownHead: knownHead, in: connection)
-        return (verdict.count, verdict.head, verdict.faults)
+        return (verdict.count, verdict.forgotten, verdict.head, verdict.faults)
     }
 
     /// Ends the account of whoever is erased.

@@ -308,6 +308,26 @@ struct CrossOriginTests {
             method == "OPTIONS" ? .options : .get, path, headers: headers, key: token)
     }
 
+    @Test func `an app names origins beside those to which it has people sent back`() async throws {
+        try await TestShop.run { shop in
+            let (pages, path) = ("https://pages.example:8443", "/v1/products")
+            let app = try await TestApp.register(shop, [.init("allowed_origins", [.string(pages)])])
+            #expect(try await shop.get("/v1/apps/\(app.id)").json["allowed_origins"] == [.string(pages)])
+            #expect(try await ask(shop, "OPTIONS", path, from: pages).status == 204)
+            #expect(try await ask(shop, "OPTIONS", path, from: "https://pages.example").status == 405)
+            #expect(try await ask(shop, "OPTIONS", path, from: "https://app.example").status == 204)
+            for wrong in [
+                "https://pages.example/", "https://*.example", "http://pages.example", "https://A.example", "null", "*",
+                "https://user@pages.example", "com.example.app:", "https://pages.example?x", "https://",
+            ] {
+                let refused = try await shop.patch("/v1/apps/\(app.id)", ["allowed_origins": [.string(wrong)]])
+                #expect(refused.status == 422, "\(wrong): \(refused.status)")
+            }
+            #expect(try await shop.patch("/v1/apps/\(app.id)", ["allowed_origins": []]).status == 200)
+            #expect(try await ask(shop, "OPTIONS", path, from: pages).status == 405)
+        }
+    }
+
     @Test func `only pages of registered apps may call, and never with cookies`() async throws {
         try await TestShop.run { shop in
             let app = try await TestApp.register(

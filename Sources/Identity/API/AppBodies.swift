@@ -19,6 +19,7 @@ struct AppInput: WireBody {
     let name: String
     let type: App.Confidentiality
     let redirectURIs: [String]
+    let origins: [String]
     let scopes: [String]
     let ownScopes: [Scope]
     let people: App.People
@@ -38,6 +39,9 @@ struct AppInput: WireBody {
         .standard(
             "redirect_uris", \.redirectURIs, .array(of: .string(1...500), countMax: 20), [],
             "Where people are sent back to, compared letter by letter."),
+        .standard(
+            "allowed_origins", \.origins, .array(of: .origin, countMax: 20), [],
+            "Whose pages may call the API from a browser, beside those of `redirect_uris`."),
         .standard("scopes", \.scopes, .array(of: .scopeName, countMax: 50), [], "What it may ask people for."),
         .standard(
             "own_scopes", \.ownScopes, .array(of: .word, countMax: 50), [],
@@ -54,7 +58,7 @@ struct AppInput: WireBody {
 
     func draft() throws -> AppDraft {
         AppDraft(
-            organization: organization, name: name, confidentiality: type, redirectURIs: redirectURIs,
+            organization: organization, name: name, confidentiality: type, redirectURIs: redirectURIs, origins: origins,
             scopes: ScopeSet(stored: scopes.joined(separator: " ")), ownScopes: ScopeSet(ownScopes), people: people,
             tier: tier,
             keys: try Self.keys(jwks), requiresBinding: requiresBinding, homepage: homepage, apiVersion: apiVersion)
@@ -72,6 +76,7 @@ struct AppInput: WireBody {
 struct AppPatch: WireBody {
     let name: Patch<String>
     let redirectURIs: Patch<[String]>
+    let origins: Patch<[String]>
     let scopes: Patch<[String]>
     let ownScopes: Patch<[Scope]>
     let people: Patch<App.People>
@@ -84,6 +89,7 @@ struct AppPatch: WireBody {
         "AppPatch", AppPatch.init,
         .patch("name", \.name, .string(1...100)),
         .patch("redirect_uris", \.redirectURIs, .array(of: .string(1...500), countMax: 20)),
+        .patch("allowed_origins", \.origins, .array(of: .origin, countMax: 20)),
         .patch("scopes", \.scopes, .array(of: .scopeName, countMax: 50)),
         .patch("own_scopes", \.ownScopes, .array(of: .word, countMax: 50)), .patch("people", \.people, .word),
         .patch("tier", \.tier, .word),
@@ -94,6 +100,7 @@ struct AppPatch: WireBody {
     func apply(to app: inout App) {
         app.name = name.applied(to: app.name)
         app.redirectURIs = redirectURIs.applied(to: app.redirectURIs)
+        app.origins = origins.applied(to: app.origins)
         app.scopes = ScopeSet(stored: scopes.applied(to: app.scopes.names).joined(separator: " "))
         app.ownScopes = ScopeSet(ownScopes.applied(to: Array(app.ownScopes.scopes)))
         app.people = people.applied(to: app.people)
@@ -110,6 +117,7 @@ struct AppBody: WireBody {
     let name: String
     let type: App.Confidentiality
     let redirectURIs: [String]
+    let origins: [String]
     let scopes: [String]
     let ownScopes: [String]
     let people: App.People
@@ -127,6 +135,7 @@ struct AppBody: WireBody {
         .optional("organization_id", \.organization, .id(), "Whose it is; the shop's own without."),
         .required("name", \.name, .string()),
         .required("type", \.type, .word), .required("redirect_uris", \.redirectURIs, .array(of: .string())),
+        .required("allowed_origins", \.origins, .array(of: .string())),
         .required("scopes", \.scopes, .array(of: .string())),
         .required("own_scopes", \.ownScopes, .array(of: .string())),
         .required("people", \.people, .word), .required("tier", \.tier, .word),
@@ -143,6 +152,7 @@ struct AppBody: WireBody {
         name = app.name
         type = app.confidentiality
         redirectURIs = app.redirectURIs
+        origins = app.origins
         scopes = app.scopes.names
         ownScopes = app.ownScopes.names
         people = app.people
@@ -157,7 +167,7 @@ struct AppBody: WireBody {
 
     private init(
         id: AppID, organization: OrganizationID?, name: String, type: App.Confidentiality, redirectURIs: [String],
-        scopes: [String],
+        origins: [String], scopes: [String],
         ownScopes: [String], people: App.People, tier: Tier, keys: [String], requiresBinding: Bool, homepage: String?,
         apiVersion: String,
         createdAt: Timestamp, secret: String?
@@ -167,6 +177,7 @@ struct AppBody: WireBody {
         self.name = name
         self.type = type
         self.redirectURIs = redirectURIs
+        self.origins = origins
         self.scopes = scopes
         self.ownScopes = ownScopes
         self.people = people
@@ -211,6 +222,15 @@ extension Schema where Value == String {
         text.utf8.enumerated().allSatisfy { place, byte in
             place == 4 || place == 7 ? byte == UInt8(ascii: "-") : (48...57).contains(byte)
         }
+    }
+
+    /// Scheme, host and port, as browsers send it in `Origin` (RFC 6454); https, or http of this machine by its address.
+    static let origin = string(
+        pattern: #"^(https://[a-z0-9.-]+|http://127\.0\.0\.1|http://\[::1\])(:[0-9]{1,5})?$"#,
+        example: "https://app.example", lengths: 9...300
+    ) { text in
+        text == text.lowercased() && ["https://", "http://"].contains { text.hasPrefix($0) }
+            && FormTargets.origin(of: text) == text && RedirectURI.fault(in: text + "/") == nil
     }
 
     /// A page on the web; only https, because people follow it from the page on which they decide.

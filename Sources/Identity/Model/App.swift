@@ -38,6 +38,8 @@ struct App: Sendable, Equatable {
     var name: String
     let confidentiality: Confidentiality
     var redirectURIs: [String]
+    /// Whose pages may call the API from a browser, beside those to which people are sent back.
+    var origins: [String]
     /// What it may ask people for.
     var scopes: ScopeSet
     /// What it may do for itself (`client_credentials`), because somebody of the shop lets it.

@@ -10,7 +10,7 @@ enum AppStore {
 
     private static let columns: SQL =
         """
-        id, organization, name, confidentiality, redirect_uris, scopes, own_scopes, people, tier, keys, requires_binding, homepage, api_version, grant_types, installation,
+        id, organization, name, confidentiality, redirect_uris, origins, scopes, own_scopes, people, tier, keys, requires_binding, homepage, api_version, grant_types, installation,
         created_at, created_by, removed_at, version
         """
 
@@ -30,10 +30,12 @@ enum AppStore {
     }
 
     /// Those of all apps.
-    static func redirectURIs(in connection: Connection) throws -> [String] {
-        try connection.all("SELECT redirect_uris FROM apps WHERE removed_at IS NULL") { row in
-            try (row.next(JSON.self).array ?? []).compactMap(\.string)
-        }.flatMap(\.self)
+    static func origins(in connection: Connection) throws -> Set<String> {
+        let all = try connection.all("SELECT redirect_uris, origins FROM apps WHERE removed_at IS NULL") { row in
+            let uris = try (row.next(JSON.self).array ?? []).compactMap(\.string)
+            return try uris.map { FormTargets.origin(of: $0) } + (row.next(JSON.self).array ?? []).compactMap(\.string)
+        }
+        return Set(all.joined())
     }
 
     /// Those that were removed, too.
@@ -59,7 +61,7 @@ enum AppStore {
         try transaction.execute(
             """
             INSERT INTO apps (\(columns))
-            VALUES (\(app.id), \(app.organization), \(app.name), \(app.confidentiality.rawValue), \(list(app.redirectURIs)), \(app.scopes.text),
+            VALUES (\(app.id), \(app.organization), \(app.name), \(app.confidentiality.rawValue), \(list(app.redirectURIs)), \(list(app.origins)), \(app.scopes.text),
                 \(app.ownScopes.text), \(app.people.rawValue), \(app.tier.rawValue), \(JSON.array(app.keys.map(\.json))), \(app.requiresBinding),
                 \(app.homepage), \(app.apiVersion), \(app.grantTypes.map(list)), \(app.installation), \(app.createdAt), \(app.createdBy), \(app.removedAt), \(app.version))
             """)
@@ -68,7 +70,7 @@ enum AppStore {
     static func update(_ app: App, in transaction: Transaction) throws {
         try transaction.execute(
             """
-            UPDATE apps SET name = \(app.name), redirect_uris = \(list(app.redirectURIs)), scopes = \(app.scopes.text),
+            UPDATE apps SET name = \(app.name), redirect_uris = \(list(app.redirectURIs)), origins = \(list(app.origins)), scopes = \(app.scopes.text),
                 own_scopes = \(app.ownScopes.text), people = \(app.people.rawValue), tier = \(app.tier.rawValue),
                 keys = \(JSON.array(app.keys.map(\.json))), requires_binding = \(app.requiresBinding),
                 homepage = \(app.homepage), api_version = \(app.apiVersion), grant_types = \(app.grantTypes.map(list)), installation = \(app.installation), removed_at = \(app.removedAt), version = version + 1
@@ -129,6 +131,7 @@ enum AppStore {
             id: row.next(), organization: row.next(), name: row.next(),
             confidentiality: App.Confidentiality(rawValue: row.next()) ?? .public,
             redirectURIs: (row.next(JSON.self).array ?? []).compactMap(\.string),
+            origins: (row.next(JSON.self).array ?? []).compactMap(\.string),
             scopes: ScopeSet(stored: row.next()), ownScopes: ScopeSet(stored: row.next()),
             people: App.People(rawValue: row.next()) ?? .staff, tier: Tier(rawValue: row.next()) ?? .standard,
             keys: (row.next(JSON.self).array ?? []).compactMap(JWK.init), requiresBinding: row.next(),

@@ -158,6 +158,9 @@ enum AuditLog {
     /// What the chain came to.
     struct Verdict: Sendable {
         var count = 0
+        /// Up to which entry they were let go; 0 where none was. Whoever may write to the database can let go of more than is
+        /// said to be kept, so that people are told.
+        var forgotten: Int64 = 0
         /// The last hash.
         var head: String?
         var faults: [String] = []
@@ -171,6 +174,7 @@ enum AuditLog {
         let checkpoint = try checkpoint(in: connection)
         var previous = try checkpoint?.hash ?? genesis(in: connection)
         verdict.head = checkpoint?.hash.hexadecimal
+        verdict.forgotten = checkpoint?.sequence ?? 0
         let kept = try checkpoints(in: connection).map(\.hexadecimal)
         verdict.hasKnownHead = knownHead.map(kept.contains) ?? false
         var hasBegun = checkpoint != nil

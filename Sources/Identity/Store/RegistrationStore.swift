@@ -42,6 +42,7 @@ extension IdentityMigrations {
             method TEXT NOT NULL
         ) STRICT;
         ALTER TABLE apps ADD COLUMN grant_types TEXT;
+        ALTER TABLE apps ADD COLUMN origins TEXT NOT NULL DEFAULT '[]';
         CREATE TABLE seen_assertions (
             hash BLOB PRIMARY KEY,
             expires_at INTEGER NOT NULL

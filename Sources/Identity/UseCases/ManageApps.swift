@@ -11,6 +11,7 @@ struct AppDraft: Sendable {
     var name: String
     var confidentiality: App.Confidentiality
     var redirectURIs: [String]
+    var origins: [String] = []
     var scopes: ScopeSet
     var ownScopes: ScopeSet = .empty
     var people = App.People.staff
@@ -48,7 +49,8 @@ struct ManageApps: Sendable {
         let app = App(
             id: .make(at: now), organization: draft.organization, name: draft.name,
             confidentiality: draft.confidentiality,
-            redirectURIs: draft.redirectURIs, scopes: draft.scopes, ownScopes: draft.ownScopes, people: draft.people,
+            redirectURIs: draft.redirectURIs, origins: draft.origins, scopes: draft.scopes, ownScopes: draft.ownScopes,
+            people: draft.people,
             tier: draft.tier,
             keys: draft.keys, requiresBinding: draft.requiresBinding, homepage: draft.homepage,
             apiVersion: draft.apiVersion ?? versions.latest.description, grantTypes: draft.grantTypes,
@@ -224,7 +226,8 @@ extension App {
     fileprivate var told: JSON {
         [
             "name": .string(name), "redirect_uris": .array(redirectURIs.map { .string($0) }),
-            "scope": .string(scopes.text), "own_scope": .string(ownScopes.text), "people": .string(people.rawValue),
+            "allowed_origins": .array(origins.map { .string($0) }), "scope": .string(scopes.text),
+            "own_scope": .string(ownScopes.text), "people": .string(people.rawValue),
             "tier": .string(tier.rawValue), "jwks": .array(keys.map { .string($0.thumbprint) }),
             "dpop_bound": .bool(requiresBinding), "homepage": homepage.map { .string($0) } ?? .null,
             "api_version": .string(apiVersion),

@@ -131,6 +131,8 @@ enum AppForm {
             value="\(app["homepage"]?.string ?? "")"></label>
             <label><span>Redirect URIs, one a line</span><textarea name="redirect_uris" rows="3"
             >\(list("redirect_uris").joined(separator: "\n"))</textarea></label>
+            <label><span>Origins whose pages call the API, one a line, beside those above</span><textarea name="allowed_origins" rows="2"
+            >\(list("allowed_origins").joined(separator: "\n"))</textarea></label>
             <label><span>Whom it asks</span><select name="people">\(choices)</select></label>
             <fieldset><legend>What it asks for</legend>\(kept)\(boxes)</fieldset>
             """
@@ -138,11 +140,14 @@ enum AppForm {
 
     /// The body that the API takes.
     static func body(of form: Form) -> [JSON.Member] {
-        let uris = (form["redirect_uris"] ?? "").split(whereSeparator: \.isNewline).map { $0.filter { $0 != " " } }
+        func lines(_ name: String) -> JSON {
+            let lines = (form[name] ?? "").split(whereSeparator: \.isNewline).map { $0.filter { $0 != " " } }
+            return .array(lines.filter { !$0.isEmpty }.map { .string($0) })
+        }
         let homepage = form["homepage"]
         return [
             .init("name", .string(form["name"] ?? "")),
-            .init("redirect_uris", .array(uris.filter { !$0.isEmpty }.map { .string($0) })),
+            .init("redirect_uris", lines("redirect_uris")), .init("allowed_origins", lines("allowed_origins")),
             .init("people", .string(form["people"] ?? "staff")),
             .init("scopes", .array(form.fields.filter { $0.name == "scope" }.map { .string($0.value) })),
             .init("homepage", homepage.map { .string($0) } ?? .null),

@@ -41,7 +41,8 @@ struct CheckCommand: AsyncParsableCommand {
             for fault in faults { Terminal.say("bad   \(name): \(fault)") }
         }
         if audit.faults.isEmpty {
-            Terminal.say("ok    audit log: \(audit.count) entries, head \(audit.head ?? "none")")
+            let forgotten = audit.forgotten > 0 ? " after number \(audit.forgotten), up to which they were let go" : ""
+            Terminal.say("ok    audit log: \(audit.count) entries\(forgotten), head \(audit.head ?? "none")")
         }
         for fault in audit.faults { Terminal.say("bad   audit log: \(fault)") }
         await shop.database.close()
