@@ -239,6 +239,7 @@ def browser():
 
             page.goto(f"{BASE}/account")
             look(page, f"account-{scheme}")
+            page.locator("form[action='/account/second-factor/offer'] input[name=password]").fill(PASSWORD)
             page.get_by_role("button", name="Set it up").click()
             page.wait_for_selector("text=authenticator app")
             look(page, f"second-factor-{scheme}")

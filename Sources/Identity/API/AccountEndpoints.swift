@@ -65,9 +65,7 @@ extension IdentityModule {
         do {
             let isRight = try await signIn.isRight(form["password"] ?? "", of: visitor.user)
             guard isRight else {
-                try await call.noteFailedSignIn(from: exchange.address)
-                return try await accountPage(
-                    browser, visitor, notice: ("The present password is wrong.", true), status: 403)
+                return try await wrong("The present password is wrong.", call, exchange, browser, visitor)
             }
             let (users, hash) = (users, try await users.hash(form["new_password"] ?? ""))
             try await call.write {
@@ -83,13 +81,25 @@ extension IdentityModule {
 
     // MARK: The second factor
 
+    /// Whoever has only the browser cannot put on one of theirs.
     private func offerFactor(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         let browser = try await browser(exchange)
-        guard browser.form("account") != nil, let visitor = browser.visitor, !visitor.user.hasSecondFactor else {
+        guard let form = browser.form("account"), let visitor = browser.visitor, !visitor.user.hasSecondFactor else {
             return staleForm
+        }
+        try await call.requireSignInAllowed(from: exchange.address)
+        guard try await signIn.isRight(form["password"] ?? "", of: visitor.user) else {
+            return try await wrong("The present password is wrong.", call, exchange, browser, visitor)
         }
         let offer = try secondFactor.offer(to: visitor.user)
         return offerPage(browser, visitor, offer.secret, offer.closed, isWrong: false)
+    }
+
+    private func wrong(
+        _ text: String, _ call: Call, _ exchange: Exchange, _ browser: Browser, _ visitor: SignIn.Visitor
+    ) async throws -> WireResponse {
+        try await call.noteFailedSignIn(from: exchange.address)
+        return try await accountPage(browser, visitor, notice: (text, true), status: 403)
     }
 
     private func offerPage(
@@ -113,17 +123,16 @@ extension IdentityModule {
         return SecondFactorPages.recovery(codes).response(shopName: settings.shopName)
     }
 
-    /// Whoever has only the browser cannot take it off.
+    /// Nor take it off, which takes both factors.
     private func removeFactor(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         let browser = try await browser(exchange)
         guard let form = browser.form("account"), let visitor = browser.visitor else { return staleForm }
         try await call.requireSignInAllowed(from: exchange.address)
-        guard try await signIn.isRight(form["password"] ?? "", of: visitor.user) else {
-            try await call.noteFailedSignIn(from: exchange.address)
-            return try await accountPage(
-                browser, visitor, notice: ("The present password is wrong.", true), status: 403)
-        }
-        let (secondFactor, user) = (secondFactor, visitor.user.id)
+        let user = visitor.user.id
+        guard try await signIn.isRight(form["password"] ?? "", of: visitor.user),
+            try await secondFactor.isRight(form["code"] ?? "", of: user)
+        else { return try await wrong("The password or the code is wrong.", call, exchange, browser, visitor) }
+        let secondFactor = secondFactor
         try await call.write { try secondFactor.remove(from: user, by: user.rawValue, in: $0) }
         return WireResponse.seeOther("/account?done=factor")
     }

@@ -60,17 +60,24 @@ struct AccountPage {
             return """
                 <section class="card" aria-labelledby="factor"><h2 id="factor">Second factor</h2>
                 <p class="quiet">Whoever has your password can sign in. With an authenticator app they need a code from it, too.</p>
-                \(form("/account/second-factor/offer", button: "Set it up"))</section>
+                <form method="post" action="/account/second-factor/offer"><input type="hidden" name="form_token" value="\(formToken)">
+                \(Self.passwordField)<button class="plain small">Set it up</button></form></section>
                 """
         }
         return """
             <section class="card" aria-labelledby="factor"><h2 id="factor">Second factor</h2>
             <p class="notice">On: signing in takes a code of your app.</p>
             <form method="post" action="/account/second-factor/remove"><input type="hidden" name="form_token" value="\(formToken)">
-            <label><span>Your password</span><input name="password" type="password" autocomplete="current-password" required></label>
+            \(Self.passwordField)
+            <label><span>A code of the app, or one from paper</span><input class="code" name="code" required
+            autocomplete="one-time-code" maxlength="20"></label>
             <button class="plain small">Take it off</button></form></section>
             """
     }
+
+    private static let passwordField: HTML = """
+        <label><span>Your password</span><input name="password" type="password" autocomplete="current-password" required></label>
+        """
 
     private var password: HTML {
         """
