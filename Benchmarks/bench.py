@@ -15,6 +15,8 @@ import tempfile
 import time
 import urllib.request
 
+from servers import free_port, start_postgres
+
 root = pathlib.Path(__file__).resolve().parent.parent
 options = argparse.ArgumentParser()
 options.add_argument("--seconds", type=int, default=8)
@@ -24,12 +26,6 @@ options = options.parse_args()
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(root / "Benchmarks/oscar"))
 import peer  # noqa: E402
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def wait_for(port):
@@ -197,36 +193,6 @@ def prepare_orders(base, key):
     return order, str(script)
 
 
-def start_postgres(folder):
-    """Debian's Postgres in a folder and on a port of its own, with nothing made faster than it is safe."""
-    programs = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
-    home, port = folder / "postgres", free_port()
-    home.mkdir()
-    folder.chmod(0o755)
-    user = []
-    if os.getuid() == 0:
-        # Postgres refuses to be root.
-        shutil.chown(home, "postgres")
-        user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-    run = lambda *command: subprocess.run(user + [str(programs / command[0]), *command[1:]], check=True, cwd=home,
-                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    run("initdb", "-D", str(home / "data"), "-U", "vitrine", "-A", "trust")
-    process = subprocess.Popen(
-        user + [str(programs / "postgres"), "-D", str(home / "data"), "-p", str(port), "-k", str(home), "-c",
-                "max_connections=200", "-c", "shared_buffers=512MB", "-c", "log_min_messages=fatal"],
-        cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(200):
-        try:
-            run("psql", "-h", "127.0.0.1", "-p", str(port), "-U", "vitrine", "-c", "SELECT 1", "postgres")
-            break
-        except subprocess.CalledProcessError:
-            time.sleep(0.1)
-    for name in ["shop", "tpcb", "oscar"]:
-        run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "vitrine", name)
-    return process, {
-        "url": "postgres://vitrine@127.0.0.1:%d/shop" % port, "port": port, "programs": programs, "pid": process.pid}
-
-
 def measure_pgbench(server):
     connect = ["-h", "127.0.0.1", "-p", str(server["port"]), "-U", "vitrine", "tpcb"]
     pgbench = str(server["programs"] / "pgbench")
@@ -281,7 +247,7 @@ try:
     demo.send_signal(signal.SIGTERM)
     demo.wait(20)
 
-    postgres, server = start_postgres(folder)
+    postgres, server = start_postgres(folder, ["shop", "tpcb", "oscar"])
     processes.append(postgres)
     measure_pgbench(server)
     on_postgres = subprocess.Popen(

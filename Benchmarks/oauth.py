@@ -13,24 +13,29 @@ import re
 import subprocess
 import tempfile
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
+
+from servers import start_postgres
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 VITRINE = ROOT / ".build/release/vitrine"
 
 
 class Shop:
-    def __init__(self, folder):
-        environment = {"VITRINE_LIMITS": "off", "PATH": "/usr/bin:/bin", "VITRINE_OBSERVATORY": "off"}
+    def __init__(self, *storage):
+        # Two processes are one shop, whose tokens name it.
+        environment = {"VITRINE_LIMITS": "off", "PATH": "/usr/bin:/bin", "VITRINE_OBSERVATORY": "off",
+                       "VITRINE_PUBLIC_URL": "http://shop.example"}
         self.process = subprocess.Popen(
-            [VITRINE, "serve", "--data", folder, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [VITRINE, "serve", *storage, "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, env=environment)
         text = ""
         while "listens on" not in text:
             text += self.process.stdout.readline()
         self.base = re.search(r"listens on (http://\S+)", text).group(1)
-        self.key = re.search(r"vk_[\w-]+", text).group(0)
+        self.key = (re.search(r"vk_[\w-]+", text) or [None])[0]
 
     def cpu(self):
         fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -63,6 +68,54 @@ def post(address, body, headers):
     return json.load(urllib.request.urlopen(request))
 
 
+def status(address, method="GET", bearer=None, body=None):
+    headers = {"Authorization": f"Bearer {bearer}", "If-Match": "*"} if bearer else {}
+    try:
+        return urllib.request.urlopen(urllib.request.Request(address, body, headers, method=method)).status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def ended_elsewhere(rounds=15):
+    """Milliseconds from the answer of one process, that something has ended, until another on the same Postgres refuses it."""
+    took = {"app_removed": [], "token_revoked": [], "key_revoked": []}
+    with tempfile.TemporaryDirectory() as folder:
+        postgres, server = start_postgres(pathlib.Path(folder), ["shop"])
+        here = Shop("--database", server["url"])
+        there = Shop("--database", server["url"])
+        try:
+            def made(path, fields):
+                return post(here.base + path, json.dumps(fields), {
+                    "Authorization": f"Bearer {here.key}", "Content-Type": "application/json"})
+            for _ in range(rounds):
+                for what, times in took.items():
+                    app = made("/v1/apps", {"name": "a", "own_scopes": ["read:products"], "tier": "trusted"})
+                    client = {"client_id": app["id"], "client_secret": app["client_secret"]}
+                    grant = urllib.parse.urlencode(client | {"grant_type": "client_credentials"})
+                    bearer = post(f"{here.base}/oauth/token", grant, {})["access_token"]
+                    if what == "key_revoked":
+                        key = made("/v1/keys", {"name": "k", "scopes": ["read:products"], "tier": "trusted"})
+                        bearer = key["secret"]
+                    asked = f"{there.base}/v1/products?limit=1"
+                    assert status(asked, bearer=bearer) == 200
+                    if what == "token_revoked":
+                        form = urllib.parse.urlencode(client | {"token": bearer}).encode()
+                        assert status(f"{here.base}/oauth/revoke", "POST", body=form) == 200
+                    else:
+                        path = f"/v1/apps/{app['id']}" if what == "app_removed" else f"/v1/keys/{key['id']}"
+                        assert status(here.base + path, "DELETE", here.key) == 204
+                    began = time.time()
+                    while status(asked, bearer=bearer) == 200:
+                        pass
+                    times.append((time.time() - began) * 1e3)
+        finally:
+            for process in [here.process, there.process, postgres]:
+                process.terminate()
+                process.wait()
+    return {what: {"median_ms": round(sorted(times)[len(times) // 2]), "longest_ms": round(max(times))}
+            for what, times in took.items()}
+
+
 def form(fields):
     body = "&".join(f"{name}={value}" for name, value in fields.items())
     return ('wrk.method="POST"\nwrk.headers["Content-Type"]="application/x-www-form-urlencoded"\n'
@@ -82,7 +135,7 @@ def main():
     options = arguments.parse_args()
     figures = {"openssl_es256_sign_per_second_one_core": signing()}
     with tempfile.TemporaryDirectory() as folder:
-        shop = Shop(folder)
+        shop = Shop("--data", folder)
         try:
             body = {"name": "bench", "own_scopes": ["read:products"], "tier": "trusted"}
             app = post(f"{shop.base}/v1/apps", json.dumps(body), {
@@ -102,6 +155,7 @@ def main():
         finally:
             shop.process.terminate()
             shop.process.wait()
+    figures["ended_in_another_process"] = ended_elsewhere()
     print(json.dumps(figures, indent=2))
     if options.output:
         pathlib.Path(options.output).write_text(json.dumps(figures, indent=2) + "\n")

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmarks of the observatory share: protobuf by hand, and what a process has used."""
+"""What the benchmarks share: a Postgres, protobuf by hand, and what a process has used."""
 import os
 import pathlib
+import shutil
 import socket
+import subprocess
 import threading
+import time
 
 
 def varint(value):
@@ -44,3 +47,33 @@ def peak(pid):
         if line.startswith("VmHWM"):
             return int(line.split()[1]) / 1024
     return 0
+
+
+def start_postgres(folder, databases):
+    """Debian's Postgres in a folder and on a port of its own, with nothing made faster than it is safe."""
+    programs = max(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
+    home, port = folder / "postgres", free_port()
+    home.mkdir()
+    folder.chmod(0o755)
+    user = []
+    if os.getuid() == 0:
+        # Postgres refuses to be root.
+        shutil.chown(home, "postgres")
+        user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    run = lambda *command: subprocess.run(user + [str(programs / command[0]), *command[1:]], check=True, cwd=home,
+                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run("initdb", "-D", str(home / "data"), "-U", "vitrine", "-A", "trust")
+    process = subprocess.Popen(
+        user + [str(programs / "postgres"), "-D", str(home / "data"), "-p", str(port), "-k", str(home), "-c",
+                "max_connections=200", "-c", "shared_buffers=512MB", "-c", "log_min_messages=fatal"],
+        cwd=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(200):
+        try:
+            run("psql", "-h", "127.0.0.1", "-p", str(port), "-U", "vitrine", "-c", "SELECT 1", "postgres")
+            break
+        except subprocess.CalledProcessError:
+            time.sleep(0.1)
+    for name in databases:
+        run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "vitrine", name)
+    return process, {
+        "url": "postgres://vitrine@127.0.0.1:%d/%s" % (port, databases[0]), "port": port, "programs": programs, "pid": process.pid}
