@@ -101,6 +101,58 @@ struct SandboxTests {
         }
     }
 
+    @Test func `whoever may change apps takes it back by a button on their page there, and nobody else`() async throws {
+        try await run { pair in
+            var cookies: [String: String] = [:]
+            func keep(_ reply: Reply) -> Reply {
+                for line in reply.headers[values: .setCookie] {
+                    let parts = line.prefix { $0 != ";" }.split(separator: "=", maxSplits: 1).map(String.init)
+                    if parts.count == 2 { cookies[parts[0]] = parts[1] }
+                }
+                return reply
+            }
+            func browse(_ path: String, _ form: [String: String]? = nil) async throws -> Reply {
+                let header = cookies.map { "\($0.key)=\($0.value)" }.joined(separator: "; ")
+                let headers = [
+                    "Cookie": header, "Content-Type": form == nil ? "" : "application/x-www-form-urlencoded",
+                ]
+                return keep(
+                    try await TestShop.ask(
+                        SandboxResponder(pair.sandbox), form == nil ? .get : .post, path,
+                        body: form.map { Array(TestShop.encoded($0).utf8) }, headers: headers, key: ""))
+            }
+            func signIn(_ role: String) async throws -> Reply {
+                cookies = [:]
+                let mark = TestBrowser.hidden("form_token", try await browse("/sign-in"))
+                return try await browse(
+                    "/sign-in",
+                    [
+                        "email": "\(role)@sandbox.example", "password": pair.sandbox.credentials.password,
+                        "then": "/account", "form_token": mark,
+                    ])
+            }
+            let reset = "/account/sandbox/reset"
+            #expect(try await signIn("viewer").status == 303)
+            let looked = try await browse("/account")
+            #expect(!looked.text.contains("Begin anew"))
+            let mark = TestBrowser.hidden("form_token", looked)
+            #expect(try await browse(reset, ["form_token": mark]).status == 403)
+
+            let before = try pair.sandbox.generation.number
+            #expect(try await signIn("owner").status == 303)
+            let page = try await browse("/account")
+            #expect(page.text.contains("Begin anew"), "\(page.status)")
+            #expect(try await browse(reset, ["form_token": "x"]).status == 403)
+            #expect(try pair.sandbox.generation.number == before)
+            let pressed = try await browse(reset, ["form_token": TestBrowser.hidden("form_token", page)])
+            #expect(pressed.status == 303 && pressed.header("Location") == "/sign-in", "\(pressed.text)")
+            #expect(try pair.sandbox.generation.number == before + 1)
+            #expect(try await browse("/account").status == 303)
+            // The shop itself has no such button.
+            #expect(try await pair.live.form(reset, ["form_token": mark]).status == 404)
+        }
+    }
+
     @Test func `neither a code, nor a refresh token, nor a session of the shop is one of the sandbox`() async throws {
         try await run { pair in
             let (live, back) = (pair.live, "https://app.example/back")

@@ -38,7 +38,8 @@ extension IdentityModule {
         let sessions = try await signIn.sessions(of: visitor.user.id)
         let apps = try await authorize.consents(of: visitor.user.id)
         let page = AccountPage(
-            visitor: visitor, sessions: sessions, apps: apps, notice: notice, formToken: browser.formToken("account"))
+            visitor: visitor, sessions: sessions, apps: apps, notice: notice, formToken: browser.formToken("account"),
+            isSandbox: settings.isSandbox)
         return page.page.response(status, shopName: settings.shopName)
     }
 
@@ -135,6 +136,20 @@ extension IdentityModule {
         let secondFactor = secondFactor
         try await call.write { try secondFactor.remove(from: user, by: user.rawValue, in: $0) }
         return WireResponse.seeOther("/account?done=factor")
+    }
+
+    /// Has `body` done for who is signed in, has `scope` and presses a button of the account's page, and goes on to `next`.
+    package func pressed(
+        _ exchange: Exchange, needing scope: Scope, then next: String, _ body: () async throws -> Void
+    ) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        guard browser.form("account") != nil, let visitor = browser.visitor else { return staleForm }
+        guard visitor.user.scopes.contains(scope) else {
+            let text = "This takes a role with \(scope.rawValue)."
+            return SignInPages.message("You may not", text, isWrong: true).response(403, shopName: settings.shopName)
+        }
+        try await body()
+        return WireResponse.seeOther(next)
     }
 
     private func changing(

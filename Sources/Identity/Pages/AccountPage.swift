@@ -10,6 +10,7 @@ struct AccountPage {
     let apps: [(app: AppID, name: String, scopes: ScopeSet, givenAt: Timestamp)]
     let notice: (text: String, isWrong: Bool)?
     let formToken: String
+    let isSandbox: Bool
 
     var page: WebPage {
         let told: HTML =
@@ -23,7 +24,7 @@ struct AccountPage {
                 <p class="quiet">\(visitor.user.email), \(visitor.user.role) of this shop</p>\(told)
                 <section class="card" aria-labelledby="apps"><h2 id="apps">Apps that act in your name</h2>\(appRows)</section>
                 <section class="card" aria-labelledby="browsers"><h2 id="browsers">Where you are signed in</h2>\(sessionRows)</section>
-                \(factor)\(password)
+                \(factor)\(password)\(sandbox)
                 """, isWide: true)
     }
 
@@ -72,6 +73,15 @@ struct AccountPage {
             <label><span>A code of the app, or one from paper</span><input class="code" name="code" required
             autocomplete="one-time-code" maxlength="20"></label>
             <button class="plain small">Take it off</button></form></section>
+            """
+    }
+
+    private var sandbox: HTML {
+        guard isSandbox, visitor.user.scopes.contains(.writeApps) else { return "" }
+        return """
+            <section class="card" aria-labelledby="sandbox"><h2 id="sandbox">This is a sandbox</h2>
+            <p class="quiet">Taken back to its beginning, it forgets what everybody has made here. Apps, keys and passwords stay.</p>
+            \(form("/account/sandbox/reset", button: "Begin anew"))</section>
             """
     }
 

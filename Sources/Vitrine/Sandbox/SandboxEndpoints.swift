@@ -25,6 +25,13 @@ struct SandboxEndpoints: Sendable {
                 .post, "/v1/sandbox/reset", "resetSandbox", "Take the sandbox back to its beginning", status: 204,
                 use: reset
             ).scope(.writeApps).mayAnswer(.conflict),
+            .exchange(
+                .post, "/account/sandbox/reset", "resetSandboxByHand", "Take the sandbox back to its beginning"
+            ) { _, exchange in
+                try await shop.identity.pressed(exchange, needing: .writeApps, then: "/sign-in") {
+                    try await sandbox.reset()
+                }
+            },
         ]
     }
 
