@@ -85,6 +85,27 @@ struct OrganizationTests {
         }
     }
 
+    @Test func `an owner says what somebody is, and the last one stays an owner`() async throws {
+        try await with { owner, other, shop in
+            #expect(try await other.join(owner.invite("viewer")).status == 200)
+            let path = "/v1/organizations/\(owner.organization)/members/"
+            func set(_ role: JSON, _ user: String, by partner: TestPartner) async throws -> Reply {
+                try await partner.ask(.put, path + user, ["role": role])
+            }
+            #expect(try await set("owner", other.user, by: other).status == 403)
+            #expect(try await set("viewer", owner.user, by: owner).status == 409, "the last owner")
+            #expect(try await set("king", other.user, by: owner).status == 422)
+            #expect(try await set("owner", "usr_01k9x3c5v8q2e6m4n7p0r1s2t3", by: owner).status == 404)
+            let made = try await set("owner", other.user, by: owner)
+            #expect(made.status == 200 && made.json["role"] == "owner", "\(made.text)")
+            #expect(try await set("viewer", owner.user, by: other).status == 200)
+            #expect(try await owner.ask(.patch, "/v1/apps/" + owner.app, ["name": "Mine"]).status == 403)
+            await shop.shop.relay.drain()
+            let told = try await shop.get("/v1/audit-events?action=organization.member_changed").items
+            #expect(told.last?.at("data", "changes") == ["role": ["before": "viewer", "after": "owner"]])
+        }
+    }
+
     @Test func `members manage apps and go; who belongs to it is for owners to say`() async throws {
         try await with { owner, other, _ in
             _ = try await other.join(owner.invite())

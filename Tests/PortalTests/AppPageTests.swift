@@ -180,6 +180,17 @@ struct AppPageTests {
             #expect(try await other.get(path).text.contains("ann@example.com"))
             #expect(try await other.post("/developers/join", ["key": "no"], from: String(link)).status == 422)
             let user = try await shop.get("/v1/users").items.first { $0["email"] == "ben@example.com" }
+            // Made a viewer, they see the app, and neither its secrets nor a button.
+            let app = try await shop.post(
+                "/v1/apps", ["name": "Till", "organization_id": .string(organization), "scopes": ["read:orders"]])
+            #expect(try await other.get("/developers/apps/" + app.id).text.contains("Make a new secret"))
+            let changed = try await browser.post(
+                path + "/members", ["user": user?["id"]?.string ?? "", "role": "viewer"], from: path)
+            #expect(changed.status == 303, "\(changed.text)")
+            #expect(try await browser.get(path).text.contains("<option value=\"viewer\" selected>"))
+            let looked = try await other.get("/developers/apps/" + app.id)
+            #expect(looked.status == 200 && looked.text.contains("Till") && !looked.text.contains("<button>Save"))
+            #expect(!looked.text.contains("Make a new secret"))
             let taken = try await browser.post(
                 path + "/members/remove", ["user": user?["id"]?.string ?? ""], from: path)
             #expect(taken.status == 303)

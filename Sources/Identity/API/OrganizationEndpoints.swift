@@ -26,6 +26,10 @@ extension IdentityModule {
                 "/v1/organizations/{id}/members", "listOrganizationMembers", "Who belongs to an organisation",
                 use: listMembers
             ).scope(.readApps).forPartners(),
+            .change(
+                .put, "/v1/organizations/{id}/members/{user_id}", "changeOrganizationMember",
+                "Say what somebody is in an organisation", use: changeMember
+            ).scope(.writeApps).forPartners().mayAnswer(.conflict),
             .act(
                 .delete, "/v1/organizations/{id}/members/{user_id}", "removeOrganizationMember",
                 "Take somebody out of an organisation", status: 204, use: removeMember
@@ -85,6 +89,16 @@ extension IdentityModule {
             return try OrganizationStore.members(of: path.id, in: connection)
         }
         return .ok(MembersBody(members: members.map { MemberBody($0) }))
+    }
+
+    private func changeMember(
+        _ call: Call, _ path: MemberPath, _ input: InvitationInput
+    ) async throws -> Answer<MemberBody> {
+        try await call.commit { transaction in
+            let member = try organizations.change(
+                path.user, in: path.id, to: input.role, for: call.partner, by: call.actor, in: transaction)
+            return .ok(MemberBody(member))
+        }
     }
 
     private func removeMember(_ call: Call, _ path: MemberPath) async throws -> Answer<NoBody> {

@@ -34,7 +34,7 @@ struct Member: Sendable {
     let user: UserID
     let name: String
     let email: String
-    let role: Role
+    var role: Role
     let since: Timestamp
 }
 

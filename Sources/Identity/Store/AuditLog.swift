@@ -42,7 +42,8 @@ enum AuditLog {
         "role.saved", "customer.account_link_made", "customer.account_opened", "customer.account_reopened",
         "customer.account_removed",
         "organization.created", "organization.changed", "organization.removed", "organization.invited",
-        "organization.joined", "organization.left", "user.second_factor_added", "user.second_factor_removed",
+        "organization.joined", "organization.left", "organization.member_changed", "user.second_factor_added",
+        "user.second_factor_removed",
     ]
 
     static func append(_ event: Event, in transaction: Transaction) throws {

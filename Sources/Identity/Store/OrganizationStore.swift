@@ -69,6 +69,15 @@ enum OrganizationStore {
         ) { try Member.Role(rawValue: $0.next()) ?? .viewer }
     }
 
+    static func set(
+        _ role: Member.Role, of member: UserID, in id: OrganizationID, _ transaction: Transaction
+    ) throws {
+        try transaction.execute(
+            """
+            UPDATE organization_members SET role = \(role.rawValue) WHERE organization = \(id) AND member = \(member)
+            """)
+    }
+
     static func add(
         _ member: UserID, to id: OrganizationID, as role: Member.Role, at now: Timestamp, in transaction: Transaction
     ) throws {

@@ -144,6 +144,29 @@ struct Organizations: Sendable {
         return organization
     }
 
+    /// Makes somebody more or less than they are. The last owner stays one.
+    func change(
+        _ member: UserID, in id: OrganizationID, to role: Member.Role, for partner: String?, by actor: String,
+        in transaction: Transaction
+    ) throws -> Member {
+        _ = try find(id, for: partner, atLeast: .owner, in: transaction)
+        try transaction.serialize(on: "members of " + id.rawValue)
+        let members = try OrganizationStore.members(of: id, in: transaction)
+        guard var found = members.first(where: { $0.user == member }) else { throw IdentityError.memberNotFound }
+        let isLast = found.role == .owner && members.count { $0.role == .owner } == 1
+        guard role == .owner || !isLast || partner == nil else { throw IdentityError.lastOwner }
+        try OrganizationStore.set(role, of: member, in: id, transaction)
+        try publish(
+            "organization.member_changed", id, by: actor,
+            [
+                "user": .string(member.rawValue),
+                "changes": Changes.between(
+                    ["role": .string(found.role.rawValue)], ["role": .string(role.rawValue)]),
+            ], in: transaction)
+        found.role = role
+        return found
+    }
+
     /// Owners take anybody out, and everybody may go. The last owner stays, because somebody must be able to take others in.
     func remove(
         _ member: UserID, from id: OrganizationID, for partner: String?, by actor: String,
@@ -151,6 +174,7 @@ struct Organizations: Sendable {
     ) throws {
         let isOwn = partner == member.rawValue
         _ = try find(id, for: partner, atLeast: isOwn ? .viewer : .owner, in: transaction)
+        try transaction.serialize(on: "members of " + id.rawValue)
         let members = try OrganizationStore.members(of: id, in: transaction)
         guard let found = members.first(where: { $0.user == member }) else { throw IdentityError.memberNotFound }
         let owners = members.count { $0.role == .owner }

@@ -52,6 +52,13 @@ struct AppRoutes: Sendable {
                 guard !reply.isDone else { return .go("/developers/organizations/" + $0.subject) }
                 return try await showOrganization($0, $1, reply.trouble)
             },
+            page(.post, "/developers/organizations/{id}/members", "developerMemberChange", "Say what somebody is") {
+                let user = PercentEncoding.encode($0["user"] ?? "-")
+                let role: JSON = ["role": .string($0["role"] ?? "-")]
+                let reply = try await $1.send(.put, "/v1/organizations/\($0.subject)/members/\(user)", role)
+                guard !reply.isDone else { return .go("/developers/organizations/" + $0.subject) }
+                return try await showOrganization($0, $1, reply.trouble)
+            },
             page(.get, "/developers/join", "developerJoinPage", "Join an organisation") { visit, _ in
                 .page(JoinPage.ask(visit, key: visit.query["key"] ?? ""))
             },
