@@ -20,7 +20,9 @@ struct FormTests {
             let plausible = [
                 "email": "eve@example.com", "name": "Eve", "password": TestBrowser.password,
                 "new_password": "another long password", "decision": "allow", "app": app.id, "code": "123456",
-                "user_code": "BCDF-GHJK", "then": "/account", "role": "owner",
+                "user_code": "BCDF-GHJK",
+                "request": String(app.authorizeAddress().dropFirst("/oauth/authorize?".count)), "then": "/account",
+                "role": "owner",
             ]
             // A request of an app is one wherever it comes from, and changes nothing.
             let posts = shop.shop.identity.pageEndpoints.filter {

@@ -63,6 +63,7 @@ struct PartnerReachTests {
     }
 
     private static let bodies: [String: JSON] = [
+        "changeOrganizationMember": ["role": "viewer"],
         "patchApp": ["name": "Mine now"], "rotateAppSecret": [:], "patchOrganization": ["name": "Mine now"],
         "createInvitation": ["role": "owner"],
     ]

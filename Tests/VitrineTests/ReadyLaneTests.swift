@@ -200,7 +200,8 @@ struct ReadyLaneTests {
             var kept: Set<String> = []
             repeat {
                 try await Task.sleep(for: .milliseconds(200))
-                let list = try await client.send(.GET, "/v1/apps/\(fields["client_id"] ?? "")/requests")
+                let list = try await client.send(
+                    .GET, "/v1/apps/\(fields["client_id"] ?? "")/requests?route=/v1/products/%7Bid%7D")
                 kept = Set((list.json["items"]?.array ?? []).compactMap { $0["request_id"]?.string })
             } while !kept.isSuperset(of: asked) && ContinuousClock.now < end
             #expect(kept == Set(asked))

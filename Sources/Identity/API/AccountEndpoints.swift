@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
-internal import Web
+package import Web
 
 // The page on which people see what they have allowed, and take it back.
 extension IdentityModule {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Identity
 internal import Jobs
 internal import Kernel
 internal import Synchronization
