@@ -33,7 +33,10 @@ class Shop:
             text=True, env=environment)
         text = ""
         while "listens on" not in text:
-            text += self.process.stdout.readline()
+            line = self.process.stdout.readline()
+            if not line:
+                raise SystemExit(f"The shop did not begin: {text}")
+            text += line
         self.base = re.search(r"listens on (http://\S+)", text).group(1)
         self.key = (re.search(r"vk_[\w-]+", text) or [None])[0]
 
@@ -81,9 +84,13 @@ def ended_elsewhere(rounds=15):
     took = {"app_removed": [], "token_revoked": [], "key_revoked": []}
     with tempfile.TemporaryDirectory() as folder:
         postgres, server = start_postgres(pathlib.Path(folder), ["shop"])
-        here = Shop("--database", server["url"])
-        there = Shop("--database", server["url"])
+        processes = [postgres]
         try:
+            here = Shop("--database", server["url"])
+            processes.append(here.process)
+            there = Shop("--database", server["url"])
+            processes.append(there.process)
+
             def made(path, fields):
                 return post(here.base + path, json.dumps(fields), {
                     "Authorization": f"Bearer {here.key}", "Content-Type": "application/json"})
@@ -106,10 +113,11 @@ def ended_elsewhere(rounds=15):
                         assert status(here.base + path, "DELETE", here.key) == 204
                     began = time.time()
                     while status(asked, bearer=bearer) == 200:
-                        pass
+                        if time.time() - began > 30:
+                            raise SystemExit(f"{what}: the other process goes on taking it.")
                     times.append((time.time() - began) * 1e3)
         finally:
-            for process in [here.process, there.process, postgres]:
+            for process in reversed(processes):
                 process.terminate()
                 process.wait()
     return {what: {"median_ms": round(sorted(times)[len(times) // 2]), "longest_ms": round(max(times))}

@@ -95,6 +95,8 @@ struct OrganizationTests {
             #expect(try await set("owner", other.user, by: other).status == 403)
             #expect(try await set("viewer", owner.user, by: owner).status == 409, "the last owner")
             #expect(try await set("king", other.user, by: owner).status == 422)
+            #expect(try await owner.ask(.put, path + other.user, [:]).status == 422)
+            #expect(try await members(owner, of: owner.organization)[other.user] == "viewer")
             #expect(try await set("owner", "usr_01k9x3c5v8q2e6m4n7p0r1s2t3", by: owner).status == 404)
             let made = try await set("owner", other.user, by: owner)
             #expect(made.status == 200 && made.json["role"] == "owner", "\(made.text)")

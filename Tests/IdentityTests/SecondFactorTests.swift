@@ -136,6 +136,12 @@ struct SecondFactorTests {
             #expect(try await remove(TestBrowser.password, "") == 403)
             #expect(try await remove(TestBrowser.password, "aaaa-aaaa") == 403)
             #expect(try await remove(TestBrowser.password, paper[0]) == 303)
+            let another = try await enrol(shop, browser).paper[0]
+            // Guessing waits, as when signing in.
+            for _ in 0..<6 { #expect(try await remove(TestBrowser.password, "aaaa-aaaa") == 403) }
+            #expect(try await remove(TestBrowser.password, another) == 403)
+            shop.clock.advance(by: .seconds(3_600))
+            #expect(try await remove(TestBrowser.password, another) == 303)
             #expect(try await TestBrowser(shop).signIn("ada@example.com").status == 303)
             shop.clock.advance(by: .seconds(60))
             _ = try await enrol(shop, browser)

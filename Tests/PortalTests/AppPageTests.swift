@@ -191,6 +191,8 @@ struct AppPageTests {
             let looked = try await other.get("/developers/apps/" + app.id)
             #expect(looked.status == 200 && looked.text.contains("Till") && !looked.text.contains("<button>Save"))
             #expect(!looked.text.contains("Make a new secret"))
+            let members = try await other.get(path).text
+            #expect(members.contains(">Leave<") && !members.contains(">Change<") && !members.contains("invitation"))
             let taken = try await browser.post(
                 path + "/members/remove", ["user": user?["id"]?.string ?? ""], from: path)
             #expect(taken.status == 303)

@@ -131,7 +131,7 @@ extension IdentityModule {
         try await call.requireSignInAllowed(from: exchange.address)
         let user = visitor.user.id
         guard try await signIn.isRight(form["password"] ?? "", of: visitor.user),
-            try await secondFactor.isRight(form["code"] ?? "", of: user)
+            try await signIn.isRightCode(form["code"] ?? "", of: visitor.user)
         else { return try await wrong("The password or the code is wrong.", call, exchange, browser, visitor) }
         let secondFactor = secondFactor
         try await call.write { try secondFactor.remove(from: user, by: user.rawValue, in: $0) }

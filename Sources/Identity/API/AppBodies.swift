@@ -226,11 +226,19 @@ extension Schema where Value == String {
 
     /// Scheme, host and port, as browsers send it in `Origin` (RFC 6454); https, or http of this machine by its address.
     static let origin = string(
-        pattern: #"^(https://[a-z0-9.-]+|http://127\.0\.0\.1|http://\[::1\])(:[0-9]{1,5})?$"#,
+        pattern: #"^(https://[a-z0-9.-]+|http://127\.0\.0\.1|http://\[::1\])(:[1-9][0-9]{0,4})?$"#,
         example: "https://app.example", lengths: 9...300
     ) { text in
-        text == text.lowercased() && ["https://", "http://"].contains { text.hasPrefix($0) }
-            && FormTargets.origin(of: text) == text && RedirectURI.fault(in: text + "/") == nil
+        guard text == text.lowercased(), FormTargets.origin(of: text) == text, RedirectURI.fault(in: text + "/") == nil
+        else { return false }
+        let authority = text.drop { $0 != "/" }.dropFirst(2)
+        let host = authority.hasPrefix("[::1]") ? authority.prefix(5) : authority.prefix { $0 != ":" }
+        guard host == "[::1]" || (!host.isEmpty && !host.contains { "[]".contains($0) }) else { return false }
+        let rest = authority.dropFirst(host.count)
+        if rest.isEmpty { return true }
+        // Browsers leave out the port that the scheme has anyway.
+        guard let port = UInt16(rest.dropFirst()), rest == ":\(port)" else { return false }
+        return port > 0 && port != (text.hasPrefix("https:") ? 443 : 80)
     }
 
     /// A page on the web; only https, because people follow it from the page on which they decide.

@@ -92,7 +92,7 @@ extension IdentityModule {
     }
 
     private func changeMember(
-        _ call: Call, _ path: MemberPath, _ input: InvitationInput
+        _ call: Call, _ path: MemberPath, _ input: MemberInput
     ) async throws -> Answer<MemberBody> {
         try await call.commit { transaction in
             let member = try organizations.change(
@@ -213,6 +213,13 @@ struct InvitationInput: WireBody {
             "role", \.role, .word, .developer,
             "A viewer sees the apps; support what they have asked, too; a member manages them; an owner says who belongs to it."
         ))
+}
+
+struct MemberInput: WireBody {
+    let role: Member.Role
+    static let schema = Schema.object(
+        "OrganizationMemberInput", MemberInput.init,
+        .required("role", \.role, .word, "What they are from now on."))
 }
 
 struct InvitationBody: WireBody {

@@ -270,6 +270,12 @@ extension IdentityModule {
             return page.response(shopName: settings.shopName)
         }
         let approves = decision == "allow"
+        if approves, request.scopes.intersection(Authorize.allowed(visitor.user)).isEmpty {
+            return SignInPages.message(
+                "There is nothing to give", "You may do none of what \(app.name) asks for. Refuse it, or ask who may.",
+                isWrong: true
+            ).response(403, shopName: settings.shopName)
+        }
         guard try await devices.decide(request, app, visitor, approves: approves) else { return staleForm }
         let text = approves ? "You can go back to the device." : "The device has got nothing."
         return SignInPages.message(approves ? "The device is connected" : "Refused", text)

@@ -80,7 +80,8 @@ struct AccountPage {
         guard isSandbox, visitor.user.scopes.contains(.writeApps) else { return "" }
         return """
             <section class="card" aria-labelledby="sandbox"><h2 id="sandbox">This is a sandbox</h2>
-            <p class="quiet">Taken back to its beginning, it forgets what everybody has made here. Apps, keys and passwords stay.</p>
+            <p class="quiet">Taken back to its beginning, it forgets what everybody has made here, keys, people and passwords among it. Apps
+            stay, and the key and the people that the shop tells.</p>
             \(form("/account/sandbox/reset", button: "Begin anew"))</section>
             """
     }

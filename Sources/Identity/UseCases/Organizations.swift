@@ -144,7 +144,7 @@ struct Organizations: Sendable {
         return organization
     }
 
-    /// Makes somebody more or less than they are. The last owner stays one.
+    /// Makes somebody more or less than they are. The last owner stays one, unless the shop says otherwise.
     func change(
         _ member: UserID, in id: OrganizationID, to role: Member.Role, for partner: String?, by actor: String,
         in transaction: Transaction

@@ -40,12 +40,17 @@ struct SecondFactor: Sendable {
             OneTimeCode.base32((0..<Self.recoveryBytes).map { _ in UInt8.random(in: .min ... .max) }).lowercased()
         }
         let hashes = codes.map { keeper.hash(recovery($0, of: user.id)) }
-        try await database.write { transaction in
+        let isFirst = try await database.write { transaction in
+            // Of two at once the first counts, whose codes for paper somebody has.
+            try UserStore.lock(user.id, in: transaction)
+            guard try SecondFactorStore.find(of: user.id, in: transaction) == nil else { return false }
             try SecondFactorStore.set(kept, step: step, of: user.id, in: transaction)
             try SecondFactorStore.setRecovery(hashes, of: user.id, in: transaction)
             try outbox.publish(
                 "user.second_factor_added", subject: user.id.rawValue, actor: user.id.rawValue, [:], in: transaction)
+            return true
         }
+        guard isFirst else { return nil }
         return codes.map { $0.prefix(8) + "-" + $0.suffix(8) }
     }
 

@@ -104,6 +104,18 @@ struct SignIn: Sendable {
         return true
     }
 
+    /// Whether this is a code of the user's second factor; wrong ones count as when signing in.
+    func isRightCode(_ code: String, of user: User) async throws -> Bool {
+        let subject = keeper.tag("second factor", user.id.rawValue)
+        guard try await attempt(subject) == nil else { return false }
+        guard try await secondFactor.isRight(code, of: user.id) else {
+            try await report(user, subject)
+            return false
+        }
+        try await database.write { try SessionStore.clearFailures(of: subject, in: $0) }
+        return true
+    }
+
     /// Who is in front of a browser that shows this secret; nobody where it is unknown or over.
     func visitor(with secret: String) async throws -> Visitor? {
         let (hash, now) = (keeper.hash(secret), clock.now())

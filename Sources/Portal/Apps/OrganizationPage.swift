@@ -14,27 +14,46 @@ struct OrganizationPage: Sendable {
 
     var page: PortalPage {
         let address = "/developers/organizations/" + (organization["id"]?.string ?? "")
-        let rows = members.map { member -> HTML in
-            """
-            <li><span>\(member["name"]?.string ?? "") <span class="quiet">\(member["email"]?.string ?? "")</span></span>
-            <form method="post" action="\(address)/members">\(visit.token)
-            <input type="hidden" name="user" value="\(member["user_id"]?.string ?? "")">
-            <label><span>What \(member["name"]?.string ?? "") is</span><select name="role">\(Self.roles(member["role"]?.string))</select></label>
-            <button class="plain small">Change</button></form>
-            <form method="post" action="\(address)/members/remove">\(visit.token)
-            <input type="hidden" name="user" value="\(member["user_id"]?.string ?? "")">
-            <button class="plain small">Take out</button></form></li>
-            """
-        }
         return PortalPage(
             title: organization["name"]?.string ?? "",
             body: """
                 \(Notice.wrong(trouble))\(link)
-                <section><h2>Members</h2><ul class="rows">\(rows)</ul>
-                <form method="post" action="\(address)/invitations">\(visit.token)
-                <label><span>Somebody new is to be</span><select name="role">\(Self.roles("member"))</select></label>
-                <button>Make an invitation</button></form></section>
+                <section><h2>Members</h2><ul class="rows">\(members.map { row($0, address) })</ul>
+                \(isOwner ? invitationForm(address) : "")</section>
                 """, status: trouble == nil ? 200 : 422)
+    }
+
+    /// Whoever works in the shop looks after all of them.
+    private var isOwner: Bool {
+        guard let person = visit.visitor.person, person.principal.partner != nil else { return true }
+        return members.contains { $0["email"]?.string == person.email && $0["role"] == "owner" }
+    }
+
+    private func row(_ member: JSON, _ address: String) -> HTML {
+        let (name, email) = (member["name"]?.string ?? "", member["email"]?.string ?? "")
+        let user: HTML = "<input type=\"hidden\" name=\"user\" value=\"\(member["user_id"]?.string ?? "")\">"
+        let isOwn = visit.visitor.person?.email == email
+        let change: HTML = """
+            <form method="post" action="\(address)/members">\(visit.token)\(user)
+            <label><span>What \(name) is</span><select name="role">\(Self.roles(member["role"]?.string))</select></label>
+            <button class="plain small">Change</button></form>
+            """
+        let end: HTML = """
+            <form method="post" action="\(address)/members/remove">\(visit.token)\(user)
+            <button class="plain small">\(isOwn ? "Leave" : "Take out")</button></form>
+            """
+        return """
+            <li><span>\(name) <span class="quiet">\(email), \(member["role"]?.string ?? "")</span></span>
+            \(isOwner ? change : "")\(isOwner || isOwn ? end : "")</li>
+            """
+    }
+
+    private func invitationForm(_ address: String) -> HTML {
+        """
+        <form method="post" action="\(address)/invitations">\(visit.token)
+        <label><span>Somebody new is to be</span><select name="role">\(Self.roles("member"))</select></label>
+        <button>Make an invitation</button></form>
+        """
     }
 
     private static func roles(_ chosen: String?) -> [HTML] {
