@@ -151,7 +151,7 @@ struct SecondFactorTests {
             #expect(try await TestBrowser(shop).signIn("ada@example.com").status == 303)
             await shop.shop.relay.drain()
             let told = try await shop.get("/v1/audit-events?subject=\(user)").items.compactMap { $0["action"]?.string }
-            #expect(told.filter { $0 == "user.second_factor_removed" }.count == 2)
+            #expect(told.filter { $0 == "user.second_factor_removed" }.count == 3)
         }
     }
 }
