@@ -283,7 +283,9 @@ def fixtures(shop):
     organization, _ = shop.make("POST", v1 + "organizations", {"name": "Lint"}, "createOrganization")
     shop.make("PATCH", v1 + "organizations/" + organization["id"], {"name": "Lint & Co"}, "patchOrganization", headers=star)
     shop.make("POST", f"{v1}organizations/{organization['id']}/invitations", {"role": "owner"}, "createInvitation")
-    shop.ask("DELETE", f"{v1}organizations/{organization['id']}/members/usr_{'0' * 26}", operation="removeOrganizationMember")
+    nobody = f"{v1}organizations/{organization['id']}/members/usr_{'0' * 26}"
+    shop.ask("PUT", nobody, {"role": "viewer"}, operation="changeOrganizationMember")
+    shop.ask("DELETE", nobody, operation="removeOrganizationMember")
     shop.ask("POST", v1 + "organizations/join", {"key": "none"}, operation="joinOrganization")
     empty, _ = shop.make("POST", v1 + "organizations", {"name": "Empty"}, "createOrganization")
     shop.make("DELETE", v1 + "organizations/" + empty["id"], None, "deleteOrganization", headers=star)
