@@ -236,9 +236,8 @@ extension Schema where Value == String {
         guard host == "[::1]" || (!host.isEmpty && !host.contains { "[]".contains($0) }) else { return false }
         let rest = authority.dropFirst(host.count)
         if rest.isEmpty { return true }
-        // Browsers leave out the port that the scheme has anyway.
-        guard let port = UInt16(rest.dropFirst()), rest == ":\(port)" else { return false }
-        return port > 0 && port != (text.hasPrefix("https:") ? 443 : 80)
+        let port = rest.dropFirst().utf8
+        return (1...5).contains(port.count) && port.first != 48 && port.allSatisfy { (48...57).contains($0) }
     }
 
     /// A page on the web; only https, because people follow it from the page on which they decide.
