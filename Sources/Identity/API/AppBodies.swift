@@ -224,9 +224,10 @@ extension Schema where Value == String {
         }
     }
 
-    /// Scheme, host and port, as browsers send it in `Origin` (RFC 6454); https, or http of this machine by its address.
+    /// Scheme, host and port of four digits, as browsers send it in `Origin` (RFC 6454); https, or http of this machine by its
+    /// address, where a redirect URI lets in every port.
     static let origin = string(
-        pattern: #"^(https://[a-z0-9.-]+|http://127\.0\.0\.1|http://\[::1\])(:[1-9][0-9]{0,4})?$"#,
+        pattern: #"^(https://[a-z0-9.-]+|http://127\.0\.0\.1|http://\[::1\])(:[1-9][0-9]{0,3})?$"#,
         example: "https://app.example", lengths: 9...300
     ) { text in
         guard text == text.lowercased(), FormTargets.origin(of: text) == text, RedirectURI.fault(in: text + "/") == nil
@@ -237,7 +238,7 @@ extension Schema where Value == String {
         let rest = authority.dropFirst(host.count)
         if rest.isEmpty { return true }
         let port = rest.dropFirst().utf8
-        return (1...5).contains(port.count) && port.first != 48 && port.allSatisfy { (48...57).contains($0) }
+        return (1...4).contains(port.count) && port.first != 48 && port.allSatisfy { (48...57).contains($0) }
     }
 
     /// A page on the web; only https, because people follow it from the page on which they decide.
