@@ -320,10 +320,16 @@ struct CrossOriginTests {
                 "https://pages.example/", "https://*.example", "http://pages.example", "https://A.example", "null", "*",
                 "https://user@pages.example", "com.example.app:", "https://pages.example?x", "https://",
                 "https://a.example:", "https://:8443", "https://a]b", "https://a:1:2",
-                "https://a.example:08443",
+                "https://a.example:08443", "https://a.example:65536", "http://127.0.0.1.evil.example",
             ] {
                 let refused = try await shop.patch("/v1/apps/\(app.id)", ["allowed_origins": [.string(wrong)]])
                 #expect(refused.status == 422, "\(wrong): \(refused.status)")
+            }
+            let more: JSON = ["allowed_origins": ["https://usual.example:443", "http://[::1]:65535", "https://h"]]
+            #expect(try await shop.patch("/v1/apps/\(app.id)", more).status == 200)
+            // Browsers leave out the port that the scheme has anyway.
+            for origin in ["https://usual.example", "http://[::1]:65535", "https://h"] {
+                #expect(try await ask(shop, "OPTIONS", path, from: origin).status == 204, "\(origin)")
             }
             #expect(try await shop.patch("/v1/apps/\(app.id)", ["allowed_origins": []]).status == 200)
             #expect(try await ask(shop, "OPTIONS", path, from: pages).status == 405)

@@ -224,21 +224,22 @@ extension Schema where Value == String {
         }
     }
 
-    /// Scheme, host and port of four digits, as browsers send it in `Origin` (RFC 6454); https, or http of this machine by its
-    /// address, where a redirect URI lets in every port.
+    /// Scheme, host and port, as browsers send them in `Origin` (RFC 6454); https, or http of this machine by its address.
     static let origin = string(
-        pattern: #"^(https://[a-z0-9.-]+|http://127\.0\.0\.1|http://\[::1\])(:[1-9][0-9]{0,3})?$"#,
+        pattern: #"^(https://[a-z0-9.-]+|http://127\.0\.0\.1|http://\[::1\])"#
+            + #"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?$"#,
         example: "https://app.example", lengths: 9...300
     ) { text in
-        guard text == text.lowercased(), FormTargets.origin(of: text) == text, RedirectURI.fault(in: text + "/") == nil
-        else { return false }
-        let authority = text.drop { $0 != "/" }.dropFirst(2)
-        let host = authority.hasPrefix("[::1]") ? authority.prefix(5) : authority.prefix { $0 != ":" }
-        guard host == "[::1]" || (!host.isEmpty && !host.contains { "[]".contains($0) }) else { return false }
-        let rest = authority.dropFirst(host.count)
-        if rest.isEmpty { return true }
-        let port = rest.dropFirst().utf8
-        return (1...4).contains(port.count) && port.first != 48 && port.allSatisfy { (48...57).contains($0) }
+        let here = ["http://127.0.0.1", "http://[::1]"].first { text.hasPrefix($0) }
+        guard here != nil || text.hasPrefix("https://") else { return false }
+        let rest = text.dropFirst(here?.count ?? 8)
+        let port = here == nil ? rest.drop { $0 != ":" } : rest
+        let host = rest.dropLast(port.count)
+        let isHost =
+            here != nil
+            || (!host.isEmpty
+                && host.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || $0 == 45 || $0 == 46 })
+        return isHost && (port.isEmpty || UInt16(port.dropFirst()).map { $0 > 0 && port == ":\($0)" } == true)
     }
 
     /// A page on the web; only https, because people follow it from the page on which they decide.

@@ -48,7 +48,7 @@ extension IdentityModule {
                 switch form["grant_type"] {
                 case "client_credentials":
                     try await issue.forItself(app, scope: form["scope"], boundTo: boundTo)
-                case let type? where Self.grantsOfPeople.contains(type) && !app.mayUse(type):
+                case let type? where App.grantsOfPeople.contains(type) && !app.mayUse(type):
                     throw OAuthError(.unauthorizedClient, "This app has not registered for the grant \(type).")
                 case "authorization_code":
                     try await issue.forCode(
@@ -68,10 +68,6 @@ extension IdentityModule {
             return OAuthAnswer.json(200, grant)
         }
     }
-
-    private static let grantsOfPeople: Set = [
-        "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
-    ]
 
     private func forDevice(_ app: App, _ code: String?, boundTo: String?) async throws -> JSON {
         let approved = try await devices.poll(app, deviceCode: code)

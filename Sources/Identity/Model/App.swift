@@ -75,6 +75,11 @@ struct App: Sendable, Equatable {
     /// Whether the shop answers for it; otherwise its name and its addresses are its own choice.
     var isOfShop: Bool { organization == nil && grantTypes == nil }
 
+    /// The grants by which an app acts in people's names.
+    static let grantsOfPeople: Set = [
+        "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
+    ]
+
     func mayUse(_ grantType: String) -> Bool { grantTypes?.contains(grantType) ?? true }
 
     /// Whether it proves who it is by a secret.

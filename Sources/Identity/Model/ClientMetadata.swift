@@ -16,10 +16,6 @@ struct ClientMetadata: Sendable {
     let requiresBinding: Bool
     let homepage: String?
 
-    private static let grantTypes: Set = [
-        "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
-    ]
-
     var confidentiality: App.Confidentiality { method == "none" ? .public : .confidential }
 
     var draft: AppDraft {
@@ -35,9 +31,9 @@ struct ClientMetadata: Sendable {
         keys = try Self.keys(json["jwks"])
         try Self.check(method, keys)
         grantTypes = try asked.texts("grant_types") ?? ["authorization_code"]
-        guard Set(grantTypes).isSubset(of: Self.grantTypes) else {
+        guard Set(grantTypes).isSubset(of: App.grantsOfPeople) else {
             throw OAuthError(
-                .invalidMetadata, "grant_types are \(Self.grantTypes.sorted().joined(separator: ", ")).")
+                .invalidMetadata, "grant_types are \(App.grantsOfPeople.sorted().joined(separator: ", ")).")
         }
         guard try asked.texts("response_types") ?? ["code"] == ["code"] else {
             throw OAuthError(.invalidMetadata, "response_types is code.")

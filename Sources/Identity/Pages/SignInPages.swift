@@ -207,6 +207,12 @@ enum FormTargets {
     /// An app on the web may send people on from there, which browsers hold to the policy, too.
     static func target(of uri: String) -> String { uri.hasPrefix("https:") ? "https:" : origin(of: uri) }
 
+    /// An origin as browsers send it, which leave out the port that the scheme has anyway.
+    static func withoutUsualPort(_ origin: String) -> String {
+        let usual = [("https:", ":443"), ("http:", ":80")].first { origin.hasPrefix($0.0) && origin.hasSuffix($0.1) }
+        return String(origin.dropLast(usual?.1.count ?? 0))
+    }
+
     /// Scheme, host and port; of a scheme of an app's own, the scheme.
     static func origin(of uri: String) -> String {
         let scheme = uri.prefix { $0 != ":" }

@@ -30,12 +30,12 @@ enum AppStore {
     }
 
     /// Those of all apps.
-    static func origins(in connection: Connection) throws -> Set<String> {
+    static func origins(in connection: Connection) throws -> [String] {
         let all = try connection.all("SELECT redirect_uris, origins FROM apps WHERE removed_at IS NULL") { row in
             let uris = try (row.next(JSON.self).array ?? []).compactMap(\.string)
             return try uris.map { FormTargets.origin(of: $0) } + (row.next(JSON.self).array ?? []).compactMap(\.string)
         }
-        return Set(all.joined())
+        return Array(all.joined())
     }
 
     /// Those that were removed, too.

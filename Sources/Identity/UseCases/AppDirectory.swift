@@ -16,7 +16,9 @@ struct AppDirectory: Sendable {
     /// Whether `origin` (RFC 6454) is one to which an app has people sent back, or that it has named. On a developer's own machine the port may be any,
     /// as there.
     func isOrigin(_ origin: String) async throws -> Bool {
-        let known = try await origins.value(of: 0) { try AppStore.origins(in: $0) }
+        let known = try await origins.value(of: 0) {
+            Set(try AppStore.origins(in: $0).map(FormTargets.withoutUsualPort))
+        }
         if known.contains(origin) { return true }
         return ["http://127.0.0.1", "http://[::1]"].contains { origin.hasPrefix($0 + ":") && known.contains($0) }
     }

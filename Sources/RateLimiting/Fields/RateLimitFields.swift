@@ -134,10 +134,10 @@ extension [UInt8] {
         append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    /// Adds a number, which is not negative, in decimal digits.
+    /// Adds a number in decimal digits; one below zero as 0, because nobody has less than nothing left.
     fileprivate mutating func append(decimal number: Int64) {
         let start = count
-        var rest = UInt64(number)
+        var rest = UInt64(clamping: number)
         repeat {
             append(UInt8(ascii: "0") + UInt8(rest % 10))
             rest /= 10

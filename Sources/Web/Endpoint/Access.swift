@@ -117,7 +117,7 @@ package struct Principal: Hashable, Sendable {
         id: String, name: String, scopes: Set<Scope>, tier: Tier = .standard, unitsPerMinute: Int? = nil,
         user: String? = nil, customer: CustomerID? = nil, partner: String? = nil, claims: Set<String> = [],
         isBound: Bool = false,
-        apiVersion: String? = nil, memory: Duration = .seconds(5)
+        apiVersion: String? = nil, memory: Duration = .milliseconds(500)
     ) {
         self.id = id
         self.name = name

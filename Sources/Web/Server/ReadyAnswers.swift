@@ -10,7 +10,7 @@ internal import Synchronization
 /// Answers that the general path gave and that would be the same again, in the bytes that go out.
 ///
 /// Nothing is made here. An answer is kept with the moment before anything was looked up for it, and counts as current
-/// while no table that its endpoint reads has changed since, and for ``timeToLive`` at most, because keys expire and are
+/// while no table that its endpoint reads has changed since, and for ``Principal/memory`` at most, because keys expire and are
 /// revoked elsewhere.
 package final class ReadyAnswers: Sendable {
     /// What an answer depends on in a request: its target and the fields that choose a representation.
@@ -49,8 +49,6 @@ package final class ReadyAnswers: Sendable {
         var size = 0
     }
 
-    /// The longest that an answer is given again; what is known of who asks is asked for sooner (``Principal/memory``).
-    static let timeToLive = Duration.seconds(5)
     /// What is kept in all.
     private static let sizeMax = 24 << 20
     /// Larger answers are not kept: sending them costs more than finding them.
@@ -121,7 +119,7 @@ package final class ReadyAnswers: Sendable {
                 "304 Not Modified",
                 fields + response.headers.filter { !Self.aboutContent.contains($0.name.lowercased()) }),
             tag: tag, signals: signals, principal: principal, use: use, tables: tables, madeAt: moment,
-            until: .now + min(Self.timeToLive, principal.memory))
+            until: .now + principal.memory)
         guard answer.size <= Self.answerSizeMax, answer.isCurrent else { return }
         let hash = RequestHead.hash(key)
         state.withLock { state in
