@@ -42,9 +42,8 @@ package struct IdentityModule: Sendable {
         let outbox = jobs.outbox
         self.limits = ManageLimits(
             database: database, outbox: outbox, limits: limits, logger: Logger(label: "vitrine.limits"))
-        let keyAuthenticator = KeyAuthenticator(database: database, clock: clock)
-        self.keyAuthenticator = keyAuthenticator
-        keys = ManageKeys(outbox: outbox, clock: clock, forget: { keyAuthenticator.forgetAll() })
+        keyAuthenticator = KeyAuthenticator(database: database, clock: clock)
+        keys = ManageKeys(outbox: outbox, clock: clock)
         keeper = SecretKeeper(key: try await Secrets.load("identity", from: database))
         organizations = Organizations(outbox: outbox, clock: clock, keeper: keeper)
         directory = AppDirectory(database: database)

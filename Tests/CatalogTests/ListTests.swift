@@ -85,6 +85,17 @@ struct ListTests {
         }
     }
 
+    @Test func `marks that combine with a colon or a comma hide neither`() async throws {
+        try await TestShop.run { shop in
+            try await fill(shop)
+            for filter in ["colour:%F0%9F%8F%BBx", "colour:%CC%81", "colour::", "colour:red,%CC%81a:b"] {
+                let found = try await shop.get("/v1/products?attributes=\(filter)")
+                #expect(found.status == 200 && found.items.isEmpty, "\(filter)")
+            }
+            #expect(try await shop.get("/v1/products?attributes=%CC%81").status == 400)
+        }
+    }
+
     @Test func `a word that nobody would look for fills no index`() async throws {
         try await TestShop.run { shop in
             let long = String(repeating: "xy", count: 5_000)

@@ -72,10 +72,18 @@ struct ProductListQuery: WireBody {
             throw CatalogError.priceFilterNeedsCurrency
         }
         for attribute in attributes ?? [] {
-            let parts = attribute.split(separator: ":", maxSplits: 1).map(String.init)
-            query.attributes[parts[0], default: []].append(parts[1])
+            guard let (name, value) = Self.parts(of: attribute) else { continue }
+            query.attributes[name, default: []].append(value)
         }
         return query
+    }
+
+    /// The name and the value of `name:value`. By scalars, because a colon and a mark that combines with it are one character.
+    fileprivate static func parts(of attribute: String) -> (name: String, value: String)? {
+        let scalars = attribute.unicodeScalars
+        guard let colon = scalars.firstIndex(of: ":") else { return nil }
+        let (name, value) = (String(scalars[..<colon]), String(scalars[colon...].dropFirst()))
+        return name.isEmpty || value.isEmpty ? nil : (name, value)
     }
 }
 
@@ -91,8 +99,7 @@ extension Schema where Value == String {
     fileprivate static let attribute = string(
         pattern: #"^[^:,\u0000-\u001f\u007f]+:[^,\u0000-\u001f\u007f]+$"#, example: "color:red", lengths: 3...200
     ) { text in
-        guard let colon = text.firstIndex(of: ":"), colon != text.startIndex else { return false }
-        return text[colon...].dropFirst().contains { $0 != ":" }
+        ProductListQuery.parts(of: text) != nil
             && !text.unicodeScalars.contains { $0 == "," || $0.value < 0x20 || $0.value == 0x7F }
     }
 }

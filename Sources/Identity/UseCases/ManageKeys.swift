@@ -9,8 +9,6 @@ internal import Web
 package struct ManageKeys: Sendable {
     let outbox: Outbox
     let clock: WallClock
-    /// Makes this process ask the database again about keys it knows.
-    let forget: @Sendable () -> Void
 
     /// A key with its secret, which cannot be had again.
     package struct Issued: Sendable {
@@ -61,7 +59,6 @@ package struct ManageKeys: Sendable {
         try outbox.publish(
             "key.rotated", subject: id.rawValue, actor: actor, ["successor": .string(issued.key.id.rawValue)],
             in: transaction)
-        transaction.afterCommit(forget)
         return issued
     }
 
@@ -83,7 +80,6 @@ package struct ManageKeys: Sendable {
                 "name": .string(key.name), "tier": .string(key.tier.rawValue),
                 "changes": Changes.between(before.told, key.told),
             ], in: transaction)
-        transaction.afterCommit(forget)
         key.version += 1
         return key
     }
@@ -98,7 +94,6 @@ package struct ManageKeys: Sendable {
         key.revokedAt = clock.now()
         try APIKeyStore.update(key, in: transaction)
         try outbox.publish("key.revoked", subject: id.rawValue, actor: actor, [:], in: transaction)
-        transaction.afterCommit(forget)
     }
 }
 

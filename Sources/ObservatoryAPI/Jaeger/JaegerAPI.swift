@@ -88,7 +88,8 @@ struct JaegerAPI: Sendable {
             limit = number
         }
         for pair in parameters.all("tag") {
-            let parts = pair.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+            let parts = pair.unicodeScalars.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+                .map(String.init)
             guard parts.count == 2 else { throw APIError.badData("parameter 'tag' must be 'key:value', not '\(pair)'") }
             query.require(parts[0], parts[1])
         }

@@ -9,14 +9,15 @@ struct Parameters {
 
     /// `text` is the query of an address or the body of a form.
     mutating func add(_ text: String) {
-        for pair in text.split(separator: "&") {
-            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(Self.decoded)
+        for pair in text.unicodeScalars.split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                .map { Self.decoded(String($0)) }
             values[parts[0], default: []].append(parts.count > 1 ? parts[1] : "")
         }
     }
 
-    private static func decoded(_ text: Substring) -> String {
-        let plain = String(text).replacing("+", with: " ")
+    private static func decoded(_ text: String) -> String {
+        let plain = text.replacing("+", with: " ")
         return plain.removingPercentEncoding ?? plain
     }
 

@@ -84,7 +84,8 @@ struct RequestReader {
                     "There is no parameter \(name.prefix(60)) here. Known: \(known.isEmpty ? "none" : known).")
             }
             if case .array(let element, _) = field.form {
-                let parts = texts.flatMap { $0.split(separator: ",") }
+                // By scalars: a comma and a mark that combines with it are one character.
+                let parts = texts.flatMap { $0.unicodeScalars.split(separator: ",") }
                 members.append(.init(name, .array(parts.map { Self.json(String($0), as: element) })))
             } else if texts.count > 1 {
                 throw Problem(.invalidParameter, "The parameter \(name) is given \(texts.count) times.")
