@@ -31,7 +31,7 @@ package final class SignalStore: Sendable {
         package var hotWindow: Duration = .seconds(3_600)
         /// Which traces stay after the hot window; `nil` keeps all. Its `grace` is not looked at.
         package var sampling: TailSampler<TraceID>.Configuration? = .init()
-        /// Series that one metric may have in the head; further ones are refused. Default 100,000.
+        /// Series that one metric may have in the head; further ones are folded into one. Default 100,000.
         package var seriesPerMetricMax = 100_000
         /// Series that one sender, as `job` names it, may have in the head. Default half a million.
         package var seriesPerSenderMax = 500_000
@@ -69,6 +69,7 @@ package final class SignalStore: Sendable {
         var segmentBytes: [UInt64: Int] = [:]
         var nextSequence: UInt64 = 1
         var budget = SeriesBudget()
+        var overflow = Overflow()
         /// What deltas have added up to since the process began. A restart begins again at zero, as a restarted sender does.
         var sums: [[UInt8]: Double] = [:]
         var damaged: [String] = []
@@ -109,7 +110,7 @@ package final class SignalStore: Sendable {
     let state: Mutex<State>
     let indexes = IndexCache()
     let logTails = LogTails()
-    package let exemplars = ExemplarTable()
+    package let exemplars: ExemplarTable
     package let spanMetrics = SpanMetrics()
     package let serviceGraph = ServiceGraph()
     /// Only one flush or merge at a time; and what was decided about traces last.
@@ -129,6 +130,7 @@ package final class SignalStore: Sendable {
         self.now = now
         var opened = State()
         let lastSegment = try Self.open(disk, &opened)
+        exemplars = try Self.readExemplars(disk.names(), of: disk, &opened)
         opened.countSeries()
         // What the log brought counts as if it had been there for long, so that restarts do not add up.
         if opened.replayedBytes > settings.logBytesMax / 2 {
@@ -287,6 +289,7 @@ package final class SignalStore: Sendable {
     package func close() throws {
         state.withLock { $0.isClosed = true }
         defer { log.close() }
+        try saveExemplars(isLast: true)
         try flush()
     }
 }
@@ -299,7 +302,7 @@ extension SignalStore.State {
         for number in head.series.indices {
             let series = head.keyed(UInt32(number))
             let labels = SeriesKey.labels(of: series.key)
-            budget.add(labels.metricName, labels["job"])
+            budget.add(labels)
             known[series.key] = sums[series.key]
         }
         sums = known

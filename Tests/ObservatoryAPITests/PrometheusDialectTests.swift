@@ -258,7 +258,7 @@ struct PrometheusDialectTests {
         }
     }
 
-    @Test func `a batch that is partly refused says why, and the rest is kept`() async throws {
+    @Test func `a batch with what cannot be taken says why, and the rest is kept`() async throws {
         var settings = SignalStore.Settings()
         settings.seriesPerMetricMax = 2
         try await TestObservatory.run(now: Self.start, settings: settings) { observatory in
@@ -266,10 +266,18 @@ struct PrometheusDialectTests {
                 (Self.labels("wild", ("id", "\(place)")), SampleColumns(times: [Self.start], values: [1]))
             }
             let answer = try await observatory.write(RemoteWriteMessage.bytes(series))
-            #expect(
-                answer.status == 400 && answer.text.contains("wild") && answer.text.contains("3 metric_series_budget"))
+            #expect(answer.status == 204, "nothing was refused: what is too much is one series")
             let kept = try await observatory.get("/api/v1/query", [("query", "count(wild)"), ("time", "1800000000")])
-            #expect(kept.data["result"]?.array?.first?["value"]?.array?.last == .string("2"))
+            #expect(kept.data["result"]?.array?.first?["value"]?.array?.last == .string("3"))
+            // OTLP has a place for words of what was taken in another way than it was sent (opentelemetry-proto, partial success).
+            let told = try await observatory.otlp(
+                #"{"resourceMetrics":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},"scopeMetrics":[{"metrics":[{"name":"wild","gauge":{"dataPoints":[{"timeUnixNano":"1800000000000000000","asInt":"1","attributes":[{"key":"id","value":{"stringValue":"x"}}]}]}}]}]}]}"#
+            )
+            #expect(told.status == 200 && told.text.contains("folded into overflow: 1 metric_series_budget"))
+            #expect(told.text.contains("wild by id of shop") && told.text.contains(#""rejectedDataPoints":"0""#))
+            let old = (Self.labels("up"), SampleColumns(times: [1_000], values: [1]))
+            let refused = try await observatory.write(RemoteWriteMessage.bytes([old]))
+            #expect(refused.status == 400 && refused.text.contains("refused: 1 too_old"))
         }
     }
 

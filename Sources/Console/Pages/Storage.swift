@@ -41,8 +41,9 @@ enum Storage {
         let most = max(items.compactMap { $0["series"]?.number }.max() ?? 1, 1)
         let rows = items.map { item -> HTML in
             let series = item["series"]?.number ?? 0
-            let refused = item["refused"]?.number ?? 0
-            let more: HTML = refused > 0 ? " <b class=\"bad\">\(Quantity.count.text(refused)) samples refused</b>" : ""
+            let excess = item["excess"]?.number ?? 0
+            let more: HTML =
+                excess > 0 ? " <b class=\"bad\">\(Quantity.count.text(excess)) samples beyond the budget</b>" : ""
             return """
                 <tr><th scope="row"><code>\(item["name"]?.string ?? "")</code>\(more)</th><td class="n funnel">\(Quantity.count.text(series))\(Frame.bar(series / (budget ?? most)))</td></tr>
                 """

@@ -127,7 +127,7 @@ enum PrometheusReports {
         writer.object { writer in
             writer.member("name", subject.name)
             writer.member("series", subject.series)
-            writer.member("refused", subject.refused)
+            writer.member("excess", subject.excess)
         }
     }
 }

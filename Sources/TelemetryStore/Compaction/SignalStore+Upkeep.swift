@@ -56,6 +56,7 @@ extension SignalStore {
         while try mergeRecords(SpanBatch.self) { try flushDue() }
         while try mergeRecords(LogBatch.self) { try flushDue() }
         while try thin() { try flushDue() }
+        try saveExemplars()
     }
 
     private func flushDue() throws {

@@ -17,7 +17,7 @@ package struct StoredExemplar: Sendable, Equatable {
     }
 }
 
-/// The latest exemplars of all series. In memory alone: after a restart there are those that come then.
+/// The latest exemplars of all series. They are on the disk, too, which may be a minute behind.
 ///
 /// Traces that are in it are kept, whatever the sampler would decide.
 package final class ExemplarTable: Sendable {
@@ -32,9 +32,34 @@ package final class ExemplarTable: Sendable {
         var next = 0
         /// The latest of each series, because a process tells the same one again and again.
         var latest: [LabelSet: (trace: TraceID, span: UInt64)] = [:]
+        /// Whether some are not on the disk, and when that was so for none.
+        var isUnsaved = false
+        var savedAt = ContinuousClock.now
+
+        /// The oldest first.
+        var inOrder: [StoredExemplar] { Array(exemplars[next...] + exemplars[..<next]) }
     }
 
     private let state = Mutex(State())
+
+    init() {}
+
+    /// Goes on with those of another process.
+    init(_ exemplars: [StoredExemplar]) {
+        note(exemplars)
+        state.withLock { $0.isUnsaved = false }
+    }
+
+    /// All of them, where some have not been saved and the last time is so long ago; they count as saved then.
+    func unsaved(for age: Duration) -> [StoredExemplar]? {
+        state.withLock { state in
+            guard state.isUnsaved, ContinuousClock.now - state.savedAt >= age else { return nil }
+            (state.isUnsaved, state.savedAt) = (false, .now)
+            return state.inOrder
+        }
+    }
+
+    func noteUnsaved() { state.withLock { $0.isUnsaved = true } }
 
     package func note(_ exemplars: [StoredExemplar]) {
         guard !exemplars.isEmpty else { return }
@@ -46,6 +71,7 @@ package final class ExemplarTable: Sendable {
                 guard bytes <= Self.labelBytesMax else { continue }
                 if state.latest.count >= Self.countMax { state.latest = [:] }
                 state.latest[exemplar.series] = (exemplar.trace, exemplar.span)
+                state.isUnsaved = true
                 if state.exemplars.count < Self.countMax {
                     state.exemplars.append(exemplar)
                 } else {

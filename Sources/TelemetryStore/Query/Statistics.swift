@@ -24,8 +24,8 @@ extension SignalStore {
         package struct Subject: Sendable {
             package let name: String
             package let series: Int
-            /// Samples of new series that were refused since the process began.
-            package var refused = 0
+            /// Samples of new series that were folded or refused since the process began.
+            package var excess = 0
         }
 
         /// Series and samples that stand in no part yet.
@@ -39,7 +39,7 @@ extension SignalStore {
         package var damaged: [String] = []
         /// Bytes at the ends of segments that were being written when the process or the machine stopped.
         package var tornBytes = 0
-        /// The metrics with the most series in the head, and those of which some were refused.
+        /// The metrics with the most series in the head, and those of which some had no room.
         package var largestMetrics: [Subject] = []
         /// Senders, as `job` names them, with the most series in the head.
         package var largestSenders: [Subject] = []
@@ -63,16 +63,16 @@ extension SignalStore {
             return (statistics, state.budget)
         }
         // Names are sorted without the lock, for which samples wait.
-        statistics.largestMetrics = Self.largest(budget.byMetric, budget.refusedByMetric)
-        statistics.largestSenders = Self.largest(budget.bySender, budget.refusedBySender)
+        statistics.largestMetrics = Self.largest(budget.byMetric, budget.excessByMetric)
+        statistics.largestSenders = Self.largest(budget.bySender, budget.excessBySender)
         (statistics.seriesPerMetricMax, statistics.retention) = (settings.seriesPerMetricMax, settings.retention)
         return statistics
     }
 
-    private static func largest(_ series: [String: Int], _ refused: [String: Int]) -> [Statistics.Subject] {
-        let known = series.merging(refused.mapValues { _ in 0 }) { count, _ in count }
-        return known.map { Statistics.Subject(name: $0, series: $1, refused: refused[$0] ?? 0) }
-            .sorted { ($0.refused, $0.series, $1.name) > ($1.refused, $1.series, $0.name) }
+    private static func largest(_ series: [String: Int], _ excess: [String: Int]) -> [Statistics.Subject] {
+        let known = series.merging(excess.mapValues { _ in 0 }) { count, _ in count }
+        return known.map { Statistics.Subject(name: $0, series: $1, excess: excess[$0] ?? 0) }
+            .sorted { ($0.excess, $0.series, $1.name) > ($1.excess, $1.series, $0.name) }
             .prefix(namedMax).map { $0 }
     }
 
