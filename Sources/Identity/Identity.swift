@@ -32,6 +32,8 @@ package struct IdentityModule: Sendable {
     package let sandbox: OpenSandbox
     let keeper: SecretKeeper
     let organizations: Organizations
+    /// `nil` where the shop sends no mail.
+    let signUps: SignUps?
 
     package init(
         database: Database, jobs: JobsModule, clock: WallClock, limits: RequestLimits, settings: IdentitySettings,
@@ -69,6 +71,10 @@ package struct IdentityModule: Sendable {
         users = ManageUsers(outbox: outbox, clock: clock, passwords: passwords, tokens: tokens)
         customerAccounts = CustomerAccounts(
             database: database, outbox: outbox, clock: clock, keeper: keeper, users: users, find: findCustomer)
+        signUps = jobs.mails.map { [keeper, users] mails in
+            SignUps(
+                database: database, mails: mails, clock: clock, keeper: keeper, users: users, settings: settings)
+        }
         testCredentials = try await TestCredentials(of: database)
         sandbox = OpenSandbox(database: database, keys: keys, users: users, apps: apps)
         secondFactor = SecondFactor(database: database, outbox: outbox, clock: clock, keeper: keeper)

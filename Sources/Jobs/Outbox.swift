@@ -95,7 +95,7 @@ package struct Outbox: Sendable {
             """)
     }
 
-    static let migrations = [events, trace, origin]
+    static let migrations = [events, trace, origin, Mails.migration]
 
     private static let origin = Migration("jobs-0003-origin", .expand, "ALTER TABLE events ADD COLUMN origin TEXT;")
 

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A developer who has never spoken to the shop, in a real browser: signs up, registers an app, follows the guide command by
+"""A developer who has never spoken to the shop, in a real browser: signs up by the link in a letter, registers an app, follows the guide command by
 command as it stands on the page, tries operations from the reference, and looks at every page on a phone.
 
-Arguments: the shop's address, and a folder for screenshots."""
+Arguments: the shop's address, the folder that letters come to, and one for screenshots."""
+import email
+import email.policy
+import glob
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,7 +17,8 @@ import urllib.parse
 from playwright.sync_api import sync_playwright
 
 BASE = sys.argv[1]
-FOLDER = sys.argv[2] if len(sys.argv) > 2 else None
+MAILBOX = sys.argv[2]
+FOLDER = sys.argv[3] if len(sys.argv) > 3 else None
 PASSWORD = "correct horse battery"
 
 
@@ -28,14 +33,32 @@ def shot(page, name):
         page.screenshot(path=f"{FOLDER}/{name}.png", full_page=True)
 
 
+def newest_letter():
+    for _ in range(100):
+        letters = sorted(glob.glob(f"{MAILBOX}/letter.*"))
+        if letters:
+            with open(letters[-1], "rb") as file:
+                return email.message_from_binary_file(file, policy=email.policy.default)
+        time.sleep(0.1)
+    raise SystemExit("failed: no letter came")
+
+
 def sign_up(page):
     page.goto(f"{BASE}/developers")
     shot(page, "start")
     page.click("text=Sign up")
     page.fill("[name=name]", "Ann Other")
     page.fill("[name=email]", "ann@example.com")
-    page.fill("[name=password]", PASSWORD)
+    expect(page.locator("[name=password]").count() == 0, "nobody chooses a password for an address that may be another's")
     shot(page, "sign-up")
+    page.click("button")
+    page.wait_for_selector("text=Look into your mailbox")
+    shot(page, "sent")
+    letter = newest_letter()
+    expect(letter["To"].addresses[0].addr_spec == "ann@example.com" and "account" in letter["Subject"], "the letter goes where it should")
+    page.goto(re.search(r"http\S+", letter.get_content()).group())
+    page.fill("[name=password]", PASSWORD)
+    shot(page, "choose")
     page.click("button")
     page.fill("[name=email]", "ann@example.com")
     page.fill("[name=password]", PASSWORD)

@@ -47,6 +47,7 @@ package struct TestShop: Sendable {
         configuration.dataDirectory = directory.path
         configuration.databaseURL = try TestEngine.current.freshDatabase()
         configuration.identity.passwordCost = .least
+        configuration.identity.isSignUpOpen = true
         configure(&configuration)
         shop = try await Shop.open(configuration, clock: clock.wall)
         key = try await shop.identity.administratorKeyAtFirstStart() ?? ""

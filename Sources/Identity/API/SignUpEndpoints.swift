@@ -9,10 +9,15 @@ extension IdentityModule {
         [
             .exchange(.get, SignUpPage.path, "signUpPage", "Sign up as a developer", use: showSignUp),
             .exchange(.post, SignUpPage.path, "signUp", "Sign up as a developer", use: doSignUp),
+            .exchange(.get, SignUpPage.confirmPath, "signUpLinkPage", "Choose a password", use: showLink),
+            .exchange(.post, SignUpPage.confirmPath, "useSignUpLink", "Choose a password", use: useLink),
         ]
     }
 
     private func showSignUp(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        if signUps != nil, exchange.query["sent"] != nil {
+            return SignUpPage.sent.response(shopName: settings.shopName)
+        }
         let browser = try await browser(exchange)
         return signUpPage(browser, then: Destination.safe(exchange.query["then"] ?? "/developers"))
     }
@@ -24,43 +29,92 @@ extension IdentityModule {
         guard settings.isSignUpOpen else { return SignUpPage.closed.response(404, shopName: settings.shopName) }
         let page = SignUpPage.form(
             shop: settings.shopName, then: then, name: name, email: email, trouble: trouble,
-            formToken: browser.formToken("sign-up"))
+            takesPassword: signUps == nil, formToken: browser.formToken("sign-up"))
         return page.response(status, shopName: settings.shopName, cookies: browser.cookies)
     }
 
-    /// Whether the address has an account already is not said here. Whoever tries to sign in next with a password of their own
-    /// finds out, because no mail is sent that could ask whose the address is; each such attempt costs what a wrong password does.
     private func doSignUp(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         let browser = try await browser(exchange)
         guard let form = browser.form("sign-up"), settings.isSignUpOpen else { return staleForm }
         try await call.requireSignInAllowed(from: exchange.address)
         let (name, email) = (form["name"] ?? "", MailAddress.normal(form["email"] ?? ""))
         let then = Destination.safe(form["then"])
-        guard (1...100).contains(name.unicodeScalars.count), MailAddress.isOne(email) else {
-            return signUpPage(
-                browser, then: then, name: name, email: email,
-                trouble: "A name has 1 to 100 characters, and a mail address looks like name@example.com.",
-                status: 422)
+        func refused(_ trouble: String) -> WireResponse {
+            signUpPage(browser, then: then, name: name, email: email, trouble: trouble, status: 422)
         }
-        do {
-            let (users, hash) = (users, try await users.hash(form["password"] ?? ""))
-            // Each counts as what a stranger tries, so that nobody makes accounts by the thousand.
+        guard (1...100).contains(name.unicodeScalars.count), MailAddress.isOne(email) else {
+            return refused("A name has 1 to 100 characters, and a mail address looks like name@example.com.")
+        }
+        if let signUps {
+            // Each counts as what a stranger tries, so that nobody has letters sent by the thousand.
             try await call.noteFailedSignIn(from: exchange.address)
             try await call.write { transaction in
-                do {
-                    try users.add(
-                        email: email, name: name, role: Role.partner.name, password: hash, by: "sign-up",
-                        in: transaction)
-                } catch IdentityError.emailTaken {}
+                try signUps.ask(.init(email: email, name: name, then: then), in: transaction)
             }
-            return WireResponse.seeOther("/sign-in?again=1&new=1&then=" + PercentEncoding.encode(then))
+            return WireResponse.seeOther(SignUpPage.path + "?sent=1")
+        }
+        do {
+            let hash = try await users.hash(form["password"] ?? "")
+            return try await signUpUnproved(call, exchange, name, email, hash, then: then)
         } catch IdentityError.passwordTooShort {
-            return signUpPage(
-                browser, then: then, name: name, email: email, trouble: "A password has 12 to 200 characters.",
-                status: 422)
+            return refused(SignUpPage.passwordRule)
         }
     }
 
+    /// Without mail nobody can ask whose an address is. Whether it has an account already is not said here; whoever tries to sign in
+    /// next with a password of their own finds out. Each such attempt costs what a wrong password does.
+    private func signUpUnproved(
+        _ call: Call, _ exchange: Exchange, _ name: String, _ email: String, _ hash: String, then: String
+    ) async throws -> WireResponse {
+        let users = users
+        try await call.noteFailedSignIn(from: exchange.address)
+        try await call.write { transaction in
+            do {
+                try users.add(
+                    email: email, name: name, role: Role.partner.name, password: hash, by: "sign-up", in: transaction)
+            } catch IdentityError.emailTaken {}
+        }
+        return WireResponse.seeOther("/sign-in?again=1&new=1&then=" + PercentEncoding.encode(then))
+    }
+
+    // MARK: The link in the mail
+
+    /// Looking at it spends nothing: programs that check mail open links, too.
+    private func showLink(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        try await linkPage(call, exchange, key: exchange.query["key"] ?? "", trouble: nil)
+    }
+
+    private func linkPage(
+        _ call: Call, _ exchange: Exchange, key: String, trouble: String?, status: Int = 200
+    ) async throws -> WireResponse {
+        try await call.requireSignInAllowed(from: exchange.address)
+        guard let link = try await signUps?.link(with: key) else {
+            try await call.noteFailedSignIn(from: exchange.address)
+            return SignUpPage.over.response(404, shopName: settings.shopName)
+        }
+        let browser = try await browser(exchange)
+        let page = SignUpPage.choose(
+            shop: settings.shopName, email: link.email, key: key, trouble: trouble,
+            formToken: browser.formToken("sign-up link " + key))
+        return page.response(status, shopName: settings.shopName, cookies: browser.cookies)
+    }
+
+    private func useLink(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
+        let browser = try await browser(exchange)
+        let key = exchange.form?["key"] ?? ""
+        guard let form = browser.form("sign-up link " + key), let signUps else { return staleForm }
+        do {
+            let hash = try await users.hash(form["password"] ?? "")
+            let link = try await call.write { try signUps.open(with: key, password: hash, in: $0) }
+            guard let link else { return SignUpPage.over.response(404, shopName: settings.shopName) }
+            return WireResponse.seeOther("/sign-in?again=1&new=1&then=" + PercentEncoding.encode(link.then))
+        } catch IdentityError.passwordTooShort {
+            return try await linkPage(call, exchange, key: key, trouble: SignUpPage.passwordRule, status: 422)
+        }
+    }
+}
+
+extension IdentityModule {
     /// Who is in front of a browser, for pages of other rooms.
     package var recogniseVisitor: RecogniseVisitor {
         { [self] exchange in

@@ -6,9 +6,9 @@ package struct IdentitySettings: Sendable {
     package var issuer: String
     /// What the shop is called on its pages. Default `Vitrine`. Environment: `VITRINE_SHOP_NAME`.
     package var shopName = "Vitrine"
-    /// Whether developers from outside the shop make accounts themselves. Default yes. Environment: `VITRINE_SIGN_UP`, `open` or
-    /// `closed`.
-    package var isSignUpOpen = true
+    /// Whether developers from outside the shop make accounts themselves. Default no; the shop opens it where it sends mail, which
+    /// proves whose an address is. Environment: `VITRINE_SIGN_UP`, `open` or `closed`.
+    package var isSignUpOpen = false
     /// How long an access token is good. Default 900 s. Environment: `VITRINE_ACCESS_TOKEN_LIFETIME`. A longer one is asked
     /// for less often; it ends at once all the same when its app is removed.
     package var accessTokenLifetime = Duration.seconds(900)

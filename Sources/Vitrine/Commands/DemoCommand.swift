@@ -29,6 +29,8 @@ struct DemoCommand: AsyncParsableCommand {
     func run() async throws {
         var configuration = try location.configuration()
         if location.data == nil { configuration.dataDirectory = Self.freshDirectory() }
+        // There is nobody whose address could be taken.
+        configuration.identity.isSignUpOpen = ProcessInfo.processInfo.environment["VITRINE_SIGN_UP"] != "closed"
         let path = configuration.dataDirectory
         let signals = try Signals.telemetry(configuration)
         signals.telemetry.bootstrap()

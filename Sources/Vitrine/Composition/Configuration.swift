@@ -2,6 +2,7 @@
 
 internal import Foundation
 package import Identity
+package import Jobs
 internal import Kernel
 package import Logging
 package import Ordering
@@ -70,6 +71,9 @@ package struct Configuration: Sendable {
     package var sandboxOf: String?
     /// Whether this is a sandbox, in which requests may say what is to go wrong.
     package var isSandbox = false
+    /// Hands letters on; `nil` where nobody is written to. Environment: `VITRINE_SENDMAIL`, the path of the machine's `sendmail`, and
+    /// `VITRINE_MAIL_FROM`, the address that letters come from.
+    package var sendMail: SendMail?
     /// The versions of the API that are served.
     package var versions = Versions.all
     /// Carts and reservations; see `OrderingModule.Settings` for units and names.
@@ -96,7 +100,9 @@ package struct Configuration: Sendable {
         VITRINE_SHOP_NAME        what the shop is called on its pages (Vitrine)
         VITRINE_ACCESS_TOKEN_LIFETIME  seconds that an access token is good (900)
         VITRINE_AUDIT_RETENTION  days that the audit log is kept, 0 for ever (0)
-        VITRINE_SIGN_UP          whether developers from outside make accounts: open or closed (open)
+        VITRINE_SENDMAIL         the machine's sendmail, to write to people: /usr/sbin/sendmail (none)
+        VITRINE_MAIL_FROM        the address that letters come from; goes with VITRINE_SENDMAIL
+        VITRINE_SIGN_UP          whether developers from outside make accounts: open or closed (open where mail is sent)
         VITRINE_SANDBOX_URL            how developers reach `vitrine sandbox` (none; see docs/SANDBOX.md)
         VITRINE_STRIPE_KEY             secret key of a Stripe account that takes the payments (none: a sandbox)
         VITRINE_STRIPE_SIGNING_SECRET  of the endpoint that Stripe notifies
@@ -146,7 +152,8 @@ package struct Configuration: Sendable {
         ordering.reservationTimeToLive = .seconds(try number("VITRINE_RESERVATION_TTL", 1...86_400, 900))
         ordering.cartTimeToLive = .seconds(try number("VITRINE_CART_TTL", 60...31_536_000, 2_592_000))
         identity.shopName = text("VITRINE_SHOP_NAME") ?? identity.shopName
-        identity.isSignUpOpen = try Self.isSignUpOpen(text("VITRINE_SIGN_UP"))
+        sendMail = try Self.sendMail(text("VITRINE_SENDMAIL"), text("VITRINE_MAIL_FROM"), identity.shopName)
+        identity.isSignUpOpen = try Self.isSignUpOpen(text("VITRINE_SIGN_UP")) ?? (sendMail != nil)
         identity.accessTokenLifetime = .seconds(try number("VITRINE_ACCESS_TOKEN_LIFETIME", 60...86_400, 900))
         let days = try number("VITRINE_AUDIT_RETENTION", 0...36_500, 0)
         identity.auditRetention = days == 0 ? nil : .seconds(days * 86_400)
@@ -181,9 +188,26 @@ package struct Configuration: Sendable {
         }
     }
 
-    private static func isSignUpOpen(_ text: String?) throws -> Bool {
+    private static func sendMail(_ path: String?, _ sender: String?, _ name: String) throws -> SendMail? {
+        switch (path, sender) {
+        case (nil, nil): return nil
+        case (let path?, let sender?):
+            guard FileManager.default.isExecutableFile(atPath: path) else {
+                throw Failure(.misconfigured, "VITRINE_SENDMAIL takes the path of a program, not “\(path)”.")
+            }
+            guard sender.wholeMatch(of: /[!-~]+@[!-~]+/) != nil else {
+                throw Failure(.misconfigured, "VITRINE_MAIL_FROM takes a mail address, not “\(sender)”.")
+            }
+            return Sendmail(path: path, sender: sender, name: name).send
+        default: throw Failure(.misconfigured, "VITRINE_SENDMAIL and VITRINE_MAIL_FROM are given together.")
+        }
+    }
+
+    /// - Returns: `nil` where nothing is said.
+    private static func isSignUpOpen(_ text: String?) throws -> Bool? {
         switch text {
-        case nil, "open": true
+        case nil: nil
+        case "open": true
         case "closed": false
         case let text?: throw Failure(.misconfigured, "VITRINE_SIGN_UP takes open or closed, not “\(text)”.")
         }

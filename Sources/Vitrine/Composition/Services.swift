@@ -78,7 +78,7 @@ package struct Shop: Sendable {
         self.wires = wires
         self.clock = clock
         self.database = database
-        jobs = JobsModule(database: database, clock: clock)
+        jobs = JobsModule(database: database, clock: clock, sendMail: configuration.sendMail)
         let limits = try RequestLimits(configuration.limits)
         self.limits = limits
         await limits.settled()
@@ -146,7 +146,7 @@ package struct Shop: Sendable {
     /// With more chores.
     func services(beside chores: [Schedule]) -> [any Service] { [relay, jobs.runner(schedules + chores)] }
 
-    var schedules: [Schedule] {
+    package var schedules: [Schedule] {
         let (database, clock) = (database, clock)
         let (deprecated, requests) = (calls.deprecated, calls.requests)
         return jobs.schedules + identity.schedules + payments.schedules + ordering.schedules + [

@@ -49,6 +49,7 @@ package final class Sandbox: Service {
         configuration.identity.shopName += " (sandbox)"
         // Developers are those of the shop.
         configuration.identity.isSignUpOpen = false
+        configuration.sendMail = nil
         self.configuration = configuration
         self.live = live
         self.surroundings = surroundings
