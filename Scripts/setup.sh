@@ -7,7 +7,7 @@ set -euo pipefail
 packages=(libhiredis-dev libpq-dev libsqlite3-dev zlib1g-dev libzstd-dev libpcre2-dev libsnappy-dev pkg-config curl)
 case "${1:-}" in
     test)
-        packages+=(python3-venv postgresql redis-server prometheus gcc openssl chromium)
+        packages+=(python3-venv postgresql redis-server prometheus gcc openssl chromium chromium-driver)
         command -v java >/dev/null || packages+=(default-jre-headless)
         ;;
     bench) packages+=(wrk nginx-light haproxy postgresql python3-venv prometheus victoria-metrics) ;;

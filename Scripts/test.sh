@@ -24,7 +24,7 @@ venv=.build/venv
 "$venv/bin/pip" install --quiet --disable-pip-version-check \
     'openapi-spec-validator==0.9.0' 'localstripe==1.15.10' 'prometheus-client==0.23.1' 'grpcio==1.85.3' \
     'opentelemetry-proto==1.45.2' 'opentelemetry-sdk==1.45.2' 'opentelemetry-exporter-otlp-proto-http==1.45.2' \
-    'opentelemetry-exporter-otlp-proto-grpc==1.45.2' 'http-sf==1.5.0' 'playwright==1.65.2' 'Authlib==1.9.10' 'requests-oauthlib==2.0.0' 'joserfc==1.8.0' 'qrcode==8.2' 'websockets==17.4' || exit 1
+    'opentelemetry-exporter-otlp-proto-grpc==1.45.2' 'http-sf==1.5.0' 'playwright==1.65.2' 'selenium==4.51.0' 'Authlib==1.9.10' 'requests-oauthlib==2.0.0' 'joserfc==1.8.0' 'qrcode==8.2' 'websockets==17.4' || exit 1
 if "$venv/bin/python" -c '
 import json, subprocess
 from openapi_spec_validator import validate

@@ -308,6 +308,26 @@ struct CrossOriginTests {
             method == "OPTIONS" ? .options : .get, path, headers: headers, key: token)
     }
 
+    @Test func `a token is of no use to pages of another app, though they may call with their own`() async throws {
+        try await TestShop.run { shop in
+            let one = try await TestApp.register(shop)
+            let two = try await TestApp.register(
+                shop, [.init("redirect_uris", ["https://other.example/back"]), .init("name", "Other")])
+            let path = "/v1/products"
+            for (app, own, others) in [
+                (one, "https://app.example", "https://other.example"),
+                (two, "https://other.example", "https://app.example"),
+            ] {
+                let token = try await app.ownToken()
+                let answer = try await ask(shop, "GET", path, from: own, token: token)
+                #expect(answer.status == 200 && answer.header("Access-Control-Allow-Origin") == own)
+                #expect(try await ask(shop, "OPTIONS", path, from: others).status == 204)
+                let stolen = try await ask(shop, "GET", path, from: others, token: token)
+                #expect(stolen.header("Access-Control-Allow-Origin") == nil)
+            }
+        }
+    }
+
     @Test func `an app names origins beside those to which it has people sent back`() async throws {
         try await TestShop.run { shop in
             let (pages, path) = ("https://pages.example:8443", "/v1/products")

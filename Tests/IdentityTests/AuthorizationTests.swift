@@ -459,4 +459,53 @@ struct AuthorizationTests {
             #expect(bad.json["error"] == "invalid_request")
         }
     }
+
+    @Test func `what was pushed stays out of addresses while somebody signs in, and outlives its minute then`()
+        async throws
+    {
+        try await run { shop, app, _ in
+            let fields = Dictionary(
+                uniqueKeysWithValues: Form(encoded: String(app.authorizeAddress().dropFirst(17)))?.fields.map {
+                    ($0.name, $0.value)
+                } ?? [])
+            let uri = try await app.ask("/oauth/par", fields).json["request_uri"]?.string ?? ""
+            let browser = TestBrowser(shop)
+            let start = try await browser.get(
+                "/oauth/authorize?" + TestShop.encoded(["client_id": app.id, "request_uri": uri]))
+            let signIn = try #require(start.header("Location"))
+            #expect(
+                start.status == 303 && signIn.contains("request_uri")
+                    && !signIn.contains(fields["code_challenge"] ?? "-"))
+            #expect(try await browser.get(signIn).text.contains("to go on to"), "the page knows the app")
+            shop.clock.advance(by: .seconds(300))
+            let page = try await browser.get(signIn)
+            let signedIn = try await browser.submit(
+                "/sign-in",
+                [
+                    "form_token": TestBrowser.hidden("form_token", page), "then": TestBrowser.hidden("then", page),
+                    "email": "ada@example.com", "password": TestBrowser.password,
+                ])
+            let back = try #require(signedIn.header("Location"))
+            let code = TestApp.query(try await browser.allow(back))["code"] ?? ""
+            #expect(try await app.exchange(code).status == 200)
+        }
+    }
+
+    @Test func `an app that pushes its requests asks in no other way`() async throws {
+        try await run { shop, app, browser in
+            let path = "/v1/apps/\(app.id)"
+            #expect(
+                try await shop.patch(path, ["require_pushed_requests": true]).json["require_pushed_requests"] == true)
+            let refused = TestApp.query(try await browser.get(app.authorizeAddress()))
+            #expect(refused["error"] == "invalid_request" && refused["code"] == nil)
+            let fields = Dictionary(
+                uniqueKeysWithValues: Form(encoded: String(app.authorizeAddress().dropFirst(17)))?.fields.map {
+                    ($0.name, $0.value)
+                } ?? [])
+            let uri = try await app.ask("/oauth/par", fields).json["request_uri"]?.string ?? ""
+            let address = "/oauth/authorize?" + TestShop.encoded(["client_id": app.id, "request_uri": uri])
+            let code = TestApp.query(try await browser.allow(address))["code"] ?? ""
+            #expect(try await app.exchange(code).status == 200)
+        }
+    }
 }

@@ -259,6 +259,50 @@ def browser():
         chromium.close()
 
 
+def selenium():
+    """The code flow once more, by the other driver that people have, on a desk and on a phone."""
+    from selenium import webdriver
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    for width in (1200, 390):
+        landing = Landing()
+        app = register(type="public", own_scopes=[], redirect_uris=["http://127.0.0.1/back"])
+        client = AuthlibSession(
+            app["id"], None, scope="openid read:products", token_endpoint_auth_method="none",
+            redirect_uri=f"http://127.0.0.1:{landing.port}/back", code_challenge_method="S256")
+        verifier = generate_token(48)
+        address, state = client.create_authorization_url(f"{BASE}/oauth/authorize", code_verifier=verifier)
+        options = webdriver.ChromeOptions()
+        options.binary_location = "/usr/bin/chromium"
+        for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+            options.add_argument(argument)
+        # Chromium's own window is no narrower than 500, so a phone is emulated.
+        options.add_experimental_option(
+            "mobileEmulation", {"deviceMetrics": {"width": width, "height": 800, "pixelRatio": 1, "mobile": width < 500}})
+        driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+        try:
+            def see(text):
+                WebDriverWait(driver, 20).until(lambda d: text in d.find_element(By.TAG_NAME, "body").text)
+                expect(driver.execute_script("return document.documentElement.scrollWidth <= window.innerWidth"),
+                       f"Selenium, {width} wide: {text!r} fits")
+
+            driver.get(address)
+            see("Sign in to")
+            driver.find_element(By.NAME, "email").send_keys("ada@example.com")
+            driver.find_element(By.NAME, "password").send_keys(PASSWORD, Keys.ENTER)
+            see("wants to use")
+            driver.find_element(By.CSS_SELECTOR, "button[value=allow]").click()
+            see("Back in the app")
+        finally:
+            driver.quit()
+        expect(landing.came.wait(5), f"Selenium, {width} wide: the browser comes back to the app")
+        token = client.fetch_token(
+            f"{BASE}/oauth/token", authorization_response=landing.address, code_verifier=verifier, state=state)
+        expect(token["scope"] == "openid read:products", f"Selenium, {width} wide: tokens for a public app")
+
+
 def main():
     requests.post(f"{BASE}/v1/users", headers=ADMIN, json={
         "email": "ada@example.com", "name": "Ada Lovelace", "role": "owner", "password": PASSWORD})
@@ -266,6 +310,8 @@ def main():
     requests_oauthlib()
     if os.path.exists("/usr/bin/chromium"):
         browser()
+    if os.path.exists("/usr/bin/chromedriver"):
+        selenium()
 
 
 main()

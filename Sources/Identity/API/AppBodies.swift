@@ -26,6 +26,7 @@ struct AppInput: WireBody {
     let tier: Tier
     let jwks: JSON?
     let requiresBinding: Bool
+    let requiresPush: Bool
     let homepage: String?
     let apiVersion: String?
 
@@ -53,6 +54,9 @@ struct AppInput: WireBody {
             "jwks", \.jwks, .metadata, "Public keys by which it proves who it is in place of a secret (RFC 7523)."),
         .standard(
             "dpop_bound", \.requiresBinding, .boolean, false, "Whether its tokens are bound to a key (RFC 9449)."),
+        .standard(
+            "require_pushed_requests", \.requiresPush, .boolean, false,
+            "Whether people are asked only by requests that it has pushed (RFC 9126)."),
         .optional("homepage", \.homepage, .homepage, "Where people read about it."),
         .optional("api_version", \.apiVersion, .apiVersion, "What it is written for; the latest where missing."))
 
@@ -61,7 +65,8 @@ struct AppInput: WireBody {
             organization: organization, name: name, confidentiality: type, redirectURIs: redirectURIs, origins: origins,
             scopes: ScopeSet(stored: scopes.joined(separator: " ")), ownScopes: ScopeSet(ownScopes), people: people,
             tier: tier,
-            keys: try Self.keys(jwks), requiresBinding: requiresBinding, homepage: homepage, apiVersion: apiVersion)
+            keys: try Self.keys(jwks), requiresBinding: requiresBinding, requiresPush: requiresPush,
+            homepage: homepage, apiVersion: apiVersion)
     }
 
     static func keys(_ json: JSON?) throws -> [JWK] {
@@ -82,6 +87,7 @@ struct AppPatch: WireBody {
     let people: Patch<App.People>
     let tier: Patch<Tier>
     let requiresBinding: Patch<Bool>
+    let requiresPush: Patch<Bool>
     let homepage: Patch<String>
     let apiVersion: Patch<String>
 
@@ -94,6 +100,7 @@ struct AppPatch: WireBody {
         .patch("own_scopes", \.ownScopes, .array(of: .word, countMax: 50)), .patch("people", \.people, .word),
         .patch("tier", \.tier, .word),
         .patch("dpop_bound", \.requiresBinding, .boolean),
+        .patch("require_pushed_requests", \.requiresPush, .boolean),
         .patch("homepage", \.homepage, .homepage, removable: true),
         .patch("api_version", \.apiVersion, .apiVersion))
 
@@ -106,6 +113,7 @@ struct AppPatch: WireBody {
         app.people = people.applied(to: app.people)
         app.tier = tier.applied(to: app.tier)
         app.requiresBinding = requiresBinding.applied(to: app.requiresBinding)
+        app.requiresPush = requiresPush.applied(to: app.requiresPush)
         app.homepage = homepage.applied(to: app.homepage)
         app.apiVersion = apiVersion.applied(to: app.apiVersion)
     }
@@ -124,6 +132,7 @@ struct AppBody: WireBody {
     let tier: Tier
     let keys: [String]
     let requiresBinding: Bool
+    let requiresPush: Bool
     let homepage: String?
     let apiVersion: String
     let createdAt: Timestamp
@@ -140,7 +149,8 @@ struct AppBody: WireBody {
         .required("own_scopes", \.ownScopes, .array(of: .string())),
         .required("people", \.people, .word), .required("tier", \.tier, .word),
         .required("key_thumbprints", \.keys, .array(of: .string()), "Of its public keys (RFC 7638)."),
-        .required("dpop_bound", \.requiresBinding, .boolean), .optional("homepage", \.homepage, .string()),
+        .required("dpop_bound", \.requiresBinding, .boolean),
+        .required("require_pushed_requests", \.requiresPush, .boolean), .optional("homepage", \.homepage, .string()),
         .required("api_version", \.apiVersion, .string(), "What it gets where a request does not say."),
         .required("created_at", \.createdAt, .timestamp),
         .optional(
@@ -159,6 +169,7 @@ struct AppBody: WireBody {
         tier = app.tier
         keys = app.keys.map(\.thumbprint)
         requiresBinding = app.requiresBinding
+        requiresPush = app.requiresPush
         homepage = app.homepage
         apiVersion = app.apiVersion
         createdAt = app.createdAt
@@ -168,7 +179,8 @@ struct AppBody: WireBody {
     private init(
         id: AppID, organization: OrganizationID?, name: String, type: App.Confidentiality, redirectURIs: [String],
         origins: [String], scopes: [String],
-        ownScopes: [String], people: App.People, tier: Tier, keys: [String], requiresBinding: Bool, homepage: String?,
+        ownScopes: [String], people: App.People, tier: Tier, keys: [String], requiresBinding: Bool, requiresPush: Bool,
+        homepage: String?,
         apiVersion: String,
         createdAt: Timestamp, secret: String?
     ) {
@@ -184,6 +196,7 @@ struct AppBody: WireBody {
         self.tier = tier
         self.keys = keys
         self.requiresBinding = requiresBinding
+        self.requiresPush = requiresPush
         self.homepage = homepage
         self.apiVersion = apiVersion
         self.createdAt = createdAt

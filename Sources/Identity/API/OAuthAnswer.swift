@@ -57,6 +57,7 @@ struct ServerMetadata: Sendable {
             "registration_endpoint": address("/oauth/register"),
             "revocation_endpoint": address("/oauth/revoke"), "introspection_endpoint": address("/oauth/introspect"),
             "pushed_authorization_request_endpoint": address("/oauth/par"),
+            "require_pushed_authorization_requests": false,
             "device_authorization_endpoint": address("/oauth/device_authorization"),
             "userinfo_endpoint": address("/oauth/userinfo"), "scopes_supported": scopes,
             "response_types_supported": ["code"], "response_modes_supported": ["query"],

@@ -128,7 +128,7 @@ extension IdentityModule {
             switch try step(request, browser.visitor, consented) {
             case .signIn:
                 let again = browser.visitor == nil ? "" : "again=1&"
-                let query = authorize.asking(request).encoded
+                let query = try await authorize.asking(request).encoded
                 return WireResponse.seeOther(
                     "/sign-in?\(again)then=" + PercentEncoding.encode("/oauth/authorize?" + query))
             case .proceed:
@@ -159,7 +159,7 @@ extension IdentityModule {
             let browser = try await browser(exchange)
             let query = exchange.form?["request"] ?? ""
             guard let visitor = browser.visitor, let asked = Form(encoded: query) else { return staleForm }
-            let request = try await authorize.request(asked)
+            let request = try await authorize.request(asked, isOurs: true)
             guard let form = browser.form(Self.purpose(request, query)) else { return staleForm }
             guard form["decision"] == "allow" else {
                 throw AuthorizationRequest.Fault.toApp(

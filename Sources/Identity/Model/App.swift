@@ -50,6 +50,8 @@ struct App: Sendable, Equatable {
     var keys: [JWK]
     /// Whether its tokens are bound to a key of its (RFC 9449).
     var requiresBinding: Bool
+    /// Whether it asks people by requests alone that it has pushed (RFC 9126 section 6).
+    var requiresPush: Bool
     var homepage: String?
     /// The version of the API that it is written for.
     var apiVersion: String

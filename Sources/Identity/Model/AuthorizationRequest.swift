@@ -8,6 +8,8 @@ struct AuthorizationRequest: Sendable {
     /// As the app wrote it, wherever that stood.
     let form: Form
     let app: App
+    /// Whether it was pushed, so that no address has it.
+    let isPushed: Bool
     let redirectURI: String
     let state: String?
     let scopes: ScopeSet
@@ -29,7 +31,7 @@ struct AuthorizationRequest: Sendable {
     }
 
     /// - Throws: ``Fault``. Nothing is sent to an address before it is known to be the app's (RFC 9700 section 4.11).
-    init(_ form: Form, app: App, issuer: String) throws(Fault) {
+    init(_ form: Form, app: App, issuer: String, isPushed: Bool = false) throws(Fault) {
         guard form.encoded.utf8.count <= Self.bytesMax else { throw .toPerson("The app asks in too many words.") }
         if let name = form.repeated, name != "resource" { throw .toPerson("\(name) is given more than once.") }
         guard let uri = form["redirect_uri"] ?? (app.redirectURIs.count == 1 ? app.redirectURIs.first : nil) else {
@@ -51,6 +53,7 @@ struct AuthorizationRequest: Sendable {
         }
         self.form = form
         self.app = app
+        self.isPushed = isPushed
         redirectURI = uri
         self.state = state
         nonce = form["nonce"]

@@ -14,6 +14,7 @@ struct ClientMetadata: Sendable {
     let scopes: ScopeSet
     let keys: [JWK]
     let requiresBinding: Bool
+    let requiresPush: Bool
     let homepage: String?
 
     var confidentiality: App.Confidentiality { method == "none" ? .public : .confidential }
@@ -21,7 +22,7 @@ struct ClientMetadata: Sendable {
     var draft: AppDraft {
         AppDraft(
             name: name, confidentiality: confidentiality, redirectURIs: redirectURIs, scopes: scopes, keys: keys,
-            requiresBinding: requiresBinding, homepage: homepage, grantTypes: grantTypes)
+            requiresBinding: requiresBinding, requiresPush: requiresPush, homepage: homepage, grantTypes: grantTypes)
     }
 
     /// - Throws: ``OAuthError`` with `invalidMetadata` or `invalidRedirectURI`.
@@ -51,6 +52,7 @@ struct ClientMetadata: Sendable {
             throw OAuthError(.invalidMetadata, "client_name has 1 to 100 characters.")
         }
         requiresBinding = try asked.truth("dpop_bound_access_tokens") ?? false
+        requiresPush = try asked.truth("require_pushed_authorization_requests") ?? false
         homepage = try asked.text("client_uri").flatMap { homepage in
             var decoding = Decoding()
             return Schema.homepage.decode(.string(homepage), &decoding)

@@ -10,7 +10,7 @@ enum AppStore {
 
     private static let columns: SQL =
         """
-        id, organization, name, confidentiality, redirect_uris, origins, scopes, own_scopes, people, tier, keys, requires_binding, homepage, api_version, grant_types, installation,
+        id, organization, name, confidentiality, redirect_uris, origins, scopes, own_scopes, people, tier, keys, requires_binding, requires_push, homepage, api_version, grant_types, installation,
         created_at, created_by, removed_at, version
         """
 
@@ -29,9 +29,11 @@ enum AppStore {
         return RegisteredApp(app: app, secrets: try secrets(of: id, in: connection))
     }
 
-    /// Those of all apps.
-    static func origins(in connection: Connection) throws -> [String] {
-        let all = try connection.all("SELECT redirect_uris, origins FROM apps WHERE removed_at IS NULL") { row in
+    /// Those of an app; of all where that is `nil`.
+    static func origins(of app: AppID?, in connection: Connection) throws -> [String] {
+        let which: SQL = app.map { "id = \($0) AND" } ?? ""
+        let all = try connection.all("SELECT redirect_uris, origins FROM apps WHERE \(which) removed_at IS NULL") {
+            row in
             let uris = try (row.next(JSON.self).array ?? []).compactMap(\.string)
             return try uris.map { FormTargets.origin(of: $0) } + (row.next(JSON.self).array ?? []).compactMap(\.string)
         }
@@ -62,7 +64,7 @@ enum AppStore {
             """
             INSERT INTO apps (\(columns))
             VALUES (\(app.id), \(app.organization), \(app.name), \(app.confidentiality.rawValue), \(list(app.redirectURIs)), \(list(app.origins)), \(app.scopes.text),
-                \(app.ownScopes.text), \(app.people.rawValue), \(app.tier.rawValue), \(JSON.array(app.keys.map(\.json))), \(app.requiresBinding),
+                \(app.ownScopes.text), \(app.people.rawValue), \(app.tier.rawValue), \(JSON.array(app.keys.map(\.json))), \(app.requiresBinding), \(app.requiresPush),
                 \(app.homepage), \(app.apiVersion), \(app.grantTypes.map(list)), \(app.installation), \(app.createdAt), \(app.createdBy), \(app.removedAt), \(app.version))
             """)
     }
@@ -72,7 +74,7 @@ enum AppStore {
             """
             UPDATE apps SET name = \(app.name), redirect_uris = \(list(app.redirectURIs)), origins = \(list(app.origins)), scopes = \(app.scopes.text),
                 own_scopes = \(app.ownScopes.text), people = \(app.people.rawValue), tier = \(app.tier.rawValue),
-                keys = \(JSON.array(app.keys.map(\.json))), requires_binding = \(app.requiresBinding),
+                keys = \(JSON.array(app.keys.map(\.json))), requires_binding = \(app.requiresBinding), requires_push = \(app.requiresPush),
                 homepage = \(app.homepage), api_version = \(app.apiVersion), grant_types = \(app.grantTypes.map(list)), installation = \(app.installation), removed_at = \(app.removedAt), version = version + 1
             WHERE id = \(app.id)
             """)
@@ -135,6 +137,7 @@ enum AppStore {
             scopes: ScopeSet(stored: row.next()), ownScopes: ScopeSet(stored: row.next()),
             people: App.People(rawValue: row.next()) ?? .staff, tier: Tier(rawValue: row.next()) ?? .standard,
             keys: (row.next(JSON.self).array ?? []).compactMap(JWK.init), requiresBinding: row.next(),
+            requiresPush: row.next(),
             homepage: row.next(), apiVersion: row.next(),
             grantTypes: row.next(JSON?.self)?.array?.compactMap(\.string), installation: row.next(),
             createdAt: row.next(),

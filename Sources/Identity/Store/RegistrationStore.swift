@@ -33,6 +33,9 @@ enum RegistrationStore {
 }
 
 extension IdentityMigrations {
+    static let pushing = Migration(
+        "identity-0011-pushing", .expand, "ALTER TABLE apps ADD COLUMN requires_push INTEGER NOT NULL DEFAULT 0;")
+
     static let registrations = Migration(
         "identity-0010-registrations", .expand,
         """

@@ -16,15 +16,22 @@ struct Authorize: Sendable {
 
     private static let pushedPrefix = "urn:ietf:params:oauth:request_uri:"
 
-    /// Reads a request, or one that the app has pushed before (RFC 9126 section 4).
+    /// Reads a request, or one that was pushed before (RFC 9126 section 4): by the app, or by us.
     ///
+    /// - Parameter isOurs: whether it comes from a page of ours, on which an app that is to push its requests has been shown already.
     /// - Throws: ``AuthorizationRequest/Fault``.
-    func request(_ form: Form) async throws -> AuthorizationRequest {
+    func request(_ form: Form, isOurs: Bool = false) async throws -> AuthorizationRequest {
         guard let id = form["client_id"].flatMap({ AppID($0) }), let known = try await directory.find(id) else {
             throw AuthorizationRequest.Fault.toPerson("No app of this shop has the name that was given (client_id).")
         }
         guard let uri = form["request_uri"] else {
-            return try AuthorizationRequest(form, app: known.app, issuer: issuer)
+            let request = try AuthorizationRequest(form, app: known.app, issuer: issuer)
+            guard isOurs || !known.app.requiresPush else {
+                throw AuthorizationRequest.Fault.toApp(
+                    OAuthError(.invalidRequest, "This app asks by requests alone that it has pushed to /oauth/par."),
+                    known.app, redirectURI: request.redirectURI, state: request.state)
+            }
+            return request
         }
         let (hash, now) = (keeper.hash(uri), clock.now())
         let pushed = try await database.read { try PushedRequestStore.find(hash: hash, of: id, at: now, in: $0) }
@@ -34,7 +41,7 @@ struct Authorize: Sendable {
         let named = Form(
             fields: parameters.fields.filter { $0.name != "client_id" } + [.init(name: "client_id", value: id.rawValue)]
         )
-        return try AuthorizationRequest(named, app: known.app, issuer: issuer)
+        return try AuthorizationRequest(named, app: known.app, issuer: issuer, isPushed: true)
     }
 
     /// Keeps a request until a browser comes with its name (RFC 9126).
@@ -55,9 +62,14 @@ struct Authorize: Sendable {
             throw AuthorizationRequest.Fault.toPerson("A pushed request names no other one.")
         }
         _ = try AuthorizationRequest(kept, app: app, issuer: issuer)
+        return try await keep(kept, of: app, for: IdentitySettings.pushedRequestLifetime)
+    }
+
+    /// - Returns: the name by which the request is known for so long.
+    private func keep(_ form: Form, of app: App, for lifetime: Duration) async throws -> String {
         let uri = Self.pushedPrefix + RandomText.make()
-        let (hash, end) = (keeper.hash(uri), clock.now().advanced(by: IdentitySettings.pushedRequestLifetime))
-        let parameters = kept.encoded
+        let (hash, end) = (keeper.hash(uri), clock.now().advanced(by: lifetime))
+        let parameters = form.encoded
         try await database.write {
             try PushedRequestStore.insert(parameters, hash: hash, of: app.id, until: end, in: $0)
         }
@@ -69,8 +81,18 @@ struct Authorize: Sendable {
     /// How long somebody may take to sign in.
     private static let signInMax = Duration.seconds(600)
 
-    /// The request with a mark of now, for the way back from signing in. Nobody else can make one.
-    func asking(_ request: AuthorizationRequest) -> Form {
+    /// What brings somebody back from signing in: the request with a mark of now, which nobody else can make. What was pushed stays
+    /// out of addresses (RFC 9126 section 1).
+    func asking(_ request: AuthorizationRequest) async throws -> Form {
+        let form = marked(request)
+        guard request.isPushed else { return form }
+        let uri = try await keep(form, of: request.app, for: Self.signInMax)
+        return Form(fields: [
+            .init(name: "client_id", value: request.app.id.rawValue), .init(name: "request_uri", value: uri),
+        ])
+    }
+
+    private func marked(_ request: AuthorizationRequest) -> Form {
         let now = String(clock.now().milliseconds)
         let mark =
             now + "." + RandomText.text(keeper.tag("signed in since", "\(now) \(request.app.id) \(request.challenge)"))

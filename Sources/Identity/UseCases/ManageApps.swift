@@ -18,6 +18,7 @@ struct AppDraft: Sendable {
     var tier = Tier.standard
     var keys: [JWK] = []
     var requiresBinding = false
+    var requiresPush = false
     var homepage: String?
     /// The latest where nothing is said: who begins now begins with that.
     var apiVersion: String?
@@ -52,7 +53,8 @@ struct ManageApps: Sendable {
             redirectURIs: draft.redirectURIs, origins: draft.origins, scopes: draft.scopes, ownScopes: draft.ownScopes,
             people: draft.people,
             tier: draft.tier,
-            keys: draft.keys, requiresBinding: draft.requiresBinding, homepage: draft.homepage,
+            keys: draft.keys, requiresBinding: draft.requiresBinding, requiresPush: draft.requiresPush,
+            homepage: draft.homepage,
             apiVersion: draft.apiVersion ?? versions.latest.description, grantTypes: draft.grantTypes,
             installation: .make(at: now), createdAt: now,
             createdBy: actor, removedAt: nil, version: 1)
@@ -229,7 +231,8 @@ extension App {
             "allowed_origins": .array(origins.map { .string($0) }), "scope": .string(scopes.text),
             "own_scope": .string(ownScopes.text), "people": .string(people.rawValue),
             "tier": .string(tier.rawValue), "jwks": .array(keys.map { .string($0.thumbprint) }),
-            "dpop_bound": .bool(requiresBinding), "homepage": homepage.map { .string($0) } ?? .null,
+            "dpop_bound": .bool(requiresBinding), "require_pushed_requests": .bool(requiresPush),
+            "homepage": homepage.map { .string($0) } ?? .null,
             "api_version": .string(apiVersion),
             "grant_types": grantTypes.map { .array($0.map { .string($0) }) } ?? .null,
         ]

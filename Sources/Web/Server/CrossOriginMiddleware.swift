@@ -8,17 +8,19 @@ package import Hummingbird
 package struct CrossOriginMiddleware: RouterMiddleware {
     package typealias Context = APIContext
 
-    private let isAllowed: @Sendable (_ origin: String) async throws -> Bool
+    /// Whether an origin is one of the app whose token an `Authorization` has, or of any app where it has none.
+    package typealias IsAllowed = @Sendable (_ origin: String, _ authorization: String?) async throws -> Bool
 
-    /// - Parameter isAllowed: whether an origin is one of an app.
-    package init(isAllowed: @escaping @Sendable (_ origin: String) async throws -> Bool) { self.isAllowed = isAllowed }
+    private let isAllowed: IsAllowed
+
+    package init(isAllowed: @escaping IsAllowed) { self.isAllowed = isAllowed }
 
     package func handle(
         _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
         // Where it cannot be found out, because the database is away, nobody is let in by it, and the rest says so.
         guard let origin = request.headers[.origin], Self.isCallable(request.uri.path),
-            (try? await isAllowed(origin)) == true
+            (try? await isAllowed(origin, request.headers[.authorization])) == true
         else { return try await next(request, context) }
         if request.method == .options, request.headers[.accessControlRequestMethod] != nil {
             return Response(status: .noContent, headers: Self.permission(of: origin))
