@@ -491,6 +491,36 @@ struct AuthorizationTests {
         }
     }
 
+    @Test func `an app that wants RS256 has its identity tokens signed so, by keys that rotate, too`() async throws {
+        try await run([.init("id_token_algorithm", "RS256")]) { shop, app, browser in
+            func identityToken() async throws -> (identity: JWS, access: JWS) {
+                let code = TestApp.query(try await browser.allow(app.authorizeAddress()))["code"] ?? ""
+                let grant = try await app.exchange(code).json
+                let texts = ["id_token", "access_token"].map { grant[$0]?.string ?? "" }
+                return (try #require(JWS(texts[0])), try #require(JWS(texts[1])))
+            }
+            func published() async throws -> [JWK] {
+                let answer = try await shop.send(.get, "/oauth/jwks", key: "")
+                #expect(!answer.text.contains("\"d\""), "nothing private")
+                return (answer.json["keys"]?.array ?? []).compactMap(JWK.init)
+            }
+            #expect(try await published().map(\.algorithm) == ["ES256"])
+            let first = try await identityToken()
+            #expect(first.identity.header["alg"] == "RS256" && first.access.header["alg"] == "ES256")
+            let keys = try await published()
+            #expect(Set(keys.map(\.algorithm)) == ["ES256", "RS256"])
+            let key = try #require(keys.first { $0.json["kid"] == first.identity.header["kid"] })
+            #expect(first.identity.isSigned(by: key) && key.json["e"] == "AQAB")
+            #expect(try await shop.shop.identity.tokens.keys.rotate(isForced: true).count == 2)
+            shop.clock.advance(by: IdentitySettings.signingKeyNotice + .seconds(1))
+            let second = try await identityToken()
+            #expect(second.identity.header["kid"] != first.identity.header["kid"])
+            let both = try await published()
+            #expect(both.count == 4 && both.contains { second.identity.isSigned(by: $0) })
+            #expect(both.contains { first.identity.isSigned(by: $0) })
+        }
+    }
+
     @Test func `an app that pushes its requests asks in no other way`() async throws {
         try await run { shop, app, browser in
             let path = "/v1/apps/\(app.id)"

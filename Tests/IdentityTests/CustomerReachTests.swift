@@ -83,8 +83,9 @@ struct CustomerReachTests {
             )
         }
         let person: User = try #require(customer)
-        return try await shop.shop.identity.tokens.signer().make(
-            for: #require(known), user: person, root: "aut_none", scopes: ScopeSet(Scope.allCases), boundTo: nil
+        let app: App = try #require(known)
+        return try await shop.shop.identity.tokens.signer(for: app).make(
+            for: app, user: person, root: "aut_none", scopes: ScopeSet(Scope.allCases), boundTo: nil
         ).text
     }
 

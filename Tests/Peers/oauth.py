@@ -117,6 +117,16 @@ def authlib():
     ).validate(identity.claims)
     expect(True, "joserfc: claims of both tokens are as RFC 9068 and OpenID Connect want them")
 
+    expect("RS256" in metadata["id_token_signing_alg_values_supported"], "discovery lists RS256, as OpenID Connect wants")
+    usual = register(redirect_uris=[back], id_token_algorithm="RS256")
+    other = AuthlibSession(usual["id"], usual["client_secret"], scope="openid", redirect_uri=back, code_challenge_method="S256")
+    address, state = other.create_authorization_url(metadata["authorization_endpoint"], code_verifier=verifier, nonce="n2")
+    signed = other.fetch_token(
+        metadata["token_endpoint"], authorization_response=allow(address), code_verifier=verifier, state=state)["id_token"]
+    keys = KeySet.import_key_set(requests.get(metadata["jwks_uri"]).json())
+    claims = jwt.decode(signed, keys, algorithms=["RS256"]).claims
+    expect(claims["nonce"] == "n2", "joserfc: an id token by RS256, for apps that know no other")
+
     expect(client.get(f"{BASE}/v1/products?limit=1").status_code == 200, "Authlib: a call in the user's name")
     expect(client.get(f"{BASE}/v1/orders").status_code == 403, "a call beyond the scope is refused")
     user = client.get(metadata["userinfo_endpoint"]).json()

@@ -27,6 +27,7 @@ struct AppInput: WireBody {
     let jwks: JSON?
     let requiresBinding: Bool
     let requiresPush: Bool
+    let identityAlgorithm: SigningAlgorithm
     let homepage: String?
     let apiVersion: String?
 
@@ -57,6 +58,7 @@ struct AppInput: WireBody {
         .standard(
             "require_pushed_requests", \.requiresPush, .boolean, false,
             "Whether people are asked only by requests that it has pushed (RFC 9126)."),
+        .standard("id_token_algorithm", \.identityAlgorithm, .word, .es256, "How its identity tokens are signed."),
         .optional("homepage", \.homepage, .homepage, "Where people read about it."),
         .optional("api_version", \.apiVersion, .apiVersion, "What it is written for; the latest where missing."))
 
@@ -66,6 +68,7 @@ struct AppInput: WireBody {
             scopes: ScopeSet(stored: scopes.joined(separator: " ")), ownScopes: ScopeSet(ownScopes), people: people,
             tier: tier,
             keys: try Self.keys(jwks), requiresBinding: requiresBinding, requiresPush: requiresPush,
+            identityAlgorithm: identityAlgorithm,
             homepage: homepage, apiVersion: apiVersion)
     }
 
@@ -88,6 +91,7 @@ struct AppPatch: WireBody {
     let tier: Patch<Tier>
     let requiresBinding: Patch<Bool>
     let requiresPush: Patch<Bool>
+    let identityAlgorithm: Patch<SigningAlgorithm>
     let homepage: Patch<String>
     let apiVersion: Patch<String>
 
@@ -101,6 +105,7 @@ struct AppPatch: WireBody {
         .patch("tier", \.tier, .word),
         .patch("dpop_bound", \.requiresBinding, .boolean),
         .patch("require_pushed_requests", \.requiresPush, .boolean),
+        .patch("id_token_algorithm", \.identityAlgorithm, .word),
         .patch("homepage", \.homepage, .homepage, removable: true),
         .patch("api_version", \.apiVersion, .apiVersion))
 
@@ -114,6 +119,7 @@ struct AppPatch: WireBody {
         app.tier = tier.applied(to: app.tier)
         app.requiresBinding = requiresBinding.applied(to: app.requiresBinding)
         app.requiresPush = requiresPush.applied(to: app.requiresPush)
+        app.identityAlgorithm = identityAlgorithm.applied(to: app.identityAlgorithm)
         app.homepage = homepage.applied(to: app.homepage)
         app.apiVersion = apiVersion.applied(to: app.apiVersion)
     }
@@ -133,6 +139,7 @@ struct AppBody: WireBody {
     let keys: [String]
     let requiresBinding: Bool
     let requiresPush: Bool
+    let identityAlgorithm: SigningAlgorithm
     let homepage: String?
     let apiVersion: String
     let createdAt: Timestamp
@@ -150,7 +157,8 @@ struct AppBody: WireBody {
         .required("people", \.people, .word), .required("tier", \.tier, .word),
         .required("key_thumbprints", \.keys, .array(of: .string()), "Of its public keys (RFC 7638)."),
         .required("dpop_bound", \.requiresBinding, .boolean),
-        .required("require_pushed_requests", \.requiresPush, .boolean), .optional("homepage", \.homepage, .string()),
+        .required("require_pushed_requests", \.requiresPush, .boolean),
+        .required("id_token_algorithm", \.identityAlgorithm, .word), .optional("homepage", \.homepage, .string()),
         .required("api_version", \.apiVersion, .string(), "What it gets where a request does not say."),
         .required("created_at", \.createdAt, .timestamp),
         .optional(
@@ -170,6 +178,7 @@ struct AppBody: WireBody {
         keys = app.keys.map(\.thumbprint)
         requiresBinding = app.requiresBinding
         requiresPush = app.requiresPush
+        identityAlgorithm = app.identityAlgorithm
         homepage = app.homepage
         apiVersion = app.apiVersion
         createdAt = app.createdAt
@@ -180,7 +189,7 @@ struct AppBody: WireBody {
         id: AppID, organization: OrganizationID?, name: String, type: App.Confidentiality, redirectURIs: [String],
         origins: [String], scopes: [String],
         ownScopes: [String], people: App.People, tier: Tier, keys: [String], requiresBinding: Bool, requiresPush: Bool,
-        homepage: String?,
+        identityAlgorithm: SigningAlgorithm, homepage: String?,
         apiVersion: String,
         createdAt: Timestamp, secret: String?
     ) {
@@ -197,6 +206,7 @@ struct AppBody: WireBody {
         self.keys = keys
         self.requiresBinding = requiresBinding
         self.requiresPush = requiresPush
+        self.identityAlgorithm = identityAlgorithm
         self.homepage = homepage
         self.apiVersion = apiVersion
         self.createdAt = createdAt

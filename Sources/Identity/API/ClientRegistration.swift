@@ -107,6 +107,7 @@ extension RegisterClients.Registered {
             .init("token_endpoint_auth_method", .string(registration.method)),
             .init("scope", .string(app.scopes.text)), .init("dpop_bound_access_tokens", .bool(app.requiresBinding)),
             .init("require_pushed_authorization_requests", .bool(app.requiresPush)),
+            .init("id_token_signed_response_alg", .string(app.identityAlgorithm.rawValue)),
             .init("registration_access_token", .string(token)),
             .init("registration_client_uri", .string("\(issuer)/oauth/register/\(app.id)")),
         ]

@@ -76,7 +76,7 @@ struct ServerMetadata: Sendable {
             ],
             "dpop_signing_alg_values_supported": Self.algorithms,
             "authorization_response_iss_parameter_supported": true, "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["ES256"],
+            "id_token_signing_alg_values_supported": Self.algorithms,
             "claims_supported": ["sub", "name", "email", "auth_time", "nonce"],
             "prompt_values_supported": ["none", "login", "consent", "select_account"],
             "service_documentation": address("/v1/openapi.json"),

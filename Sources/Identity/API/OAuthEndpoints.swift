@@ -158,7 +158,7 @@ extension IdentityModule {
     // MARK: Knowing
 
     private func jwks(_ call: Call, _: Exchange) async throws -> WireResponse {
-        let keys = try await tokens.keys.all().map { JWK($0).json }
+        let keys = try await tokens.keys.all().map { try JWK($0).json }
         return OAuthAnswer.metadata(["keys": .array(keys)])
     }
 

@@ -52,6 +52,8 @@ struct App: Sendable, Equatable {
     var requiresBinding: Bool
     /// Whether it asks people by requests alone that it has pushed (RFC 9126 section 6).
     var requiresPush: Bool
+    /// How its identity tokens are signed (OpenID Connect Dynamic Client Registration 1.0 section 2).
+    var identityAlgorithm: SigningAlgorithm
     var homepage: String?
     /// The version of the API that it is written for.
     var apiVersion: String

@@ -15,6 +15,7 @@ struct ClientMetadata: Sendable {
     let keys: [JWK]
     let requiresBinding: Bool
     let requiresPush: Bool
+    let identityAlgorithm: SigningAlgorithm
     let homepage: String?
 
     var confidentiality: App.Confidentiality { method == "none" ? .public : .confidential }
@@ -22,7 +23,8 @@ struct ClientMetadata: Sendable {
     var draft: AppDraft {
         AppDraft(
             name: name, confidentiality: confidentiality, redirectURIs: redirectURIs, scopes: scopes, keys: keys,
-            requiresBinding: requiresBinding, requiresPush: requiresPush, homepage: homepage, grantTypes: grantTypes)
+            requiresBinding: requiresBinding, requiresPush: requiresPush, identityAlgorithm: identityAlgorithm,
+            homepage: homepage, grantTypes: grantTypes)
     }
 
     /// - Throws: ``OAuthError`` with `invalidMetadata` or `invalidRedirectURI`.
@@ -52,6 +54,11 @@ struct ClientMetadata: Sendable {
             throw OAuthError(.invalidMetadata, "client_name has 1 to 100 characters.")
         }
         requiresBinding = try asked.truth("dpop_bound_access_tokens") ?? false
+        let algorithm = try asked.text("id_token_signed_response_alg") ?? SigningAlgorithm.es256.rawValue
+        guard let known = SigningAlgorithm(rawValue: algorithm) else {
+            throw OAuthError(.invalidMetadata, "id_token_signed_response_alg is ES256 or RS256.")
+        }
+        identityAlgorithm = known
         requiresPush = try asked.truth("require_pushed_authorization_requests") ?? false
         homepage = try asked.text("client_uri").flatMap { homepage in
             var decoding = Decoding()

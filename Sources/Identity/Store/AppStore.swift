@@ -10,7 +10,7 @@ enum AppStore {
 
     private static let columns: SQL =
         """
-        id, organization, name, confidentiality, redirect_uris, origins, scopes, own_scopes, people, tier, keys, requires_binding, requires_push, homepage, api_version, grant_types, installation,
+        id, organization, name, confidentiality, redirect_uris, origins, scopes, own_scopes, people, tier, keys, requires_binding, requires_push, identity_algorithm, homepage, api_version, grant_types, installation,
         created_at, created_by, removed_at, version
         """
 
@@ -64,7 +64,7 @@ enum AppStore {
             """
             INSERT INTO apps (\(columns))
             VALUES (\(app.id), \(app.organization), \(app.name), \(app.confidentiality.rawValue), \(list(app.redirectURIs)), \(list(app.origins)), \(app.scopes.text),
-                \(app.ownScopes.text), \(app.people.rawValue), \(app.tier.rawValue), \(JSON.array(app.keys.map(\.json))), \(app.requiresBinding), \(app.requiresPush),
+                \(app.ownScopes.text), \(app.people.rawValue), \(app.tier.rawValue), \(JSON.array(app.keys.map(\.json))), \(app.requiresBinding), \(app.requiresPush), \(app.identityAlgorithm.rawValue),
                 \(app.homepage), \(app.apiVersion), \(app.grantTypes.map(list)), \(app.installation), \(app.createdAt), \(app.createdBy), \(app.removedAt), \(app.version))
             """)
     }
@@ -74,7 +74,7 @@ enum AppStore {
             """
             UPDATE apps SET name = \(app.name), redirect_uris = \(list(app.redirectURIs)), origins = \(list(app.origins)), scopes = \(app.scopes.text),
                 own_scopes = \(app.ownScopes.text), people = \(app.people.rawValue), tier = \(app.tier.rawValue),
-                keys = \(JSON.array(app.keys.map(\.json))), requires_binding = \(app.requiresBinding), requires_push = \(app.requiresPush),
+                keys = \(JSON.array(app.keys.map(\.json))), requires_binding = \(app.requiresBinding), requires_push = \(app.requiresPush), identity_algorithm = \(app.identityAlgorithm.rawValue),
                 homepage = \(app.homepage), api_version = \(app.apiVersion), grant_types = \(app.grantTypes.map(list)), installation = \(app.installation), removed_at = \(app.removedAt), version = version + 1
             WHERE id = \(app.id)
             """)
@@ -137,7 +137,7 @@ enum AppStore {
             scopes: ScopeSet(stored: row.next()), ownScopes: ScopeSet(stored: row.next()),
             people: App.People(rawValue: row.next()) ?? .staff, tier: Tier(rawValue: row.next()) ?? .standard,
             keys: (row.next(JSON.self).array ?? []).compactMap(JWK.init), requiresBinding: row.next(),
-            requiresPush: row.next(),
+            requiresPush: row.next(), identityAlgorithm: SigningAlgorithm(rawValue: row.next()) ?? .es256,
             homepage: row.next(), apiVersion: row.next(),
             grantTypes: row.next(JSON?.self)?.array?.compactMap(\.string), installation: row.next(),
             createdAt: row.next(),

@@ -55,6 +55,6 @@ enum IdentityMigrations {
         versions,
         people,
         organizations,
-        registrations, pushing,
+        registrations, pushing, algorithms,
     ]
 }

@@ -33,6 +33,13 @@ enum RegistrationStore {
 }
 
 extension IdentityMigrations {
+    static let algorithms = Migration(
+        "identity-0012-algorithms", .expand,
+        """
+        ALTER TABLE apps ADD COLUMN identity_algorithm TEXT NOT NULL DEFAULT 'ES256';
+        ALTER TABLE signing_keys ADD COLUMN algorithm TEXT NOT NULL DEFAULT 'ES256';
+        """)
+
     static let pushing = Migration(
         "identity-0011-pushing", .expand, "ALTER TABLE apps ADD COLUMN requires_push INTEGER NOT NULL DEFAULT 0;")
 

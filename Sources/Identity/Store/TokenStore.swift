@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Crypto
 internal import Kernel
 internal import Persistence
 
@@ -24,28 +23,35 @@ enum TokenStore {
 
     // MARK: Keys
 
+    /// Those of all algorithms, the latest first.
     static func signingKeys(in connection: Connection) throws -> [SigningKey] {
-        try connection.all("SELECT id, private_key, active_at, ends_at FROM signing_keys ORDER BY active_at DESC, id") {
-            row in
-            let (id, bytes) = try (row.next(String.self), row.next([UInt8].self))
+        try connection.all(
+            "SELECT id, algorithm, private_key, active_at, ends_at FROM signing_keys ORDER BY active_at DESC, id"
+        ) { row in
+            let (id, algorithm, bytes) = try (row.next(String.self), row.next(String.self), row.next([UInt8].self))
+            guard let algorithm = SigningAlgorithm(rawValue: algorithm) else {
+                throw Failure(.corrupt, "Keys of \(algorithm) are not known.")
+            }
             return try SigningKey(
-                id: id, privateKey: P256.Signing.PrivateKey(rawRepresentation: bytes), activeAt: row.next(),
-                endsAt: row.next())
+                id: id, material: .init(algorithm, bytes), activeAt: row.next(), endsAt: row.next())
         }
     }
 
     static func insert(_ key: SigningKey, in transaction: Transaction) throws {
         try transaction.execute(
             """
-            INSERT INTO signing_keys (id, private_key, active_at)
-            VALUES (\(key.id), \(Array(key.privateKey.rawRepresentation)), \(key.activeAt))
+            INSERT INTO signing_keys (id, algorithm, private_key, active_at)
+            VALUES (\(key.id), \(key.algorithm.rawValue), \(key.material.bytes), \(key.activeAt))
             """)
     }
 
     /// Says when the keys before `key` have nothing good left.
     static func end(keysBefore key: SigningKey, at end: Timestamp, in transaction: Transaction) throws {
         try transaction.execute(
-            "UPDATE signing_keys SET ends_at = \(end) WHERE id <> \(key.id) AND ends_at IS NULL")
+            """
+            UPDATE signing_keys SET ends_at = \(end)
+            WHERE id <> \(key.id) AND algorithm = \(key.algorithm.rawValue) AND ends_at IS NULL
+            """)
     }
 
     // MARK: What is over

@@ -25,9 +25,13 @@ final class AccessTokens: Sendable {
         revocations = Revocations(database: database, clock: clock)
     }
 
-    /// What signs now.
-    func signer() async throws -> TokenSigner {
-        TokenSigner(key: try await keys.current(), settings: settings, clock: clock)
+    /// What signs now for an app.
+    func signer(for app: App) async throws -> TokenSigner {
+        let key = try await keys.current()
+        let isUsual = app.identityAlgorithm == key.algorithm
+        return TokenSigner(
+            key: key, identityKey: isUsual ? key : try await keys.current(app.identityAlgorithm), settings: settings,
+            clock: clock)
     }
 
     /// What a text is to this shop.
@@ -52,7 +56,7 @@ final class AccessTokens: Sendable {
     private func signed(_ text: String) async throws -> AccessToken? {
         if let known = known(text) { return known }
         guard let parsed = JWS(text), let id = parsed.header["kid"]?.string,
-            let key = try await keys.key(id), parsed.isSigned(by: JWK(key)),
+            let key = try await keys.key(id), parsed.isSigned(by: try JWK(key)),
             let token = AccessToken(parsed, issuer: settings.issuer)
         else { return nil }
         remember(text, token)
@@ -79,9 +83,11 @@ final class AccessTokens: Sendable {
     }
 }
 
-/// Makes tokens with one key; waits for nothing, so that a transaction can hold the token beside what it stands for.
+/// Makes tokens of an app with the keys of now; waits for nothing, so that a transaction can hold the token beside what it stands for.
 struct TokenSigner: Sendable {
     let key: SigningKey
+    /// Of identity tokens.
+    let identityKey: SigningKey
     let settings: IdentitySettings
     let clock: WallClock
 
@@ -102,6 +108,6 @@ struct TokenSigner: Sendable {
     func sign(_ identity: IdentityToken) throws -> String {
         let now = clock.now().wholeSecond
         let claims = identity.claims(issuer: settings.issuer, at: now, lifetime: settings.accessTokenLifetime)
-        return try JWS.sign(claims, type: "JWT", with: key)
+        return try JWS.sign(claims, type: "JWT", with: identityKey)
     }
 }

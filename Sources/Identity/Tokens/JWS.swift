@@ -41,12 +41,11 @@ struct JWS: Sendable {
         return key.verifies(signature, of: signed)
     }
 
-    /// Signs `payload` with ES256 (RFC 7518 section 3.4).
+    /// Signs `payload` with the algorithm of the key (RFC 7518 sections 3.3 and 3.4).
     static func sign(_ payload: JSON, type: String, with key: SigningKey) throws -> String {
-        let header: JSON = ["alg": "ES256", "typ": .string(type), "kid": .string(key.id)]
+        let header: JSON = ["alg": .string(key.algorithm.rawValue), "typ": .string(type), "kid": .string(key.id)]
         let text = Base64URL.encode(Array(header.text.utf8)) + "." + Base64URL.encode(Array(payload.text.utf8))
-        let signature = try key.privateKey.signature(for: Array(text.utf8))
-        return text + "." + Base64URL.encode(Array(signature.rawRepresentation))
+        return text + "." + Base64URL.encode(try key.signature(of: Array(text.utf8)))
     }
 }
 
@@ -86,16 +85,30 @@ struct JWK: Sendable, Equatable {
         self.json = json
     }
 
-    init(_ key: SigningKey) {
-        let point = Array(key.privateKey.publicKey.rawRepresentation)
-        json = [
-            "kty": "EC", "crv": "P-256", "x": .string(Base64URL.encode(Array(point.prefix(32)))),
-            "y": .string(Base64URL.encode(Array(point.suffix(32)))), "kid": .string(key.id), "use": "sig",
-            "alg": "ES256",
-        ]
-        material = .p256(key.privateKey.publicKey)
-        algorithm = "ES256"
+    init(_ key: SigningKey) throws {
+        let members: [JSON.Member]
+        switch key.material {
+        case .p256(let key):
+            let point = Array(key.publicKey.rawRepresentation)
+            members = [
+                .init("kty", "EC"), .init("crv", "P-256"), .init("x", Self.text(point.prefix(32))),
+                .init("y", Self.text(point.suffix(32))),
+            ]
+            material = .p256(key.publicKey)
+        case .rsa(let key):
+            let numbers = try key.publicKey.getKeyPrimitives()
+            members = [
+                .init("kty", "RSA"), .init("n", Self.text(numbers.modulus)),
+                .init("e", Self.text(numbers.publicExponent)),
+            ]
+            material = .rsa(key.publicKey)
+        }
+        algorithm = key.algorithm.rawValue
+        json = .object(
+            members + [.init("kid", .string(key.id)), .init("use", "sig"), .init("alg", .string(algorithm))])
     }
+
+    private static func text(_ bytes: some Sequence<UInt8>) -> JSON { .string(Base64URL.encode(Array(bytes))) }
 
     fileprivate func verifies(_ signature: [UInt8], of bytes: [UInt8]) -> Bool {
         switch material {
@@ -121,12 +134,68 @@ struct JWK: Sendable, Equatable {
     }
 }
 
+/// How we sign (RFC 7518 section 3.1).
+enum SigningAlgorithm: String, Sendable, CaseIterable {
+    /// Access tokens, and identity tokens where an app does not ask for the other.
+    case es256 = "ES256"
+    /// What OpenID Connect has every server know (Discovery 1.0 section 3).
+    case rs256 = "RS256"
+}
+
 /// A key by which we sign. It is published before its first use, and stays so until the last token that it signed has ended.
 struct SigningKey: Sendable {
+    enum Material: Sendable {
+        case p256(P256.Signing.PrivateKey)
+        case rsa(_RSA.Signing.PrivateKey)
+    }
+
     let id: String
-    let privateKey: P256.Signing.PrivateKey
+    let material: Material
     /// From when on it signs.
     let activeAt: Timestamp
     /// When nothing it signed is good any more; nothing as long as it signs.
     let endsAt: Timestamp?
+
+    var algorithm: SigningAlgorithm {
+        switch material {
+        case .p256: .es256
+        case .rsa: .rs256
+        }
+    }
+
+    /// A new one; of RSA with 2,048 bits, which takes a tenth of a second or so.
+    static func make(_ algorithm: SigningAlgorithm, activeAt: Timestamp) throws -> SigningKey {
+        let material: Material =
+            switch algorithm {
+            case .es256: .p256(P256.Signing.PrivateKey())
+            case .rs256: .rsa(try _RSA.Signing.PrivateKey(keySize: .bits2048))
+            }
+        return SigningKey(id: RandomText.make(bytes: 9), material: material, activeAt: activeAt, endsAt: nil)
+    }
+
+    func signature(of bytes: [UInt8]) throws -> [UInt8] {
+        switch material {
+        case .p256(let key): Array(try key.signature(for: bytes).rawRepresentation)
+        case .rsa(let key):
+            Array(try key.signature(for: SHA256.hash(data: bytes), padding: .insecurePKCS1v1_5).rawRepresentation)
+        }
+    }
+}
+
+extension SigningKey.Material {
+    /// As the database keeps it.
+    var bytes: [UInt8] {
+        switch self {
+        case .p256(let key): Array(key.rawRepresentation)
+        case .rsa(let key): Array(key.derRepresentation)
+        }
+    }
+
+    init(_ algorithm: SigningAlgorithm, _ bytes: [UInt8]) throws {
+        self =
+            switch algorithm {
+            case .es256: .p256(try P256.Signing.PrivateKey(rawRepresentation: bytes))
+            case .rs256: .rsa(try _RSA.Signing.PrivateKey(derRepresentation: bytes))
+            }
+    }
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Crypto
 internal import Kernel
 internal import Persistence
 
@@ -17,22 +16,32 @@ struct SigningKeys: Sendable {
         known = Remembered(from: [TokenStore.keys], of: database, ageMax: .seconds(60))
     }
 
-    /// All that may have signed something good, latest first. The first call of a shop makes its first key.
+    /// All that may have signed something good, latest first.
     func all() async throws -> [SigningKey] {
+        // The first call of a shop makes its first key.
+        try await keys(of: .es256)
+        return try await known.value(of: 0) { try TokenStore.signingKeys(in: $0) }
+    }
+
+    /// Those of an algorithm, latest first. The first call makes the first key, so that nobody pays for what no app asks for.
+    @discardableResult
+    private func keys(of algorithm: SigningAlgorithm) async throws -> [SigningKey] {
         let keys = try await known.value(of: 0) { try TokenStore.signingKeys(in: $0) }
-        guard keys.isEmpty else { return keys }
-        let now = clock.now()
-        try await database.write { transaction in
+        let fitting = keys.filter { $0.algorithm == algorithm }
+        guard fitting.isEmpty else { return fitting }
+        let fresh = try SigningKey.make(algorithm, activeAt: clock.now())
+        return try await database.write { transaction in
             try transaction.serialize(on: "signing keys")
-            guard try TokenStore.signingKeys(in: transaction).isEmpty else { return }
-            try TokenStore.insert(Self.make(activeAt: now), in: transaction)
+            let others = try TokenStore.signingKeys(in: transaction).filter { $0.algorithm == algorithm }
+            guard others.isEmpty else { return others }
+            try TokenStore.insert(fresh, in: transaction)
+            return [fresh]
         }
-        return try await database.read { try TokenStore.signingKeys(in: $0) }
     }
 
     /// The one that signs now.
-    func current() async throws -> SigningKey {
-        let (keys, now) = (try await all(), clock.now())
+    func current(_ algorithm: SigningAlgorithm = .es256) async throws -> SigningKey {
+        let (keys, now) = (try await keys(of: algorithm), clock.now())
         // The first of a shop is active from when it was made, so there is one.
         guard let key = keys.first(where: { $0.activeAt <= now }) ?? keys.last else {
             throw Failure(.corrupt, "There is no key to sign tokens with.")
@@ -42,29 +51,37 @@ struct SigningKeys: Sendable {
 
     func key(_ id: String) async throws -> SigningKey? { try await all().first { $0.id == id } }
 
-    /// Announces a successor where the present key has signed long enough; `isForced` does not ask how long.
+    /// Announces successors where the present keys have signed long enough; `isForced` does not ask how long.
     ///
-    /// - Returns: the key that was announced.
+    /// - Returns: the keys that were announced.
     @discardableResult
-    func rotate(isForced: Bool = false) async throws -> SigningKey? {
-        _ = try await all()
+    func rotate(isForced: Bool = false) async throws -> [SigningKey] {
+        let algorithms = Set(try await all().map(\.algorithm))
+        var announced: [SigningKey] = []
+        for algorithm in SigningAlgorithm.allCases where algorithms.contains(algorithm) {
+            if let key = try await rotate(algorithm, isForced: isForced) { announced.append(key) }
+        }
+        return announced
+    }
+
+    private func rotate(_ algorithm: SigningAlgorithm, isForced: Bool) async throws -> SigningKey? {
         let now = clock.now()
+        @Sendable func isDue(_ keys: [SigningKey]) -> Bool {
+            guard let latest = keys.first(where: { $0.algorithm == algorithm }) else { return false }
+            let age = latest.activeAt.duration(to: now)
+            return isForced ? age >= .zero : age >= IdentitySettings.signingKeyLifetime
+        }
+        guard isDue(try await all()) else { return nil }
+        let next = try SigningKey.make(algorithm, activeAt: now.advanced(by: IdentitySettings.signingKeyNotice))
         return try await database.write { transaction in
             try transaction.serialize(on: "signing keys")
-            guard let latest = try TokenStore.signingKeys(in: transaction).first else { return nil }
-            let age = latest.activeAt.duration(to: now)
-            guard isForced ? age >= .zero : age >= IdentitySettings.signingKeyLifetime else { return nil }
-            let next = Self.make(activeAt: now.advanced(by: IdentitySettings.signingKeyNotice))
+            // Unless another process has done so meanwhile.
+            guard isDue(try TokenStore.signingKeys(in: transaction)) else { return nil }
             try TokenStore.insert(next, in: transaction)
             // Its last token is made a moment before the next key signs.
             let end = next.activeAt.advanced(by: IdentitySettings.tokenLifetimeMax)
             try TokenStore.end(keysBefore: next, at: end, in: transaction)
             return next
         }
-    }
-
-    private static func make(activeAt: Timestamp) -> SigningKey {
-        SigningKey(
-            id: RandomText.make(bytes: 9), privateKey: P256.Signing.PrivateKey(), activeAt: activeAt, endsAt: nil)
     }
 }

@@ -27,7 +27,7 @@ struct IssueTokens: Sendable {
             throw OAuthError(.unauthorizedClient, "This app was not let do anything for itself.")
         }
         let scopes = try Self.narrowed(app.ownScopes, to: scope)
-        let access = try await tokens.signer().make(
+        let access = try await tokens.signer(for: app).make(
             for: app, user: nil, root: app.installation.rawValue, scopes: scopes, boundTo: boundTo)
         return grant(access, scopes: scopes)
     }
@@ -58,7 +58,7 @@ struct IssueTokens: Sendable {
     ) async throws -> Grant {
         guard let code else { throw OAuthError(.invalidRequest, "code is missing.") }
         guard let verifier else { throw OAuthError(.invalidRequest, "code_verifier is missing.") }
-        let (hash, signer) = (keeper.hash(code), try await tokens.signer())
+        let (hash, signer) = (keeper.hash(code), try await tokens.signer(for: app))
         return try await database.write { transaction -> Outcome in
             guard let known = try AuthorizationStore.code(hash: hash, in: transaction) else {
                 return .refused("The code is unknown.")
@@ -103,7 +103,7 @@ struct IssueTokens: Sendable {
     func forDevice(
         _ app: App, _ request: DeviceRequest, user id: UserID, authenticatedAt: Timestamp, boundTo: String?
     ) async throws -> Grant {
-        let signer = try await tokens.signer()
+        let signer = try await tokens.signer(for: app)
         return try await database.write { transaction -> Outcome in
             guard try DeviceStore.spend(request, in: transaction) else {
                 return .refused("The device code was used before.")
@@ -126,7 +126,7 @@ struct IssueTokens: Sendable {
         guard let old = RefreshToken(text, by: keeper) else {
             throw OAuthError(.invalidGrant, "The refresh token is unknown.")
         }
-        let signer = try await tokens.signer()
+        let signer = try await tokens.signer(for: app)
         return try await database.write { transaction -> Outcome in
             guard let authorization = try AuthorizationStore.find(old.authorization, in: transaction) else {
                 return .refused("The refresh token has ended.")

@@ -19,6 +19,7 @@ struct AppDraft: Sendable {
     var keys: [JWK] = []
     var requiresBinding = false
     var requiresPush = false
+    var identityAlgorithm = SigningAlgorithm.es256
     var homepage: String?
     /// The latest where nothing is said: who begins now begins with that.
     var apiVersion: String?
@@ -54,6 +55,7 @@ struct ManageApps: Sendable {
             people: draft.people,
             tier: draft.tier,
             keys: draft.keys, requiresBinding: draft.requiresBinding, requiresPush: draft.requiresPush,
+            identityAlgorithm: draft.identityAlgorithm,
             homepage: draft.homepage,
             apiVersion: draft.apiVersion ?? versions.latest.description, grantTypes: draft.grantTypes,
             installation: .make(at: now), createdAt: now,
@@ -232,6 +234,7 @@ extension App {
             "own_scope": .string(ownScopes.text), "people": .string(people.rawValue),
             "tier": .string(tier.rawValue), "jwks": .array(keys.map { .string($0.thumbprint) }),
             "dpop_bound": .bool(requiresBinding), "require_pushed_requests": .bool(requiresPush),
+            "id_token_algorithm": .string(identityAlgorithm.rawValue),
             "homepage": homepage.map { .string($0) } ?? .null,
             "api_version": .string(apiVersion),
             "grant_types": grantTypes.map { .array($0.map { .string($0) }) } ?? .null,

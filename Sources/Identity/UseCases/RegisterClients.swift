@@ -90,6 +90,7 @@ struct RegisterClients: Sendable {
         app.keys = metadata.keys
         // More than before, and never less: the shop may want it.
         app.requiresBinding = app.requiresBinding || metadata.requiresBinding
+        app.identityAlgorithm = metadata.identityAlgorithm
         app.requiresPush = app.requiresPush || metadata.requiresPush
         app.grantTypes = metadata.grantTypes
         app.homepage = metadata.homepage
