@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Attacks a sample shop through its own OpenAPI document (Schemathesis: every check, every phase, stateful), and lints the
-# answers of every operation (httplint). The first argument is the number of examples for each operation.
+# answers of every operation (httplint). The first argument is the number of examples for each operation, the second the seed
+# that they are drawn by; without one they differ each time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 contract=$PWD/Tests/Peers/contract
@@ -28,9 +29,10 @@ cd "$contract"
 # With a key that may do everything, and again in the name of a customer, who reaches what is theirs.
 attack() {
     PYTHONDONTWRITEBYTECODE=1 "$venv/bin/schemathesis" --config-file "$1" run "$base/v1/openapi.json" \
-        "${@:3}" --max-examples "$2" --request-timeout 30 \
+        "${@:3}" --max-examples "$2" --seed "$seed" --request-timeout 30 \
         --continue-on-failure --no-color --suppress-health-check all --generation-database none
 }
+seed=${2:-$RANDOM$RANDOM}
 customer() { "$venv/bin/python" customer.py "$base" "$key"; }
 few=$(((${1:-15} + 3) / 4))
 attack schemathesis.toml "${1:-15}" --header "Authorization: Bearer $key" --checks all

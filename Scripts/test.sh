@@ -46,7 +46,8 @@ program() {
     section "The program"
     suite --filter '^VitrineTests\.' || { echo "FAILED: the program"; status=1; }
     section "Attack through the OpenAPI document"
-    Scripts/contract.sh 10 || { echo "FAILED: the attack"; status=1; }
+    # By one seed, so that what fails here fails again; `make soak` draws others.
+    Scripts/contract.sh 10 20261128 || { echo "FAILED: the attack"; status=1; }
     section "A generated client"
     Scripts/sdk-test.sh || { echo "FAILED: the generated client"; status=1; }
     section "Commands of the documents"
