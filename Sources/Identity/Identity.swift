@@ -105,7 +105,7 @@ package struct IdentityModule: Sendable {
         return { [directory] origin, authorization in
             if origin == shop { return true }
             // Believed unproved: with a token that is none there is nothing to be read.
-            let token = authorization?.split(separator: " ").last.flatMap { JWS(String($0)) }
+            let token = authorization.flatMap { JWS($0.drop { $0 != " " }.trimmingSpace) }
             let app = token?.payload["client_id"]?.string.flatMap { AppID($0) }
             return try await directory.isOrigin(origin, of: app)
         }

@@ -21,6 +21,8 @@ public final class ProcessTelemetry: Service, Sendable {
         public var metrics = MetricRegistry.Configuration()
         public var logs = LogPipeline.Configuration()
         public var sampling = TailSampler<LiveSpan>.Configuration()
+        /// Spans a second of traces that were sampled out that the sink is given all the same, as spare, whole traces alone. Default none.
+        public var spareSpansPerSecondMax = 0
         /// Spans that may wait for the sampler; more are dropped and counted. Default 65,536.
         public var spansWaitingMax = 65_536
         /// Whoever has one of these attributes is kept whatever becomes of it.
@@ -124,6 +126,9 @@ final class SpanPipeline: Sendable {
     private let sink: (any SignalSink)?
     private let waitingMax: Int
     private let chosen: [Attribute]
+    private let sparePerSecondMax: Double
+    /// Spans that may be given as spare now, and since when no more were granted.
+    private let spare = Mutex((left: Double.infinity, at: Duration.zero))
     private let start = ContinuousClock.now
     let produced = CounterSeries()
     let delivered = CounterSeries()
@@ -134,6 +139,7 @@ final class SpanPipeline: Sendable {
     init(_ configuration: ProcessTelemetry.Configuration, resource: Resource, sink: (any SignalSink)?) {
         (self.resource, self.sink) = (resource, sink)
         (waitingMax, chosen) = (configuration.spansWaitingMax, configuration.chosenAttributes)
+        sparePerSecondMax = Double(max(0, configuration.spareSpansPerSecondMax))
         sampler = Mutex(TailSampler(configuration.sampling, now: .zero))
     }
 
@@ -174,9 +180,28 @@ final class SpanPipeline: Sendable {
                 for span in spans { span.showExemplars() }
                 delivered.increment(by: Int64(spans.count))
                 sink?.take(spans: spans.map { $0.record(adjustedCount: adjustedCount) }, from: resource)
-            case .sampledOut(let spans): sampledOut.increment(by: Int64(spans))
+            case .sampledOut(let spans):
+                sampledOut.increment(by: Int64(spans.count))
+                if isSpare(spans.count) {
+                    sink?.take(spare: spans.map { $0.record(adjustedCount: 1) }, from: resource)
+                }
             case .dropped(let spans): dropped.increment(by: Int64(spans))
             }
+        }
+    }
+}
+
+extension SpanPipeline {
+    /// Whether so many spans more may be given as spare: as many as a second brings may come at once.
+    private func isSpare(_ count: Int) -> Bool {
+        guard sparePerSecondMax > 0 else { return false }
+        let now = ContinuousClock.now - start
+        return spare.withLock { spare in
+            spare.left = min(sparePerSecondMax, spare.left + (now - spare.at) / .seconds(1) * sparePerSecondMax)
+            spare.at = now
+            guard spare.left >= Double(count) else { return false }
+            spare.left -= Double(count)
+            return true
         }
     }
 }

@@ -249,6 +249,8 @@ package final class SignalStore: Sendable {
     /// - Throws: `Failure`: `overloaded` where the disk does not keep up, `unavailable` where it fails.
     package func append(_ spans: SpanBatch) async throws -> Admission {
         let admission = try await append(records: spans)
+        // Others stand for those that their process has sampled out, and all of a batch are so or none.
+        guard spans.flags.first.map({ $0 & SpanBatch.spareFlag == 0 }) ?? true else { return admission }
         spanMetrics.note(spans)
         serviceGraph.note(spans, at: now())
         return admission
@@ -289,8 +291,8 @@ package final class SignalStore: Sendable {
     package func close() throws {
         state.withLock { $0.isClosed = true }
         defer { log.close() }
-        try saveExemplars(isLast: true)
         try flush()
+        try saveExemplars(isLast: true)
     }
 }
 
@@ -302,7 +304,7 @@ extension SignalStore.State {
         for number in head.series.indices {
             let series = head.keyed(UInt32(number))
             let labels = SeriesKey.labels(of: series.key)
-            budget.add(labels)
+            budget.add(labels, isOverflow: Overflow.isOwn(labels))
             known[series.key] = sums[series.key]
         }
         sums = known

@@ -308,7 +308,9 @@ struct CrossOriginTests {
             method == "OPTIONS" ? .options : .get, path, headers: headers, key: token)
     }
 
-    @Test func `a token is of no use to pages of another app, though they may call with their own`() async throws {
+    @Test func `what a token brings is not shown to pages of another app, though they may call with their own`()
+        async throws
+    {
         try await TestShop.run { shop in
             let one = try await TestApp.register(shop)
             let two = try await TestApp.register(

@@ -107,6 +107,13 @@ struct MailTests {
         }
     }
 
+    @Test(arguments: [
+        "root,postmaster", "1<ann@example.com>", "(x)ann@example.com", "\"a b\"@example.com",
+        "ann@example.com,bea@example.com",
+        "@example.com", "ann@", "-f@example.com", "ann@[10.0.0.1]", "ann @example.com", "|sh@example.com", "",
+    ])
+    func `what is no plain address gets no letter`(text: String) { #expect(!Mail.isAddress(text)) }
+
     @Test func `no text of a letter becomes a field of it`() throws {
         let mail = Mail(
             to: "ann@example.com", subject: "Hi\r\nBcc: all@example.com " + String(repeating: "Grüße 🎁 ", count: 20),
@@ -142,6 +149,16 @@ struct MailTests {
             try await program("exit 67").send(Self.mail("a@example.com", text))
         }
         await #expect(throws: Failure.self) { try await program("exit 75").send(Self.mail("a@example.com")) }
+        // One that hangs, and does not even listen, keeps nobody from ending.
+        let hanging = try program("trap '' TERM; while :; do sleep 1; done")
+        await #expect(throws: (any Error).self) {
+            try await withThrowingTaskGroup { group in
+                group.addTask { try await hanging.send(Self.mail("a@example.com")) }
+                try await Task.sleep(for: .milliseconds(300))
+                group.cancelAll()
+                try await group.waitForAll()
+            }
+        }
         try FileManager.default.removeItem(atPath: path)
         await #expect(throws: (any Error).self) {
             try await Sendmail(path: path, sender: "shop@example.com", name: "Shop").send(Self.mail("a@example.com"))

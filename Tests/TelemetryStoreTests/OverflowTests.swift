@@ -87,19 +87,21 @@ struct OverflowTests {
         #expect(known.folded == [.metricBudget: 10] && known.offenders.count == 10)
         #expect(try StoreTests.all(store).count == 21)
         var random = SeededGenerator(seed: 3)
-        let again = try Self.store(10, disk.afterPowerCut(&random))
+        let again = try Self.store(11, disk.afterPowerCut(&random))
         #expect(try StoreTests.all(again).count == 21)
-        #expect(
-            try await Self.add(again, 2_000, [(Self.counter(1, job: "job 1"), 2)]).accepted == 1,
-            "it takes no place of others")
+        let one = try await Self.add(again, 2_000, [(Self.counter(2_000), 2)])
+        #expect(one.accepted == 1, "it takes no place of others")
+        #expect(try await Self.add(again, 2_000, [(Self.counter(2_001), 2)]).folded == [.metricBudget: 1])
     }
 
     @Test func `a counter that comes no more is forgotten, one that goes on is not`() throws {
         var overflow = Overflow()
         let key: [UInt8] = [1]
+        var time = Self.start
         func growth(_ value: Double, _ hashes: Range<UInt64>) -> Double {
             var (changes, batch) = (Overflow.Changes(), SampleBatch())
-            batch.add(Self.counter(1), Self.start, value)
+            time += 1_000
+            batch.add(Self.counter(1), time, value)
             for hash in hashes {
                 overflow.fold(batch, batch.rows[0], hash, 0...Int64.max, metric: "hits_total", into: key, &changes)
             }
@@ -112,5 +114,34 @@ struct OverflowTests {
             #expect(growth(Double(round) + 1, 0..<1) == 1)
         }
         #expect(growth(9, 50_000..<50_001) == 0, "the first one came 200,000 others ago")
+    }
+
+    @Test func `whoever sends the label of overflow themselves is held to the budget like others`() async throws {
+        let store = try Self.store(10)
+        let sent = (0..<100).map { number in
+            (
+                LabelSet(Self.counter(number).labels + [Overflow.label, MetricLabel("otel_metric_overflow", "true")]),
+                1.0
+            )
+        }
+        let admission = try await Self.add(store, 0, sent)
+        #expect(admission.accepted == 10 && admission.folded == [.metricBudget: 90])
+    }
+
+    @Test func `what comes late, again or as no number does not make it fall or grow`() async throws {
+        let store = try Self.store(1)
+        _ = try await Self.add(store, 0, [(Self.counter(0), 1)])
+        let (a, b) = (Self.counter(1), Self.counter(2))
+        _ = try await Self.add(store, 1_000, [(a, 100), (b, 10)])
+        _ = try await Self.add(store, 3_000, [(a, 200)])
+        // Slower than the other, and so an older time with a later sum; and once more what came before.
+        for (time, series) in [
+            (2_000, [(b, 15.0)]), (1_000, [(a, 100)]), (2_500, [(a, .nan)]), (4_000, [(b, .infinity)]),
+        ] {
+            _ = try await Self.add(store, Int64(time), series)
+        }
+        _ = try await Self.add(store, 5_000, [(a, 201)])
+        let values = try #require(try Self.overflow(store, "hits_total", ("job", "shop")))
+        #expect(values == values.sorted() && values.last == 106)
     }
 }

@@ -555,4 +555,35 @@ struct RecordTests {
             try store.close()
         }
     }
+
+    @Test func `what a process has sampled out is there for the hot window, counts in no metric and goes then`()
+        async throws
+    {
+        let (disk, resource) = (ForgetfulDisk(), Resource([Attribute("service.name", .string("shop"))]))
+        let mailbox = SignalMailbox(resource: resource)
+        var random = RandomRecords(seed: 8)
+        var traces: [(id: TraceID, isSpare: Bool)] = []
+        for number in 0..<200 {
+            let spans = random.trace(start: Self.start + UInt64(number) * 9_000_000, spans: 3)
+            let isSpare = number % 2 == 0
+            traces.append((spans[0].context.traceID, isSpare))
+            if isSpare {
+                mailbox.take(spare: spans, from: resource)
+            } else {
+                mailbox.take(spans: spans, from: resource)
+            }
+        }
+        let (kept, spare, _) = mailbox.empty()
+        var store = try StoreTests.open(disk, now: StoreTests.start + 10_000)
+        for batch in [kept, spare] { _ = try await store.append(batch) }
+        _ = try await store.append(store.spanMetrics.samples(at: StoreTests.start, interval: 1_000))
+        let calls = try StoreTests.all(store, [LabelMatcher(LabelSet.name, .equal, "traces_spanmetrics_calls_total")])
+        #expect(calls.values.reduce(0) { $0 + ($1.values.last ?? 0) } == 300, "of those that were kept")
+        for trace in traces { #expect(try store.trace(trace.id)?.spans.count == 3) }
+        try store.close()
+        store = try StoreTests.open(disk, now: StoreTests.start + 7_200_000)
+        for _ in 0..<5 { try store.keepUp() }
+        for trace in traces { #expect(try store.hasTrace(trace.id) == !trace.isSpare) }
+        try store.close()
+    }
 }

@@ -53,7 +53,7 @@ import Testing
                     }
                     kept[id, default: 0] += spans.count
                     delivered += spans.count
-                case .sampledOut(let spans): sampledOut += spans
+                case .sampledOut(let spans): sampledOut += spans.count
                 case .dropped(let spans): dropped += spans
                 }
             }

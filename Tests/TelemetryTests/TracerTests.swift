@@ -12,9 +12,11 @@ import Tracing
 /// Remembers what it is given.
 final class MemorySink: SignalSink {
     let spans = Mutex<[SpanRecord]>([])
+    let spare = Mutex<[[SpanRecord]]>([])
     let logs = Mutex<[LogRecord]>([])
 
     func take(spans: [SpanRecord], from resource: Resource) { self.spans.withLock { $0 += spans } }
+    func take(spare spans: [SpanRecord], from resource: Resource) { spare.withLock { $0.append(spans) } }
     func flush() {}
     func take(logs: [LogRecord], from resource: Resource) { self.logs.withLock { $0 += logs } }
 }
@@ -76,5 +78,36 @@ final class MemorySink: SignalSink {
         #expect(text.contains("vitrine_telemetry_spans_total{outcome=\"delivered\"} 10.0\n"))
         #expect(text.contains("vitrine_telemetry_spans_produced_total 100.0\n"))
         #expect(text.contains("vitrine_telemetry_spans_in_flight 0.0\n"))
+    }
+
+    @Test(arguments: [0, 30, 100_000])
+    func `what is sampled out is given as spare, whole traces at the rate that is asked for`(perSecondMax: Int) {
+        var configuration = ProcessTelemetry.Configuration(service: "test")
+        configuration.sampling.share = 0
+        configuration.sampling.slowestPerRoute = 0
+        configuration.sampling.firstPerRoute = 0
+        configuration.spareSpansPerSecondMax = perSecondMax
+        let sink = MemorySink()
+        let telemetry = ProcessTelemetry(configuration, sink: sink)
+        withTracer(telemetry.tracer) {
+            for number in 0..<1_000 {
+                withSpan("outer") { outer in
+                    withSpan("inner") { _ in }
+                    withSpan("inner") { _ in }
+                    if number % 100 == 3 { outer.setStatus(.init(code: .error)) }
+                }
+            }
+        }
+        telemetry.finish()
+        #expect(telemetry.imbalances == [])
+        let (kept, spare) = (sink.spans.withLock { $0 }, sink.spare.withLock { $0 })
+        #expect(kept.count == 30)
+        #expect(spare.allSatisfy { $0.count == 3 && Set($0.map(\.context.traceID)).count == 1 })
+        #expect(Set(spare.joined().map(\.context.traceID)).isDisjoint(with: kept.map(\.context.traceID)))
+        switch perSecondMax {
+        case 0: #expect(spare.isEmpty)
+        case 30: #expect((10...600).contains(spare.count))
+        default: #expect(spare.count == 990)
+        }
     }
 }

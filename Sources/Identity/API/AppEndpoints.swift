@@ -44,6 +44,7 @@ extension IdentityModule {
     }
 
     private func createApp(_ call: Call, _: NoBody, _ input: AppInput) async throws -> Answer<AppBody> {
+        try await tokens.keys.prepare(input.identityAlgorithm)
         let draft = try input.draft()
         // What an app asks people for is theirs to give; what it does for itself, only who may do it can give.
         try requireShop(input.ownScopes, input.tier, of: call)
@@ -61,7 +62,8 @@ extension IdentityModule {
     }
 
     private func patchApp(_ call: Call, _ path: AppPath, _ patch: AppPatch) async throws -> Answer<AppBody> {
-        try await call.commit { transaction in
+        try await tokens.keys.prepare(patch.identityAlgorithm.applied(to: .es256))
+        return try await call.commit { transaction in
             _ = try organizations.app(path.id, for: call.partner, atLeast: .developer, in: transaction)
             let app = try apps.change(path.id, if: call.precondition, by: call.actor, in: transaction) { app in
                 let (scopes, ownScopes, tier) = (app.scopes, app.ownScopes, app.tier)

@@ -10,6 +10,7 @@ extension IdentityModule {
         try await answering(call) {
             let metadata = try ClientMetadata(Self.object(exchange))
             let (register, actor) = (register, call.actor)
+            try await tokens.keys.prepare(metadata.identityAlgorithm)
             let registered = try await call.write { try register(metadata, by: actor, in: $0) }
             return OAuthAnswer.json(201, registered.json(issuer: settings.issuer))
         }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Jobs
 internal import Kernel
 package import Web
 
@@ -46,9 +47,11 @@ extension IdentityModule {
             return refused("A name has 1 to 100 characters, and a mail address looks like name@example.com.")
         }
         if let signUps {
+            guard Mail.isAddress(email) else { return refused("No mail can be sent to this address.") }
             // Each counts as what a stranger tries, so that nobody has letters sent by the thousand.
             try await call.noteFailedSignIn(from: exchange.address)
             try await call.write { transaction in
+                let then = then.utf8.count > SignUps.destinationMax ? "/developers" : then
                 try signUps.ask(.init(email: email, name: name, then: then), in: transaction)
             }
             return WireResponse.seeOther(SignUpPage.path + "?sent=1")
@@ -88,7 +91,7 @@ extension IdentityModule {
         _ call: Call, _ exchange: Exchange, key: String, trouble: String?, status: Int = 200
     ) async throws -> WireResponse {
         try await call.requireSignInAllowed(from: exchange.address)
-        guard let link = try await signUps?.link(with: key) else {
+        guard settings.isSignUpOpen, let link = try await signUps?.link(with: key) else {
             try await call.noteFailedSignIn(from: exchange.address)
             return SignUpPage.over.response(404, shopName: settings.shopName)
         }
@@ -103,6 +106,12 @@ extension IdentityModule {
         let browser = try await browser(exchange)
         let key = exchange.form?["key"] ?? ""
         guard let form = browser.form("sign-up link " + key), let signUps else { return staleForm }
+        try await call.requireSignInAllowed(from: exchange.address)
+        // Before the password costs anything.
+        guard settings.isSignUpOpen, try await signUps.link(with: key) != nil else {
+            try await call.noteFailedSignIn(from: exchange.address)
+            return SignUpPage.over.response(404, shopName: settings.shopName)
+        }
         do {
             let hash = try await users.hash(form["password"] ?? "")
             let link = try await call.write { try signUps.open(with: key, password: hash, in: $0) }

@@ -37,7 +37,13 @@ extension IdentityMigrations {
         "identity-0012-algorithms", .expand,
         """
         ALTER TABLE apps ADD COLUMN identity_algorithm TEXT NOT NULL DEFAULT 'ES256';
-        ALTER TABLE signing_keys ADD COLUMN algorithm TEXT NOT NULL DEFAULT 'ES256';
+        ALTER TABLE users ADD COLUMN address_proved INTEGER NOT NULL DEFAULT 0;
+        CREATE TABLE rsa_signing_keys (
+            id TEXT PRIMARY KEY,
+            private_key BLOB NOT NULL,
+            active_at INTEGER NOT NULL,
+            ends_at INTEGER
+        ) STRICT;
         """)
 
     static let pushing = Migration(

@@ -6,7 +6,7 @@ internal import Persistence
 /// Which tokens ended before their time, and the keys that sign them.
 enum TokenStore {
     static let revocations = "token_revocations"
-    static let keys = "signing_keys"
+    static let keys = ["signing_keys", "rsa_signing_keys"]
 
     /// Refuses what carries `id` until `end`, when it is no good by itself any more.
     static func revoke(_ id: String, at now: Timestamp, until end: Timestamp, in transaction: Transaction) throws {
@@ -23,25 +23,32 @@ enum TokenStore {
 
     // MARK: Keys
 
-    /// Those of all algorithms, the latest first.
+    /// Those of an algorithm have a table of their own, because a process that does not know it reads the others.
+    private static func table(_ algorithm: SigningAlgorithm) -> SQL {
+        switch algorithm {
+        case .es256: "signing_keys"
+        case .rs256: "rsa_signing_keys"
+        }
+    }
+
+    /// Those of all algorithms, the latest of each first.
     static func signingKeys(in connection: Connection) throws -> [SigningKey] {
-        try connection.all(
-            "SELECT id, algorithm, private_key, active_at, ends_at FROM signing_keys ORDER BY active_at DESC, id"
-        ) { row in
-            let (id, algorithm, bytes) = try (row.next(String.self), row.next(String.self), row.next([UInt8].self))
-            guard let algorithm = SigningAlgorithm(rawValue: algorithm) else {
-                throw Failure(.corrupt, "Keys of \(algorithm) are not known.")
+        try SigningAlgorithm.allCases.flatMap { algorithm in
+            try connection.all(
+                "SELECT id, private_key, active_at, ends_at FROM \(table(algorithm)) ORDER BY active_at DESC, id"
+            ) { row in
+                try SigningKey(
+                    id: row.next(), material: .init(algorithm, row.next([UInt8].self)), activeAt: row.next(),
+                    endsAt: row.next())
             }
-            return try SigningKey(
-                id: id, material: .init(algorithm, bytes), activeAt: row.next(), endsAt: row.next())
         }
     }
 
     static func insert(_ key: SigningKey, in transaction: Transaction) throws {
         try transaction.execute(
             """
-            INSERT INTO signing_keys (id, algorithm, private_key, active_at)
-            VALUES (\(key.id), \(key.algorithm.rawValue), \(key.material.bytes), \(key.activeAt))
+            INSERT INTO \(table(key.algorithm)) (id, private_key, active_at)
+            VALUES (\(key.id), \(key.material.bytes), \(key.activeAt))
             """)
     }
 
@@ -49,8 +56,7 @@ enum TokenStore {
     static func end(keysBefore key: SigningKey, at end: Timestamp, in transaction: Transaction) throws {
         try transaction.execute(
             """
-            UPDATE signing_keys SET ends_at = \(end)
-            WHERE id <> \(key.id) AND algorithm = \(key.algorithm.rawValue) AND ends_at IS NULL
+            UPDATE \(table(key.algorithm)) SET ends_at = \(end) WHERE id <> \(key.id) AND ends_at IS NULL
             """)
     }
 
@@ -71,7 +77,7 @@ enum TokenStore {
             ("browser_sessions", "hash", "expires_at < \(now)"),
             ("sign_in_failures", "subject", "last_at < \(dayAgo)"),
             ("token_revocations", "id", "expires_at < \(now)"),
-            ("signing_keys", "id", "ends_at < \(now)"),
+            ("signing_keys", "id", "ends_at < \(now)"), ("rsa_signing_keys", "id", "ends_at < \(now)"),
             ("seen_assertions", "hash", "expires_at < \(now)"),
         ]
         return try ended.reduce(0) { count, part in

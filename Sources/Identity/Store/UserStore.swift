@@ -76,6 +76,15 @@ enum UserStore {
         try transaction.execute("UPDATE users SET password = \(password), version = version + 1 WHERE id = \(id)")
     }
 
+    /// Whether somebody has shown that they read the mail to the address.
+    static func isProved(_ id: UserID, in connection: Connection) throws -> Bool {
+        try connection.exists("SELECT 1 FROM users WHERE id = \(id) AND address_proved <> 0")
+    }
+
+    static func setProved(_ id: UserID, in transaction: Transaction) throws {
+        try transaction.execute("UPDATE users SET address_proved = 1 WHERE id = \(id)")
+    }
+
     static func setEmail(_ email: String, of id: UserID, in transaction: Transaction) throws {
         try transaction.execute("UPDATE users SET email = \(email) WHERE id = \(id)")
     }

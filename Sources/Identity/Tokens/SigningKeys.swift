@@ -13,10 +13,10 @@ struct SigningKeys: Sendable {
         self.database = database
         self.clock = clock
         // Keys change with notice, so that they may be known for longer than what ends at once.
-        known = Remembered(from: [TokenStore.keys], of: database, ageMax: .seconds(60))
+        known = Remembered(from: TokenStore.keys, of: database, ageMax: .seconds(60))
     }
 
-    /// All that may have signed something good, latest first.
+    /// All that may have signed something good, the latest of each algorithm first.
     func all() async throws -> [SigningKey] {
         // The first call of a shop makes its first key.
         try await keys(of: .es256)
@@ -38,6 +38,9 @@ struct SigningKeys: Sendable {
             return [fresh]
         }
     }
+
+    /// Makes the first key of an algorithm, so that it is published before somebody needs it.
+    func prepare(_ algorithm: SigningAlgorithm) async throws { try await keys(of: algorithm) }
 
     /// The one that signs now.
     func current(_ algorithm: SigningAlgorithm = .es256) async throws -> SigningKey {

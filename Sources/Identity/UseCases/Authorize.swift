@@ -16,9 +16,9 @@ struct Authorize: Sendable {
 
     private static let pushedPrefix = "urn:ietf:params:oauth:request_uri:"
 
-    /// Reads a request, or one that was pushed before (RFC 9126 section 4): by the app, or by us.
+    /// Reads a request, or one that was pushed before (RFC 9126 section 4): by the app, or by us. One that `isOurs` comes from a page
+    /// of ours, on which what an app had pushed was shown.
     ///
-    /// - Parameter isOurs: whether it comes from a page of ours, on which an app that is to push its requests has been shown already.
     /// - Throws: ``AuthorizationRequest/Fault``.
     func request(_ form: Form, isOurs: Bool = false) async throws -> AuthorizationRequest {
         guard let id = form["client_id"].flatMap({ AppID($0) }), let known = try await directory.find(id) else {

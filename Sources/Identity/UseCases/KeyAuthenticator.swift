@@ -5,7 +5,8 @@ internal import Persistence
 internal import Synchronization
 internal import Web
 
-/// Checks keys. What is found is remembered until a key changes, here or in another process, so that a request costs no query.
+/// Checks keys. What is found is remembered for half a second, and not beyond a change of any key here or, where it is heard of, in
+/// another process, so that most requests cost no query.
 final class KeyAuthenticator: Sendable {
     private struct Known {
         let key: APIKey

@@ -25,6 +25,8 @@ struct SignUps: Sendable {
     }
 
     private static let lifetime = Duration.seconds(86_400)
+    /// Bytes of where somebody wanted to go, which the link carries.
+    static let destinationMax = 1_000
 
     // MARK: Asking
 
@@ -78,9 +80,7 @@ struct SignUps: Sendable {
 
     /// What a link changes when it is used, so that it is good once.
     private func state(of email: String, in connection: Connection) throws -> String {
-        guard let (user, password) = try UserStore.find(email: email, in: connection), user.disabledAt == nil else {
-            return ""
-        }
+        guard let (user, password) = try UserStore.find(email: email, in: connection) else { return "" }
         return "\n" + user.id.rawValue + "\n" + password
     }
 
@@ -88,7 +88,7 @@ struct SignUps: Sendable {
 
     private func link(with key: String, in connection: Connection) throws -> Link? {
         let parts = key.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 2, key.utf8.count < 4_000, let bytes = RandomText.bytes(String(parts[0])),
+        guard parts.count == 2, key.utf8.count < 8_000, let bytes = RandomText.bytes(String(parts[0])),
             let form = Form(encoded: String(decoding: bytes, as: UTF8.self)), let email = form["email"],
             let until = form["until"].flatMap({ Int64($0) }), clock.now().milliseconds < until
         else { return nil }
@@ -110,11 +110,18 @@ struct SignUps: Sendable {
         try UserStore.release(link.email, in: transaction)
         if let known = try UserStore.find(email: link.email, in: transaction)?.user {
             try UserStore.lock(known.id, in: transaction)
+            if try !UserStore.isProved(known.id, in: transaction) {
+                // Whoever made it may have been somebody else, who must not be left a way in, nor able to keep its owner out.
+                try SecondFactorStore.remove(of: known.id, in: transaction)
+                try users.endEverything(of: known.id, in: transaction)
+            }
+            try UserStore.setProved(known.id, in: transaction)
             try users.setPassword(password, of: known.id, keeping: nil, by: known.id.rawValue, in: transaction)
         } else {
-            try users.add(
+            let user = try users.add(
                 email: link.email, name: link.name, role: Role.partner.name, password: password, by: "sign-up",
                 in: transaction)
+            try UserStore.setProved(user.id, in: transaction)
         }
         return link
     }

@@ -12,6 +12,14 @@ package struct Mail: Sendable, Equatable {
         (self.recipient, self.subject, self.text) = (recipient, subject, text)
     }
 
+    /// Whether `text` is one plain address (RFC 5321 section 4.1.2, a dot-string at a domain): nothing in it is read as a list, a comment
+    /// or a name, so that two texts are two mailboxes.
+    package static func isAddress(_ text: String) -> Bool {
+        text.utf8.count <= 254
+            && text.wholeMatch(of: /[A-Za-z0-9_+][A-Za-z0-9!#$%&'*+\/=?^_`{|}~.\-]{0,63}@[A-Za-z0-9][A-Za-z0-9.\-]*/)
+                != nil
+    }
+
     /// The message (RFC 5322) in lines that end with a line feed, as sendmail takes it. It puts the date and the identifier in itself.
     func message(from sender: String, named name: String) -> [UInt8] {
         let fields = [

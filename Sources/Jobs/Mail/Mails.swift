@@ -25,8 +25,9 @@ package struct Mails: Sendable {
         (self.database, self.clock, self.send) = (database, clock, send)
     }
 
-    /// Sends a letter if `transaction` commits; nobody is told where the address has had its share.
+    /// Sends a letter if `transaction` commits; nobody is told where the address has had its share, or is none.
     package func add(_ mail: Mail, in transaction: Transaction) throws {
+        guard Mail.isAddress(mail.recipient) else { return }
         let now = clock.now()
         try transaction.serialize(on: "mail " + mail.recipient)
         let hourAgo = now.advanced(by: .seconds(-3_600))

@@ -41,23 +41,32 @@ package struct Sendmail: Sendable {
         guard status == 0 else { throw Failure(.unavailable, "\(path) ended with \(status).") }
     }
 
-    /// With what it ended; it is ended itself where it takes too long.
+    /// With what it ended; it is ended itself where it takes too long, and where nobody waits for it any more.
     private static func status(of process: Process) async throws -> Int32 {
-        try await withThrowingTaskGroup { group in
+        let stop = { @Sendable in
+            guard process.isRunning else { return }
+            process.terminate()
+            DispatchQueue.global().asyncAfter(deadline: .now() + 2) {
+                if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+            }
+        }
+        return try await withThrowingTaskGroup(of: Int32?.self) { group in
             group.addTask {
-                try await withCheckedThrowingContinuation { (ended: CheckedContinuation<Int32?, any Error>) in
+                try await withCheckedThrowingContinuation { ended in
                     process.terminationHandler = { ended.resume(returning: $0.terminationStatus) }
                     do { try process.run() } catch { ended.resume(throwing: error) }
                 }
             }
             group.addTask {
-                try await Task.sleep(for: timeMax)
-                process.terminate()
+                // Ends early where the work is cancelled, and once the program has ended by itself.
+                try? await Task.sleep(for: timeMax)
+                stop()
                 return nil
             }
-            defer { group.cancelAll() }
             while let status = try await group.next() {
-                if let status { return status }
+                guard let status else { continue }
+                group.cancelAll()
+                return status
             }
             throw CancellationError()
         }

@@ -10,6 +10,10 @@ public struct SignalSinks: SignalSink {
         for sink in sinks { sink.take(spans: spans, from: resource) }
     }
 
+    public func take(spare spans: [SpanRecord], from resource: Resource) {
+        for sink in sinks { sink.take(spare: spans, from: resource) }
+    }
+
     public func take(logs: [LogRecord], from resource: Resource) {
         for sink in sinks { sink.take(logs: logs, from: resource) }
     }

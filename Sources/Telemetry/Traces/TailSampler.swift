@@ -70,8 +70,8 @@ public struct TailSampler<Span: Sendable>: Sendable {
     public enum Action: Sendable {
         /// Spans of one trace; more of it may follow.
         case keep(TraceID, [Span], adjustedCount: Double, Reason)
-        /// So many spans were sampled out for good.
-        case sampledOut(spans: Int)
+        /// Spans of one trace that was sampled out for good.
+        case sampledOut([Span])
         /// So many spans had to go before their trace was decided.
         case dropped(spans: Int)
     }
@@ -267,7 +267,7 @@ public struct TailSampler<Span: Sendable>: Sendable {
         spans -= trace.spans.count
         guard !trace.spans.isEmpty else { return }
         if case .out = trace.decision {
-            actions.append(.sampledOut(spans: trace.spans.count))
+            actions.append(.sampledOut(trace.spans))
         } else {
             actions.append(.dropped(spans: trace.spans.count))
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
+internal import Synchronization
 internal import Telemetry
 
 /// The exemplars on the disk, written whole every time.
@@ -74,7 +75,7 @@ extension SignalStore {
     func saveExemplars(isLast: Bool = false) throws {
         guard let rows = exemplars.unsaved(for: isLast ? .zero : Self.exemplarsEvery) else { return }
         do {
-            try ExemplarFile.write(rows, to: disk)
+            try upkeep.withLock { _ in try ExemplarFile.write(rows, to: disk) }
         } catch {
             exemplars.noteUnsaved()
             throw error

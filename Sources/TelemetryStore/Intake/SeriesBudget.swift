@@ -21,6 +21,8 @@ struct SeriesBudget {
         var folded = 0
         var refused = 0
         fileprivate var spread = LabelSpread()
+        /// The label that is named, from the first time on, so that the series that tells of it stays one.
+        fileprivate var named: String?
     }
 
     private(set) var byMetric: [String: Int] = [:]
@@ -51,8 +53,9 @@ struct SeriesBudget {
         overflows[metric, default: 0] < Overflow.perMetricMax && overflowCount < max(1_000, settings.seriesMax / 10)
     }
 
-    mutating func add(_ labels: LabelSet) {
-        if labels[Overflow.label.name] == Overflow.label.value {
+    /// `isOverflow` says that it is a series that we make ourselves; whoever sends such a label has it counted as any other.
+    mutating func add(_ labels: LabelSet, isOverflow: Bool = false) {
+        if isOverflow {
             overflows[labels.metricName, default: 0] += 1
             overflowCount += 1
         } else {
@@ -88,12 +91,14 @@ struct SeriesBudget {
     }
 
     /// What was too much, as series. Milliseconds since 1970.
-    func samples(at time: Int64) -> SampleBatch {
+    mutating func samples(at time: Int64) -> SampleBatch {
         var batch = SampleBatch()
         for (offence, excess) in excess {
+            let label = excess.named ?? excess.spread.widest
+            self.excess[offence]?.named = label
             let labels = [
                 MetricLabel("metric", offence.metric), MetricLabel("sender", offence.sender),
-                MetricLabel("reason", offence.refusal.rawValue), MetricLabel("label", excess.spread.widest),
+                MetricLabel("reason", offence.refusal.rawValue), MetricLabel("label", label),
             ]
             for (metric, count) in [(Self.refusedMetric, excess.refused), (Self.foldedMetric, excess.folded)]
             where count > 0 {
@@ -110,8 +115,7 @@ struct SeriesBudget {
 extension SignalStore {
     /// What was refused or folded of whom since the process began, as series that can be watched. Milliseconds since 1970.
     package func refusals(at time: Int64) -> SampleBatch {
-        let budget = state.withLock { $0.budget }
-        return budget.samples(at: time)
+        state.withLock { $0.budget.samples(at: time) }
     }
 
     /// For those who ask what metrics there are.

@@ -7,6 +7,8 @@ package import Telemetry
 package final class SignalMailbox: SignalSink {
     private struct State {
         var spans: [SpanRecord] = []
+        /// Of traces that were sampled out, for the hot window.
+        var spare: [SpanRecord] = []
         var logs: [LogRecord] = []
         var isClosed = false
     }
@@ -30,6 +32,16 @@ package final class SignalMailbox: SignalSink {
         if !isTaken { dropped.increment(by: Int64(spans.count)) }
     }
 
+    /// Nobody is told what of these had no room: they were given up already.
+    package func take(spare spans: [SpanRecord], from _: Resource) {
+        state.withLock { state in
+            guard state.spans.count + state.spare.count + spans.count <= Self.waitingMax / 2, !state.isClosed else {
+                return
+            }
+            state.spare += spans
+        }
+    }
+
     package func take(logs: [LogRecord], from _: Resource) {
         let isTaken = state.withLock { state in
             guard state.logs.count + logs.count <= Self.waitingMax, !state.isClosed else { return state.isClosed }
@@ -48,12 +60,16 @@ package final class SignalMailbox: SignalSink {
     /// Takes nothing more: there is no store.
     package func close() { state.withLock { $0 = State(isClosed: true) } }
 
-    /// What has come since the last time. Its spans are to be kept: the process has chosen them.
-    package func empty() -> (spans: SpanBatch, logs: LogBatch) {
-        let (spans, logs) = state.withLock { state in
-            defer { (state.spans, state.logs) = ([], []) }
-            return (state.spans, state.logs)
+    /// What has come since the last time: spans that are to be kept, because the process has chosen them, those that are to be there
+    /// for the hot window alone, and log lines.
+    package func empty() -> (spans: SpanBatch, spare: SpanBatch, logs: LogBatch) {
+        let (spans, spare, logs) = state.withLock { state in
+            defer { (state.spans, state.spare, state.logs) = ([], [], []) }
+            return (state.spans, state.spare, state.logs)
         }
-        return (SpanBatch(spans, from: resource, flags: SpanBatch.keptFlag), LogBatch(logs, from: resource))
+        return (
+            SpanBatch(spans, from: resource, flags: SpanBatch.keptFlag),
+            SpanBatch(spare, from: resource, flags: SpanBatch.spareFlag), LogBatch(logs, from: resource)
+        )
     }
 }

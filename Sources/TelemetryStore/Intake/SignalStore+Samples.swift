@@ -127,7 +127,7 @@ extension SignalStore.State {
             let hash = KeyHash.of(bytes)
             if head.table.find(bytes, hash) != nil { return key }
             guard budget.hasRoomForOverflow(of: labels.metricName, settings) else { return nil }
-            budget.add(kept)
+            budget.add(kept, isOverflow: true)
             _ = head.add(bytes, hash)
             return key
         }
@@ -140,9 +140,11 @@ extension SignalStore.State {
             if change.latest == nil { taking.sums[key] = sum }
             key.withUnsafeBufferPointer { bytes in
                 let number = head.number(of: bytes)
+                // Batches come out of order, and a counter that falls would seem begun again.
+                let time = change.latest == nil ? max(change.time, head.series[Int(number)].lastTime) : change.time
                 begin(number, bytes, count: 1, &taking)
-                taking.record.add(change.time, change.latest ?? sum)
-                head.add(change.time, change.latest ?? sum, to: number)
+                taking.record.add(time, change.latest ?? sum)
+                head.add(time, change.latest ?? sum, to: number)
             }
         }
     }

@@ -83,6 +83,8 @@ extension SignalStore {
             try rewrite([part], SpanBatch.self, level: Zstandard.quick, isThinned: true) { unit, batches in
                 guard let first = unit.first else { return false }
                 let facts = Self.facts(unit, batches, failed, kept, exemplary)
+                let isSpare = unit.allSatisfy { batches[$0.batch].flags[$0.row] & SpanBatch.spareFlag != 0 }
+                if isSpare, !facts.isError, !facts.isChosen { return false }
                 return decided.isKept(facts, start: max(earliest, batches[first.batch].starts[first.row]))
             }
             retention = decided
@@ -142,4 +144,6 @@ extension SignalStore {
 extension SpanBatch {
     /// Set in a span's flags where its process decided that the trace is kept. OTLP uses the lower ten bits.
     package static let keptFlag: UInt32 = 1 << 31
+    /// Set where its process has decided against the trace: it is there for the hot window, and others stand for it in totals.
+    package static let spareFlag: UInt32 = 1 << 30
 }

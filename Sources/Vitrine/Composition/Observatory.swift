@@ -168,10 +168,11 @@ struct Observatory: Sendable {
         }
 
         private func keepRecords() async {
-            guard let (spans, logs) = process?.mailbox?.empty() else { return }
+            guard let (spans, spare, logs) = process?.mailbox?.empty() else { return }
             if spans.count > 0, await !keep("spans", { _ = try await observatory.store.append(spans) }) {
                 process?.mailbox?.noteLost(spans.count)
             }
+            if spare.count > 0 { await keep("spare spans") { _ = try await observatory.store.append(spare) } }
             if logs.count > 0, await !keep("log lines", { _ = try await observatory.store.append(logs) }) {
                 process?.mailbox?.noteLost(logs.count)
             }

@@ -178,7 +178,10 @@ package enum Signals {
         }
         let mailbox = configuration.telemetryFolder.map { _ in SignalMailbox(resource: settings.resource) }
         settings.recordsSpans = configuration.telemetry.traces != .none || mailbox != nil
-        if let mailbox { sinks.append(mailbox) }
+        if let mailbox {
+            sinks.append(mailbox)
+            settings.spareSpansPerSecondMax = configuration.observatory.hotSpansPerSecondMax
+        }
         let telemetry = ProcessTelemetry(settings, sink: sinks.count > 1 ? SignalSinks(sinks) : sinks.first)
         if let mailbox { telemetry.metrics.adopt(mailbox.dropped, as: "vitrine.observatory.dropped") }
         guard let exporter else {

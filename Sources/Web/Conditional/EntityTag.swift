@@ -113,7 +113,7 @@ package enum Precondition: Hashable, Sendable {
 
 extension StringProtocol {
     /// Without spaces and tabs at both ends.
-    var trimmingSpace: String {
+    package var trimmingSpace: String {
         var text = Substring(self)
         while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
         while let last = text.last, last == " " || last == "\t" { text.removeLast() }
