@@ -272,6 +272,7 @@ def browser():
 def selenium():
     """The code flow once more, by the other driver that people have, on a desk and on a phone."""
     from selenium import webdriver
+    from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
     from selenium.webdriver.support.ui import WebDriverWait
@@ -294,7 +295,9 @@ def selenium():
         driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
         try:
             def see(text):
-                WebDriverWait(driver, 20).until(lambda d: text in d.find_element(By.TAG_NAME, "body").text)
+                # Between two pages there is a moment without either.
+                WebDriverWait(driver, 20, ignored_exceptions=[WebDriverException]).until(
+                    lambda d: text in d.execute_script("return document.body ? document.body.innerText : ''"))
                 expect(driver.execute_script("return document.documentElement.scrollWidth <= window.innerWidth"),
                        f"Selenium, {width} wide: {text!r} fits")
 
