@@ -125,4 +125,14 @@ struct ProductTests {
             #expect(try await shop.get("/v1/products?q=beacon").items.isEmpty)
         }
     }
+
+    @Test func `what a client named is told again as text that controls nothing`() async throws {
+        try await TestShop.run { shop in
+            let reply = try await shop.send(
+                .post, "/v1/products/import", body: Array(#"{"title":"One","x\u0007\u001b[2J":1,"variants":[]}"#.utf8),
+                headers: ["Content-Type": "application/x-ndjson"])
+            let detail = reply.json["results"]?.array?.first?["detail"]?.string ?? ""
+            #expect(detail.contains("x\u{FFFD}\u{FFFD}[2J"), "\(detail)")
+        }
+    }
 }
