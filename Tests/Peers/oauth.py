@@ -168,6 +168,23 @@ def requests_oauthlib():
     expect(machine.get(f"{BASE}/v1/products?limit=1").status_code == 200, "requests-oauthlib: client credentials")
 
 
+def native_app(scope):
+    """An app on a user's machine: where it waits, what it is, where it sends the browser, and how it fetches its tokens then."""
+    landing = Landing()
+    app = register(type="public", own_scopes=[], redirect_uris=["http://127.0.0.1/back"])
+    client = AuthlibSession(
+        app["id"], None, scope=scope, token_endpoint_auth_method="none",
+        redirect_uri=f"http://127.0.0.1:{landing.port}/back", code_challenge_method="S256")
+    verifier = generate_token(48)
+    address, state = client.create_authorization_url(f"{BASE}/oauth/authorize", code_verifier=verifier)
+
+    def fetch():
+        return client.fetch_token(
+            f"{BASE}/oauth/token", authorization_response=landing.address, code_verifier=verifier, state=state)
+
+    return landing, app, address, fetch
+
+
 def luminance(colour):
     parts = [float(part) / 255 for part in colour[colour.index("(") + 1:-1].split(",")[:3]]
     linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
@@ -198,13 +215,7 @@ def browser():
     with sync_playwright() as driver:
         chromium = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         for scheme, width in [("light", 1200), ("dark", 390)]:
-            landing = Landing()
-            app = register(type="public", own_scopes=[], redirect_uris=["http://127.0.0.1/back"])
-            client = AuthlibSession(
-                app["id"], None, scope="openid read:products read:orders", token_endpoint_auth_method="none",
-                redirect_uri=f"http://127.0.0.1:{landing.port}/back", code_challenge_method="S256")
-            verifier = generate_token(48)
-            address, state = client.create_authorization_url(f"{BASE}/oauth/authorize", code_verifier=verifier)
+            landing, app, address, fetch = native_app("openid read:products read:orders")
             # On the phone no page may run a script.
             context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 800},
                                            java_script_enabled=scheme == "light")
@@ -229,8 +240,7 @@ def browser():
             page.keyboard.press("Enter")
             page.wait_for_selector("text=Back in the app")
             expect(landing.came.wait(5), f"{scheme}: the browser comes back to the app")
-            token = client.fetch_token(
-                f"{BASE}/oauth/token", authorization_response=landing.address, code_verifier=verifier, state=state)
+            token = fetch()
             expect(token["scope"] == "openid read:products read:orders", f"{scheme}: tokens for a public app")
 
             begun = requests.post(f"{BASE}/oauth/device_authorization",
@@ -278,13 +288,7 @@ def selenium():
     from selenium.webdriver.support.ui import WebDriverWait
 
     for width in (1200, 390):
-        landing = Landing()
-        app = register(type="public", own_scopes=[], redirect_uris=["http://127.0.0.1/back"])
-        client = AuthlibSession(
-            app["id"], None, scope="openid read:products", token_endpoint_auth_method="none",
-            redirect_uri=f"http://127.0.0.1:{landing.port}/back", code_challenge_method="S256")
-        verifier = generate_token(48)
-        address, state = client.create_authorization_url(f"{BASE}/oauth/authorize", code_verifier=verifier)
+        landing, _, address, fetch = native_app("openid read:products")
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
         for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
@@ -311,8 +315,7 @@ def selenium():
         finally:
             driver.quit()
         expect(landing.came.wait(5), f"Selenium, {width} wide: the browser comes back to the app")
-        token = client.fetch_token(
-            f"{BASE}/oauth/token", authorization_response=landing.address, code_verifier=verifier, state=state)
+        token = fetch()
         expect(token["scope"] == "openid read:products", f"Selenium, {width} wide: tokens for a public app")
 
 

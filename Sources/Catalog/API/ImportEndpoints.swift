@@ -67,8 +67,7 @@ extension ImportResult {
         case .refused(let error):
             let problem = (error as? CatalogError)?.bodyProblem ?? Problem(describing: error)
             self.init(
-                line: fate.line, status: problem.type.status, id: nil, code: problem.type.code,
-                detail: Self.shown(problem.detail))
+                line: fate.line, status: problem.type.status, id: nil, code: problem.type.code, detail: problem.detail)
         }
     }
 }
@@ -109,15 +108,4 @@ struct ImportReport: WireBody {
         "ImportReport", ImportReport.init,
         .required("imported", \.imported, .count), .required("failed", \.failed, .count),
         .required("results", \.results, .array(of: ImportResult.schema, countMax: 1_000_000)))
-}
-
-extension ImportResult {
-    /// Names that a client wrote stand in it; what controls a terminal is shown as what cannot be shown.
-    fileprivate static func shown(_ detail: String) -> String {
-        let scalars = detail.unicodeScalars.prefix(1_000).map { scalar in
-            scalar.value < 0x20 && scalar != "\n" && scalar != "\t" && scalar != "\r" || scalar.value == 0x7F
-                ? "\u{FFFD}" : scalar
-        }
-        return String(String.UnicodeScalarView(scalars))
-    }
 }

@@ -63,48 +63,15 @@ extension IdentityModule {
 // The page behind the link.
 extension IdentityModule {
     var customerAccountPages: [Endpoint] {
-        [
-            .exchange(.get, CustomerAccountPage.path, "accountLinkPage", "Choose a password", use: showLink),
-            .exchange(.post, CustomerAccountPage.path, "useAccountLink", "Choose a password", use: useLink),
-        ]
-    }
-
-    /// Looking at it spends nothing: programs that check mail open links, too.
-    private func showLink(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
-        try await linkPage(call, exchange, key: exchange.query["key"] ?? "", trouble: nil)
-    }
-
-    private func linkPage(
-        _ call: Call, _ exchange: Exchange, key: String, trouble: String?, status: Int = 200
-    ) async throws -> WireResponse {
-        try await call.requireSignInAllowed(from: exchange.address)
-        guard let link = try await customerAccounts.link(with: key) else {
-            try await call.noteFailedSignIn(from: exchange.address)
-            return CustomerAccountPage.over.response(404, shopName: settings.shopName)
-        }
-        let browser = try await browser(exchange)
-        let page = CustomerAccountPage.choose(
-            shop: settings.shopName, email: link.email, key: key, trouble: trouble,
-            formToken: browser.formToken("account link " + key))
-        return page.response(status, shopName: settings.shopName, cookies: browser.cookies)
-    }
-
-    private func useLink(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
-        let browser = try await browser(exchange)
-        let key = exchange.form?["key"] ?? ""
-        guard let form = browser.form("account link " + key) else { return staleForm }
-        do {
-            let hash = try await users.hash(form["password"] ?? "")
-            let user = try await call.write { try customerAccounts.open(with: key, password: hash, in: $0) }
-            guard user != nil else { return CustomerAccountPage.over.response(404, shopName: settings.shopName) }
-            // Signed in with the new password, and with the second factor where there is one.
-            return WireResponse.seeOther("/sign-in?again=1")
-        } catch IdentityError.passwordTooShort {
-            return try await linkPage(
-                call, exchange, key: key, trouble: "A password has 12 to 200 characters.", status: 422)
-        } catch IdentityError.emailTaken {
-            return CustomerAccountPage.taken.response(409, shopName: settings.shopName)
-        }
+        let accounts = customerAccounts
+        let link = PasswordLink(
+            path: CustomerAccountPage.path, over: CustomerAccountPage.over, note: CustomerAccountPage.note,
+            address: { try await accounts.link(with: $0)?.email },
+            open: { key, password, transaction in
+                // With the new password, and with the second factor where there is one.
+                try accounts.open(with: key, password: password, in: transaction).map { _ in "/sign-in?again=1" }
+            })
+        return pages(of: link, "accountLinkPage", "useAccountLink")
     }
 }
 

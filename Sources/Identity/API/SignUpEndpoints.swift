@@ -10,9 +10,22 @@ extension IdentityModule {
         [
             .exchange(.get, SignUpPage.path, "signUpPage", "Sign up as a developer", use: showSignUp),
             .exchange(.post, SignUpPage.path, "signUp", "Sign up as a developer", use: doSignUp),
-            .exchange(.get, SignUpPage.confirmPath, "signUpLinkPage", "Choose a password", use: showLink),
-            .exchange(.post, SignUpPage.confirmPath, "useSignUpLink", "Choose a password", use: useLink),
-        ]
+        ] + pages(of: signUpLink, "signUpLinkPage", "useSignUpLink")
+    }
+
+    private var signUpLink: PasswordLink {
+        let (signUps, isOpen) = (signUps, settings.isSignUpOpen)
+        return PasswordLink(
+            path: SignUpPage.linkPath, over: SignUpPage.over, note: "Then sign in, and register your first app.",
+            address: { key in isOpen ? try await signUps?.link(with: key)?.email : nil },
+            open: { key, password, transaction in
+                try signUps?.open(with: key, password: password, in: transaction).map { Self.signIn(then: $0.then) }
+            })
+    }
+
+    /// Where somebody signs in with a password that is new.
+    private static func signIn(then: String) -> String {
+        "/sign-in?again=1&new=1&then=" + PercentEncoding.encode(then)
     }
 
     private func showSignUp(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
@@ -50,17 +63,14 @@ extension IdentityModule {
             guard Mail.isAddress(email) else { return refused("No mail can be sent to this address.") }
             // Each counts as what a stranger tries, so that nobody has letters sent by the thousand.
             try await call.noteFailedSignIn(from: exchange.address)
-            try await call.write { transaction in
-                let then = then.utf8.count > SignUps.destinationMax ? "/developers" : then
-                try signUps.ask(.init(email: email, name: name, then: then), in: transaction)
-            }
+            try await call.write { try signUps.ask(.init(email: email, name: name, then: then), in: $0) }
             return WireResponse.seeOther(SignUpPage.path + "?sent=1")
         }
         do {
             let hash = try await users.hash(form["password"] ?? "")
             return try await signUpUnproved(call, exchange, name, email, hash, then: then)
         } catch IdentityError.passwordTooShort {
-            return refused(SignUpPage.passwordRule)
+            return refused(PasswordLinkPage.passwordRule)
         }
     }
 
@@ -77,49 +87,7 @@ extension IdentityModule {
                     email: email, name: name, role: Role.partner.name, password: hash, by: "sign-up", in: transaction)
             } catch IdentityError.emailTaken {}
         }
-        return WireResponse.seeOther("/sign-in?again=1&new=1&then=" + PercentEncoding.encode(then))
-    }
-
-    // MARK: The link in the mail
-
-    /// Looking at it spends nothing: programs that check mail open links, too.
-    private func showLink(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
-        try await linkPage(call, exchange, key: exchange.query["key"] ?? "", trouble: nil)
-    }
-
-    private func linkPage(
-        _ call: Call, _ exchange: Exchange, key: String, trouble: String?, status: Int = 200
-    ) async throws -> WireResponse {
-        try await call.requireSignInAllowed(from: exchange.address)
-        guard settings.isSignUpOpen, let link = try await signUps?.link(with: key) else {
-            try await call.noteFailedSignIn(from: exchange.address)
-            return SignUpPage.over.response(404, shopName: settings.shopName)
-        }
-        let browser = try await browser(exchange)
-        let page = SignUpPage.choose(
-            shop: settings.shopName, email: link.email, key: key, trouble: trouble,
-            formToken: browser.formToken("sign-up link " + key))
-        return page.response(status, shopName: settings.shopName, cookies: browser.cookies)
-    }
-
-    private func useLink(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
-        let browser = try await browser(exchange)
-        let key = exchange.form?["key"] ?? ""
-        guard let form = browser.form("sign-up link " + key), let signUps else { return staleForm }
-        try await call.requireSignInAllowed(from: exchange.address)
-        // Before the password costs anything.
-        guard settings.isSignUpOpen, try await signUps.link(with: key) != nil else {
-            try await call.noteFailedSignIn(from: exchange.address)
-            return SignUpPage.over.response(404, shopName: settings.shopName)
-        }
-        do {
-            let hash = try await users.hash(form["password"] ?? "")
-            let link = try await call.write { try signUps.open(with: key, password: hash, in: $0) }
-            guard let link else { return SignUpPage.over.response(404, shopName: settings.shopName) }
-            return WireResponse.seeOther("/sign-in?again=1&new=1&then=" + PercentEncoding.encode(link.then))
-        } catch IdentityError.passwordTooShort {
-            return try await linkPage(call, exchange, key: key, trouble: SignUpPage.passwordRule, status: 422)
-        }
+        return WireResponse.seeOther(Self.signIn(then: then))
     }
 }
 

@@ -89,7 +89,7 @@ enum UserStore {
         try transaction.execute("UPDATE users SET email = \(email) WHERE id = \(id)")
     }
 
-    /// Takes an address from a developer from outside whom the shop has shut out: nobody has verified that it was theirs.
+    /// Takes an address from a developer from outside whom the shop has shut out, so that it is free for whoever has the mailbox.
     static func release(_ email: String, in transaction: Transaction) throws {
         try transaction.execute(
             """

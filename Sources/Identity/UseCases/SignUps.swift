@@ -21,16 +21,19 @@ struct SignUps: Sendable {
     struct Link: Sendable, Equatable {
         let email: String
         let name: String
-        let then: String
+        /// Where they go once they have signed in.
+        var then: String
     }
 
     private static let lifetime = Duration.seconds(86_400)
     /// Bytes of where somebody wanted to go, which the link carries.
-    static let destinationMax = 1_000
+    private static let destinationMax = 1_000
 
     // MARK: Asking
 
-    func ask(_ link: Link, in transaction: Transaction) throws {
+    func ask(_ asked: Link, in transaction: Transaction) throws {
+        var link = asked
+        if link.then.utf8.count > Self.destinationMax { link.then = "/developers" }
         try mails.add(letter(for: link, in: transaction), in: transaction)
     }
 
@@ -47,7 +50,7 @@ struct SignUps: Sendable {
                     If you have lost its password, ask the shop. If it was not you, do nothing.
                     """)
         }
-        let address = settings.issuer + SignUpPage.confirmPath + "?key=" + (try key(for: link, in: connection))
+        let address = settings.issuer + SignUpPage.linkPath + "?key=" + (try key(for: link, in: connection))
         return Mail(
             to: link.email, subject: "Your account at \(shop)",
             text: """

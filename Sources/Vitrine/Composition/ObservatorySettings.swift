@@ -13,8 +13,8 @@ package struct ObservatorySettings: Sendable {
     /// `VITRINE_TELEMETRY_MEGABYTES`, `VITRINE_TELEMETRY_SERIES_MAX`,
     /// `VITRINE_TELEMETRY_SENDER_SERIES_MAX`, `VITRINE_TELEMETRY_ARCHIVE`.
     package var store = SignalStore.Settings()
-    /// Spans a second of the shop's own traces that its sampler does not keep, for the hot window. Default 1,000, some 2 % of a core
-    /// and 90 MB. Environment: `VITRINE_TELEMETRY_HOT_SPANS`.
+    /// Spans a second of the shop's own traces that its sampler does not keep, for the hot window. Default 1,000.
+    /// Environment: `VITRINE_TELEMETRY_HOT_SPANS`.
     package var hotSpansPerSecondMax = 1_000
     /// A file with `scrape_configs`, such as a `prometheus.yml`: targets that are asked for their metrics. Default none.
     /// Environment: `VITRINE_SCRAPE`.

@@ -314,11 +314,15 @@ extension Endpoint {
 }
 
 extension Decoding {
-    /// The first fault in words, for people who read no further than `detail`.
+    /// The first fault in words, for people who read no further than `detail`. What a client named stands in it as text that controls no
+    /// terminal, and at no more length than people read.
     package var summary: String {
         guard let first = errors.first else { return "The request is not valid." }
         let others = errors.count > 1 ? " And \(errors.count - 1) more, see errors." : ""
-        return "\(first.pointer): \(first.detail)\(others)"
+        let place = first.pointer.unicodeScalars.prefix(300).map { scalar in
+            scalar.value < 0x20 || scalar.value == 0x7F ? "\u{FFFD}" : scalar
+        }
+        return "\(String(String.UnicodeScalarView(place))): \(first.detail)\(others)"
     }
 }
 
