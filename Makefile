@@ -42,6 +42,7 @@ bench-observatory: setup
 	@.build/venv-bench/bin/python Benchmarks/observatory.py $(ARGS)
 	@.build/venv-bench/bin/python Benchmarks/records.py
 	@.build/venv-bench/bin/python Benchmarks/pages.py --output .build/pages.json
+	@.build/venv-bench/bin/python Benchmarks/beside.py
 
 bench-oauth: setup
 	@Scripts/setup.sh bench

@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Dispatch
 internal import Foundation
+internal import Glibc
 internal import Kernel
 internal import Synchronization
+internal import Telemetry
 
 /// Threads of low priority for what may take long, so that no query takes the time of a request of the shop.
 ///
 /// Few run at once. Those that wait take turns by who asks, so that nobody's many keep others waiting for long, and of nobody
-/// more than some wait; who comes then is told to come back.
+/// more than some wait; who comes then is told to come back. A query that is seen to be long has from then on only what nobody
+/// else wants of the processors.
 final class QueryThreads: Sendable {
     private struct Job {
         let wish: Wish
         let end: ContinuousClock.Instant
-        let work: @Sendable () -> Void
+        /// - Returns: whether it took long.
+        let work: @Sendable () -> Bool
         /// Instead, where nobody waits for it any more.
         let giveUp: @Sendable () -> Void
 
@@ -64,13 +69,19 @@ final class QueryThreads: Sendable {
     private let wake = NSCondition()
 
     init(count: Int) {
-        for number in 0..<count {
-            let thread = Thread { [weak self] in Self.work { self } }
-            thread.name = "query-\(number)"
-            // Expressions may stand within each other a hundred times.
-            thread.stackSize = 8 << 20
-            thread.start()
+        for _ in 0..<count { addThread() }
+    }
+
+    /// - Parameter end: what to wait for before it takes anything.
+    private func addThread(after end: DispatchSemaphore? = nil) {
+        let thread = Thread { [weak self] in
+            end?.wait()
+            Self.work { self }
         }
+        thread.name = "query"
+        // Expressions may stand within each other a hundred times.
+        thread.stackSize = 8 << 20
+        thread.start()
     }
 
     deinit { close() }
@@ -83,10 +94,13 @@ final class QueryThreads: Sendable {
     }
 
     private static func work(_ owner: () -> QueryThreads?) {
-        // The lowest there is. An idle policy would not answer at all beside a shop that needs the whole machine, when it is
-        // asked about most.
+        // The lowest there is. Under the idle policy short queries, too, would hardly be answered beside a shop that needs the
+        // whole machine, which is when it is asked about most.
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
-        while let threads = owner(), let job = threads.next() { job?.work() }
+        while let threads = owner(), let job = threads.next() {
+            // There is no way back from the idle policy; another thread goes on.
+            if let job, job.work() { return }
+        }
     }
 
     /// Queries that wait for a thread.
@@ -120,7 +134,16 @@ final class QueryThreads: Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let job = Job(wish: wish, end: end) {
-                    continuation.resume(with: Swift.Result { try work { wish.isGone || ContinuousClock.now > end } })
+                    // Begun before, because a thread begins under the policy of the one that makes it.
+                    let stint = Stint { self.addThread(after: $0) }
+                    let result = Swift.Result {
+                        try work {
+                            stint.note()
+                            return wish.isGone || ContinuousClock.now > end
+                        }
+                    }
+                    continuation.resume(with: result)
+                    return stint.end()
                 } giveUp: {
                     continuation.resume(throwing: CancellationError())
                 }
@@ -148,5 +171,39 @@ final class QueryThreads: Sendable {
         private let value = Atomic(false)
         var isGone: Bool { value.load(ordering: .relaxed) }
         func end() { value.store(true, ordering: .relaxed) }
+    }
+
+    /// What one query takes of its thread, which alone asks.
+    private final class Stint: Sendable {
+        /// Time of a processor from which on a query is long. Those of a dashboard mostly take a few milliseconds.
+        private static let shortMax = Duration.milliseconds(30)
+        /// `SCHED_IDLE` of sched(7), which Glibc's module does not have.
+        private static let idlePolicy: Int32 = 5
+
+        private let began = (clock: ContinuousClock.now, used: ThreadTime.used)
+        private let isLong = Atomic(false)
+        private let isOver = DispatchSemaphore(value: 0)
+        /// Makes a thread that goes on once the query is over.
+        private let replace: @Sendable (DispatchSemaphore) -> Void
+
+        init(_ replace: @escaping @Sendable (DispatchSemaphore) -> Void) { self.replace = replace }
+
+        /// Leaves the processors to everybody else once the query is a long one.
+        func note() {
+            // The thread's own time is asked of the system, and only where it can matter.
+            guard !isLong.load(ordering: .relaxed), ContinuousClock.now - began.clock > Self.shortMax,
+                ThreadTime.used - began.used > Self.shortMax
+            else { return }
+            isLong.store(true, ordering: .relaxed)
+            replace(isOver)
+            var parameters = sched_param(sched_priority: 0)
+            sched_setscheduler(0, Self.idlePolicy, &parameters)
+        }
+
+        /// - Returns: whether it was long, and another thread goes on.
+        func end() -> Bool {
+            isOver.signal()
+            return isLong.load(ordering: .relaxed)
+        }
     }
 }

@@ -56,8 +56,7 @@ package final class SignalStore: Sendable {
     struct State {
         var head = Head()
         /// What is being written into a part.
-        var frozen: [Head.KeyedSeries]?
-        var frozenIndex = LabelIndex()
+        var frozen: Head.Snapshot?
         /// The last segment of the log that ``frozen`` is in.
         var coveredSegment: UInt64 = 0
         var frozenSequence: UInt64 = 0
@@ -76,8 +75,6 @@ package final class SignalStore: Sendable {
         /// Files of parts that others stand for, and that could not be removed.
         var leftovers: Set<String> = []
         var isClosed = false
-        /// Changes when numbers of series in memory do.
-        var generation = 0
         /// Bytes that were no whole record when the log was read, and all that were read.
         var tornBytes = 0
         var replayedBytes = 0
@@ -301,8 +298,7 @@ extension SignalStore.State {
     mutating func countSeries() {
         budget.recount()
         var known: [[UInt8]: Double] = [:]
-        for number in head.series.indices {
-            let series = head.keyed(UInt32(number))
+        for series in head.series {
             let labels = SeriesKey.labels(of: series.key)
             budget.add(labels, isOverflow: Overflow.isOwn(labels))
             known[series.key] = sums[series.key]

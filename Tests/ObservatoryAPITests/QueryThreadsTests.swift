@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Glibc
 import Kernel
 import Synchronization
 import Testing
@@ -88,5 +89,20 @@ struct QueryThreadsTests {
         let done = course.order.withLock { $0 }
         #expect(Array(done.prefix(5)) == ["many 0", "few 0", "many 1", "few 1", "many 2"])
         #expect(done.count == QueryThreads.waitingOfOneMax + 2)
+    }
+
+    @Test func `a long query leaves the processors to all others, and the next one is short again`() async throws {
+        let threads = QueryThreads(count: 1)
+        let policies = try await threads.run(within: .seconds(60)) { isOver in
+            let before = sched_getscheduler(0)
+            while sched_getscheduler(0) == before, !isOver() {}
+            return (before, sched_getscheduler(0))
+        }
+        // SCHED_IDLE
+        #expect(policies == (SCHED_OTHER, 5))
+        let next = try await threads.run(within: .seconds(60)) { _ in
+            (sched_getscheduler(0), getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0))
+        }
+        #expect(next == (SCHED_OTHER, 19))
     }
 }

@@ -7,6 +7,8 @@ internal import Synchronization
 final class WorkQueue<Element: Sendable>: Sendable {
     private struct State {
         var elements: [Element] = []
+        /// Threads that wait for an element.
+        var idle = 0
         var isClosed = false
     }
 
@@ -20,18 +22,22 @@ final class WorkQueue<Element: Sendable>: Sendable {
 
     /// - Returns: `nil` when `element` was taken.
     func offer(_ element: Element) -> Refusal? {
-        let refusal: Refusal? = state.withLock { state in
-            if state.isClosed { return .closed }
-            if state.elements.count >= capacity { return .full }
+        let (refusal, isAwaited): (Refusal?, Bool) = state.withLock { state in
+            if state.isClosed { return (.closed, false) }
+            if state.elements.count >= capacity { return (.full, false) }
             state.elements.append(element)
-            return nil
+            return (nil, state.idle > 0)
         }
-        if refusal == nil {
-            condition.lock()
-            condition.signal()
-            condition.unlock()
-        }
+        if isAwaited { wake { $0.signal() } }
         return refusal
+    }
+
+    /// Whoever counts as idle waits by the time the lock is had. It is let go before anybody wakes: who wakes needs it at once,
+    /// and may take the processor of who calls.
+    private func wake(_ body: (NSCondition) -> Void) {
+        condition.lock()
+        condition.unlock()
+        body(condition)
     }
 
     /// Waits for work and takes up to `limit` elements, oldest first.
@@ -44,18 +50,18 @@ final class WorkQueue<Element: Sendable>: Sendable {
             let (taken, isClosed) = state.withLock { state in
                 let taken = Array(state.elements.prefix(limit))
                 state.elements.removeFirst(taken.count)
+                if taken.isEmpty, !state.isClosed { state.idle += 1 }
                 return (taken, state.isClosed)
             }
             if !taken.isEmpty || isClosed { return taken }
             condition.wait()
+            state.withLock { $0.idle -= 1 }
         }
     }
 
     /// Takes no more; what is queued is still worked off.
     func close() {
         state.withLock { $0.isClosed = true }
-        condition.lock()
-        condition.broadcast()
-        condition.unlock()
+        wake { $0.broadcast() }
     }
 }

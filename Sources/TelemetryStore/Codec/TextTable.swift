@@ -7,11 +7,10 @@ struct TextTable {
     private(set) var bytes: [UInt8] = []
     /// Where each text ends in ``bytes``.
     private(set) var ends: [Int] = []
-    /// The upper half of a hash and the number of its text, with open addressing; all ones is free.
-    private var slots: [UInt64]
+    private var slots: HashSlots
 
     /// `slots` is a power of two, and how many texts there may be before it is enlarged, times two.
-    init(slots: Int = 1 << 10) { self.slots = Array(repeating: .max, count: slots) }
+    init(slots: Int = 1 << 10) { self.slots = HashSlots(slots: slots) }
 
     var count: Int { ends.count }
 
@@ -20,14 +19,7 @@ struct TextTable {
     private func range(_ number: Int) -> Range<Int> { (number == 0 ? 0 : ends[number - 1])..<ends[number] }
 
     func find(_ key: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> UInt32? {
-        let mask = slots.count - 1
-        var slot = Int(truncatingIfNeeded: hash) & mask
-        while slots[slot] != .max {
-            let number = Int(truncatingIfNeeded: slots[slot] & 0xFFFF_FFFF)
-            if slots[slot] >> 32 == hash >> 32, isEqual(number, key) { return UInt32(number) }
-            slot = (slot + 1) & mask
-        }
-        return nil
+        slots.find(hash) { isEqual($0, key) }
     }
 
     private func isEqual(_ number: Int, _ key: UnsafeBufferPointer<UInt8>) -> Bool {
@@ -50,27 +42,14 @@ struct TextTable {
 
     /// Adds a text that is not there.
     mutating func add(_ key: UnsafeBufferPointer<UInt8>, _ hash: UInt64) -> UInt32 {
-        let number = UInt32(ends.count)
         bytes.append(contentsOf: key)
         ends.append(bytes.count)
-        place(number, hash)
-        if ends.count * 2 > slots.count { grow() }
-        return number
-    }
-
-    private mutating func place(_ number: UInt32, _ hash: UInt64) {
-        let mask = slots.count - 1
-        var slot = Int(truncatingIfNeeded: hash) & mask
-        while slots[slot] != .max { slot = (slot + 1) & mask }
-        // The very last number would look like a free slot; there is no room in memory for so many texts.
-        slots[slot] = (hash & ~0xFFFF_FFFF) | UInt64(number)
-    }
-
-    private mutating func grow() {
-        slots = Array(repeating: .max, count: slots.count * 2)
-        for number in ends.indices {
-            let hash = bytes.withUnsafeBufferPointer { KeyHash.of(UnsafeBufferPointer(rebasing: $0[range(number)])) }
-            place(UInt32(number), hash)
+        let number = slots.add(hash)
+        if slots.isFull {
+            slots = slots.larger { number in
+                bytes.withUnsafeBufferPointer { KeyHash.of(UnsafeBufferPointer(rebasing: $0[range(number)])) }
+            }
         }
+        return number
     }
 }

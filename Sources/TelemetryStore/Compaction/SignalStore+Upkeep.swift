@@ -105,26 +105,25 @@ extension SignalStore {
     }
 
     private func flushMetrics() throws {
-        let (series, sequence, covered) = state.withLock { state in
+        let (frozen, sequence, covered) = state.withLock { state in
             // A flush that failed left its samples where they were.
             if state.frozen == nil {
                 state.coveredSegment = log.rotate()
-                let (sealed, index) = state.head.seal(forgettingBefore: now() - Self.idleMax)
-                (state.frozen, state.frozenIndex) = (sealed, index)
-                state.generation += 1
-                if state.head.series.count < sealed.count { state.countSeries() }
+                let sealed = state.head.seal(forgettingBefore: now() - Self.idleMax)
+                state.frozen = sealed
+                if state.head.series.count < sealed.series.count { state.countSeries() }
                 state.unflushed.seal()
                 state.frozenSequence = state.nextSequence
                 state.nextSequence += 1
             }
-            return (state.frozen ?? [], state.frozenSequence, state.coveredSegment)
+            return (state.frozen ?? Head.Snapshot(), state.frozenSequence, state.coveredSegment)
         }
         var writer = try PartWriter(sequence, on: disk)
         var isDone = false
         defer { if !isDone { writer.abandon() } }
-        for series in series.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
+        for series in frozen.series.sorted(by: { $0.key.lexicographicallyPrecedes($1.key) }) {
             var samples = SampleColumns()
-            for chunk in series.series.chunks { try chunk.read(into: &samples) }
+            try series.read(into: &samples)
             try writer.add(series.key, samples.ordered())
         }
         let part = try writer.finish(rank: sequence, coveredSegment: covered, replacing: [])
@@ -134,7 +133,6 @@ extension SignalStore {
             state.parts.sort { $0.footer.rank < $1.footer.rank }
             state.frozen = nil
             state.unflushed.finish()
-            state.generation += 1
         }
     }
 

@@ -46,7 +46,7 @@ extension SignalStore.State {
                 let key = UnsafeBufferPointer(rebasing: keys[row.key])
                 let fitting = taking.fitting(batch, row)
                 guard fitting > 0 else { continue }
-                if let number = head.table.find(key, hash) {
+                if let number = head.find(key, hash) {
                     take(batch, row, fitting, key, number, &taking)
                 } else {
                     takeUnknown(batch, row, fitting, key, hash, settings, &taking)
@@ -125,7 +125,7 @@ extension SignalStore.State {
         let key = SeriesKey.bytes(of: kept)
         return key.withUnsafeBufferPointer { bytes in
             let hash = KeyHash.of(bytes)
-            if head.table.find(bytes, hash) != nil { return key }
+            if head.find(bytes, hash) != nil { return key }
             guard budget.hasRoomForOverflow(of: labels.metricName, settings) else { return nil }
             budget.add(kept, isOverflow: true)
             _ = head.add(bytes, hash)

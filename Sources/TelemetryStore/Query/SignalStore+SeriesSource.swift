@@ -9,8 +9,8 @@ extension SignalStore: SeriesSource {
     private struct Places {
         /// Series of parts, by the place of their reader.
         var parts: [(reader: Int, series: PartIndex.Series)] = []
-        var chunks: [SampleChunk] = []
-        var open = SampleColumns()
+        /// Series in memory, those that are being written into a part before those that grow.
+        var memory: [Head.Series] = []
     }
 
     /// Series in the order in which they were found, and the readers of parts that have some of them.
@@ -40,9 +40,7 @@ extension SignalStore: SeriesSource {
                 let reader = found.readers[reader]
                 try reading(reader.part) { try reader.read(series, selection.times, into: &samples) }
             }
-            for chunk in places.chunks where chunk.times.overlaps(selection.times) { try chunk.read(into: &samples) }
-            samples.times += places.open.times
-            samples.values += places.open.values
+            for series in places.memory { try series.read(selection.times, into: &samples) }
             let wanted = samples.ordered().within(selection.times)
             if !wanted.isEmpty { try body(SeriesKey.labels(of: key), wanted) }
         }
@@ -54,23 +52,13 @@ extension SignalStore: SeriesSource {
 
     /// Parts, and series in memory, as they are at one moment; frozen series first. What is in the head goes into a part, never
     /// back, and so nothing is missed or seen twice.
-    private func inMemory(_ selection: SeriesSelection) throws -> ([Part], [Head.KeyedSeries]) {
-        while true {
-            // Labels are matched outside the lock, for which those wait who write.
-            let (generation, indexes) = state.withLock { ($0.generation, ($0.frozenIndex, $0.head.index)) }
-            let (frozen, head) = (try indexes.0.series(selection.matchers), try indexes.1.series(selection.matchers))
-            let found: ([Part], [Head.KeyedSeries])? = state.withLock { state in
-                guard state.generation == generation else { return nil }
-                var series: [Head.KeyedSeries] = []
-                if let all = state.frozen { series += frozen.map { all[Int($0)] } }
-                series += head.map { state.head.keyed($0) }
-                return (
-                    state.parts.filter { $0.footer.times.overlaps(selection.times) },
-                    series.filter { $0.series.overlaps(selection.times) }
-                )
-            }
-            if let found { return found }
-        }
+    private func inMemory(_ selection: SeriesSelection) throws -> ([Part], [Head.Series]) {
+        // Nothing is looked for under the lock: for it those wait who write, and whoever asks may be put aside while holding it.
+        let (parts, frozen, head) = state.withLock { ($0.parts, $0.frozen, $0.head.snapshot) }
+        let series = try (frozen?.series(selection.matchers) ?? []) + head.series(selection.matchers)
+        return (
+            parts.filter { $0.footer.times.overlaps(selection.times) }, series.filter { $0.overlaps(selection.times) }
+        )
     }
 
     private func find(_ selection: SeriesSelection) throws -> Found {
@@ -88,13 +76,7 @@ extension SignalStore: SeriesSource {
                 found.add(series.key) { $0.parts.append((reader, series)) }
             }
         }
-        for series in memory {
-            found.add(series.key) { places in
-                places.chunks += series.series.chunks
-                // What was frozen comes before what is open now, and has nothing open.
-                if !series.series.open.isEmpty { places.open = series.series.open }
-            }
-        }
+        for series in memory { found.add(series.key) { $0.memory.append(series) } }
         return found
     }
 }
@@ -104,6 +86,15 @@ extension Head.Series {
         if chunks.contains(where: { $0.times.overlaps(range) }) { return true }
         guard let first = open.times.first, let last = open.times.last else { return false }
         return first <= range.upperBound && last >= range.lowerBound
+    }
+
+    /// Appends the samples of chunks that overlap `range`, and all that are open.
+    ///
+    /// - Throws: `Failure` with `corrupt`.
+    fileprivate func read(_ range: ClosedRange<Int64>, into samples: inout SampleColumns) throws {
+        for chunk in chunks where chunk.times.overlaps(range) { try chunk.read(into: &samples) }
+        samples.times += open.times
+        samples.values += open.values
     }
 }
 

@@ -8,12 +8,13 @@ internal import Logging
 enum Terminal {
     static func say(_ text: String = "") { write(text + "\n") }
 
-    static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+    /// Whoever has closed the other end does not want to read it; what the program does goes on.
+    static func write(_ text: String) { try? FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) }
 
     /// Writes over the line before; on anything but a terminal each goes on a line of its own.
     static func progress(_ text: String) {
         if isatty(STDOUT_FILENO) == 1 {
-            FileHandle.standardOutput.write(Data("\r\u{1B}[2K\(text)".utf8))
+            write("\r\u{1B}[2K\(text)")
         } else {
             say(text)
         }
