@@ -3,8 +3,10 @@
 internal import Kernel
 
 /// The time allowed for a piece of work passed before it ended.
-public struct DeadlineExceeded: Error, Equatable {
+public struct DeadlineExceeded: Error, Equatable, CustomStringConvertible {
     public let limit: Duration
+
+    public var description: String { "not done within \(limit)" }
 }
 
 /// Runs `work` for at most `limit`, and cancels it after that. Whatever `work` asks knows how long it has: statements end by
@@ -13,7 +15,7 @@ public struct DeadlineExceeded: Error, Equatable {
 /// `work` must end soon after it is cancelled: structured concurrency waits for it.
 /// - Throws: ``DeadlineExceeded``, or what `work` throws. Cost: two tasks and a timer.
 public func withDeadline<Result: Sendable>(
-    _ limit: Duration, clock: some Clock<Duration> = ContinuousClock(),
+    _ limit: Duration, clock: some Clock<Duration> = PromptClock(),
     _ work: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     try await withThrowingTaskGroup(of: Result?.self) { group in

@@ -21,7 +21,7 @@ public struct Hedge: Sendable {
 
     /// - Throws: what the last attempt threw, where none succeeded. Cost: two tasks, three with a second attempt.
     public func run<Result: Sendable>(
-        clock: some Clock<Duration> = ContinuousClock(), _ work: @escaping @Sendable () async throws -> Result
+        clock: some Clock<Duration> = PromptClock(), _ work: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
         budget.deposit()
         return try await withThrowingTaskGroup(of: Ending<Result>.self) { group in

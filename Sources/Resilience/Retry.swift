@@ -47,7 +47,7 @@ public struct RetryPolicy: Sendable {
     /// pause would outlast the deadline of the present task. Only what may be done twice belongs in here.
     /// - Throws: what the last attempt threw.
     public func run<Result>(
-        clock: some Clock<Duration> = ContinuousClock(), advice: (any Error) -> Advice,
+        clock: some Clock<Duration> = PromptClock(), advice: (any Error) -> Advice,
         _ attempt: (_ number: Int) async throws -> Result
     ) async throws -> Result {
         budget?.deposit()

@@ -50,7 +50,7 @@ final class SQLiteSession: SQLSession {
             }, Unmanaged.passUnretained(self).toOpaque())
         // Other processes on the same file are waited for; our own writers queue before they get here.
         try script("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")
-        try script("PRAGMA cache_size = -16384; PRAGMA mmap_size = 268435456;")
+        try script("PRAGMA cache_size = -4096; PRAGMA mmap_size = 268435456;")
         switch access {
         case .readWrite:
             try script("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
