@@ -11,7 +11,7 @@ internal import Telemetry
 ///
 /// Few run at once. Those that wait take turns by who asks, so that nobody's many keep others waiting for long, and of nobody
 /// more than some wait; who comes then is told to come back. A query that is seen to be long has from then on only what nobody
-/// else wants of the processors.
+/// else wants of the processors, and no place among the few; there are as many places for long ones.
 final class QueryThreads: Sendable {
     private struct Job {
         let wish: Wish
@@ -27,6 +27,8 @@ final class QueryThreads: Sendable {
     private struct State {
         /// Of each caller that waits, in the order of their turns; none is empty.
         var queues: [(caller: Int, jobs: [Job])] = []
+        /// Queries that run and are long.
+        var long = 0
         var isClosed = false
 
         /// - Returns: whether there was room.
@@ -65,19 +67,18 @@ final class QueryThreads: Sendable {
     static let waitingMax = 256
     static let waitingOfOneMax = 64
 
+    private let count: Int
     private let state = Mutex(State())
     private let wake = NSCondition()
+    private let answers = AnswerThread()
 
     init(count: Int) {
+        self.count = count
         for _ in 0..<count { addThread() }
     }
 
-    /// - Parameter end: what to wait for before it takes anything.
-    private func addThread(after end: DispatchSemaphore? = nil) {
-        let thread = Thread { [weak self] in
-            end?.wait()
-            Self.work { self }
-        }
+    private func addThread() {
+        let thread = Thread { [weak self] in Self.work { self } }
         thread.name = "query"
         // Expressions may stand within each other a hundred times.
         thread.stackSize = 8 << 20
@@ -98,9 +99,23 @@ final class QueryThreads: Sendable {
         // whole machine, which is when it is asked about most.
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
         while let threads = owner(), let job = threads.next() {
-            // There is no way back from the idle policy; another thread goes on.
-            if let job, job.work() { return }
+            // There is no way back from the idle policy; another thread goes on already.
+            if let job, job.work() { return threads.state.withLock { $0.long -= 1 } }
         }
+    }
+
+    /// Makes a thread in place of the calling one, which is to leave the processors to others.
+    ///
+    /// - Returns: `false` where as many are long already.
+    private func replaceThread() -> Bool {
+        let isRoom = state.withLock { state in
+            guard state.long < count, !state.isClosed else { return false }
+            state.long += 1
+            return true
+        }
+        // Before the policy changes: a thread begins under that of the one that makes it.
+        if isRoom { addThread() }
+        return isRoom
     }
 
     /// Queries that wait for a thread.
@@ -134,16 +149,19 @@ final class QueryThreads: Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let job = Job(wish: wish, end: end) {
-                    // Begun before, because a thread begins under the policy of the one that makes it.
-                    let stint = Stint { self.addThread(after: $0) }
+                    let stint = Stint { self.replaceThread() }
                     let result = Swift.Result {
                         try work {
                             stint.note()
                             return wish.isGone || ContinuousClock.now > end
                         }
                     }
-                    continuation.resume(with: result)
-                    return stint.end()
+                    guard stint.isLong else {
+                        continuation.resume(with: result)
+                        return false
+                    }
+                    self.answers.give { continuation.resume(with: result) }
+                    return true
                 } giveUp: {
                     continuation.resume(throwing: CancellationError())
                 }
@@ -181,29 +199,58 @@ final class QueryThreads: Sendable {
         private static let idlePolicy: Int32 = 5
 
         private let began = (clock: ContinuousClock.now, used: ThreadTime.used)
-        private let isLong = Atomic(false)
-        private let isOver = DispatchSemaphore(value: 0)
-        /// Makes a thread that goes on once the query is over.
-        private let replace: @Sendable (DispatchSemaphore) -> Void
+        private let isKnown = Atomic(false)
+        private let value = Atomic(false)
+        private let replace: @Sendable () -> Bool
 
-        init(_ replace: @escaping @Sendable (DispatchSemaphore) -> Void) { self.replace = replace }
+        var isLong: Bool { value.load(ordering: .relaxed) }
+
+        /// - Parameter replace: makes another thread; `false` where this one is to stay as it is.
+        init(_ replace: @escaping @Sendable () -> Bool) { self.replace = replace }
 
         /// Leaves the processors to everybody else once the query is a long one.
         func note() {
             // The thread's own time is asked of the system, and only where it can matter.
-            guard !isLong.load(ordering: .relaxed), ContinuousClock.now - began.clock > Self.shortMax,
+            guard !isKnown.load(ordering: .relaxed), ContinuousClock.now - began.clock > Self.shortMax,
                 ThreadTime.used - began.used > Self.shortMax
             else { return }
-            isLong.store(true, ordering: .relaxed)
-            replace(isOver)
+            isKnown.store(true, ordering: .relaxed)
+            guard replace() else { return }
+            value.store(true, ordering: .relaxed)
             var parameters = sched_param(sched_priority: 0)
             sched_setscheduler(0, Self.idlePolicy, &parameters)
         }
+    }
 
-        /// - Returns: whether it was long, and another thread goes on.
-        func end() -> Bool {
-            isOver.signal()
-            return isLong.load(ordering: .relaxed)
+    /// Tells those who wait for long queries. Whoever goes on may do so on a thread that is made for it, which begins under the
+    /// policy of the one that tells: under the idle policy a part of the shop's own threads would be idle, too.
+    private final class AnswerThread: Sendable {
+        private final class Mail: Sendable {
+            let answers = Mutex<[@Sendable () -> Void]>([])
+            /// Once for each answer, and once more at the end.
+            let isGiven = DispatchSemaphore(value: 0)
+        }
+
+        private let mail = Mail()
+
+        init() {
+            let thread = Thread { [mail] in
+                while true {
+                    mail.isGiven.wait()
+                    guard let answer = mail.answers.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) else { return }
+                    answer()
+                }
+            }
+            thread.name = "answers"
+            thread.stackSize = 512 << 10
+            thread.start()
+        }
+
+        deinit { mail.isGiven.signal() }
+
+        func give(_ answer: @escaping @Sendable () -> Void) {
+            mail.answers.withLock { $0.append(answer) }
+            mail.isGiven.signal()
         }
     }
 }

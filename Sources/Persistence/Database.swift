@@ -40,13 +40,14 @@ package struct Database: Sendable {
     /// Runs `body` in a transaction and returns once it is durable.
     ///
     /// What `body` throws undoes its changes and no one else's. The engine may run `body` again after a conflict, so it
-    /// must have no effect but on the transaction. It shares its commit with other callers' bodies, so it should be short.
+    /// must have no effect but on the transaction. It shares its commit with other callers' bodies, so it should be short; one
+    /// that changes hundreds of rows is better `alone`.
     /// - Throws: what `body` throws, ``DatabaseError``, or `Failure` with `overloaded` when too many writes wait.
     package func write<Result: Sendable>(
-        _ body: @escaping @Sendable (Transaction) throws -> Result
+        alone: Bool = false, _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {
         let (result, news) = try await observed(metrics.write) { observation in
-            try await engine.write(counting(observation) { try $0.whole(body) })
+            try await engine.write(alone: alone, counting(observation) { try $0.whole(body) })
         }
         for work in news { work() }
         return result
@@ -139,6 +140,9 @@ package protocol SQLEngine: Sendable {
     func read<Result: Sendable>(
         _ freshness: Freshness, _ body: @escaping @Sendable (Connection) throws -> Result
     ) async throws -> Result
-    func write<Result: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> Result) async throws -> Result
+    /// With `alone` the body shares its commit with no others, because it changes much.
+    func write<Result: Sendable>(
+        alone: Bool, _ body: @escaping @Sendable (Transaction) throws -> Result
+    ) async throws -> Result
     func close() async
 }

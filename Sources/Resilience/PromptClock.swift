@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Dispatch
 internal import Foundation
+internal import Glibc
 internal import Synchronization
 
 /// `ContinuousClock`, whose sleep leaves nothing behind when it is cancelled.
@@ -48,9 +48,19 @@ final class Alarms: Sendable {
     static let shared = Alarms()
 
     private let state = Mutex(State())
-    private let sooner = DispatchSemaphore(value: 0)
+    /// A pipe, because the system waits for one by a clock that nobody sets; a semaphore's time goes by the wall's.
+    private let sooner: (read: Int32, write: Int32)
 
     init() {
+        var ends: [Int32] = [-1, -1]
+        // Without one, whoever sleeps is looked after every tenth of a second.
+        if pipe(&ends) == 0 {
+            for end in ends {
+                _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+                _ = fcntl(end, F_SETFL, O_NONBLOCK)
+            }
+        }
+        sooner = (ends[0], ends[1])
         let thread = Thread { self.run() }
         thread.name = "alarms"
         thread.stackSize = 256 << 10
@@ -88,21 +98,32 @@ final class Alarms: Sendable {
             return (false, true)
         }
         if isCancelled { sleeper.resume(throwing: CancellationError()) }
-        if isSooner { sooner.signal() }
+        if isSooner {
+            var mark: UInt8 = 0
+            // Full is as good: the thread has something to read.
+            _ = write(self.sooner.write, &mark, 1)
+        }
     }
 
     private func run() {
         while true {
             let (due, next) = state.withLock { state in (state.due(.now), state.looksAt) }
             for sleeper in due { sleeper.resume() }
-            guard let next else {
-                sooner.wait()
-                continue
-            }
-            // Rounded up, so that the thread does not look too early and again.
-            let left = (next - .now).components
-            let nanoseconds = left.seconds * 1_000_000_000 + left.attoseconds / 1_000_000_000 + 1
-            _ = sooner.wait(timeout: .now() + .nanoseconds(Int(max(0, min(nanoseconds, 3_600_000_000_000)))))
+            doze(until: next)
         }
+    }
+
+    /// Returns when it is time, or something earlier has come.
+    private func doze(until next: ContinuousClock.Instant?) {
+        var milliseconds: Int64 = sooner.read < 0 ? 100 : 3_600_000
+        if let next {
+            let left = max(.zero, min(next - .now, .seconds(3_600))).components
+            // Rounded up, so that the thread does not look too early and again.
+            milliseconds = min(milliseconds, left.seconds * 1_000 + left.attoseconds / 1_000_000_000_000_000 + 1)
+        }
+        var end = pollfd(fd: sooner.read, events: Int16(POLLIN), revents: 0)
+        guard poll(&end, 1, Int32(milliseconds)) > 0 else { return }
+        var marks = [UInt8](repeating: 0, count: 64)
+        _ = read(sooner.read, &marks, marks.count)
     }
 }

@@ -105,4 +105,23 @@ struct QueryThreadsTests {
         }
         #expect(next == (SCHED_OTHER, 19))
     }
+
+    @Test func `long queries keep no short ones out`() async throws {
+        let course = Course()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await course.threads.run(of: 9, within: .seconds(60)) { isOver in
+                    course.isBegun.store(true, ordering: .releasing)
+                    while course.isHeld.load(ordering: .acquiring), !isOver() {}
+                }
+            }
+            while !course.isBegun.load(ordering: .acquiring) { try await Task.sleep(for: .milliseconds(1)) }
+            try await course.ask(1, "short")
+            #expect(course.order.withLock { $0 } == ["short"])
+            let isHeld = course.isHeld.load(ordering: .acquiring)
+            #expect(isHeld)
+            course.isHeld.store(false, ordering: .releasing)
+            try await group.waitForAll()
+        }
+    }
 }

@@ -27,7 +27,7 @@ import Testing
         }
 
         func write<Result: Sendable>(
-            _ body: @escaping @Sendable (Transaction) throws -> Result
+            alone _: Bool, _ body: @escaping @Sendable (Transaction) throws -> Result
         ) async throws -> Result {
             asked.withLock { $0 += 1 }
             throw error
@@ -48,7 +48,7 @@ import Testing
         }
         #expect(codes == Array(repeating: "test", count: 20) + Array(repeating: "breaker", count: 80))
         #expect(broken.asked.withLock { $0 } == 20)
-        await #expect(throws: DatabaseError.self) { try await engine.write { _ in 1 } }
+        await #expect(throws: DatabaseError.self) { try await engine.write(alone: false) { _ in 1 } }
         #expect(broken.asked.withLock { $0 } == 21)
         await FaultInjector.$isExempt.withValue(true) {
             await #expect(throws: DatabaseError.self) { try await engine.read(.current) { _ in 1 } }
@@ -61,7 +61,7 @@ import Testing
         let broken = Broken(kind)
         let engine = GuardedEngine(broken)
         for _ in 0..<100 {
-            await #expect(throws: DatabaseError.self) { try await engine.write { _ in 1 } }
+            await #expect(throws: DatabaseError.self) { try await engine.write(alone: false) { _ in 1 } }
         }
         #expect(broken.asked.withLock { $0 } == 100)
     }

@@ -107,11 +107,11 @@ package struct PostgresEngine: SQLEngine {
     }
 
     package func write<Result: Sendable>(
-        _ body: @escaping @Sendable (Transaction) throws -> Result
+        alone _: Bool, _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             let job = WriteJob(
-                deadline: .current,
+                isAlone: true, deadline: .current,
                 attempt: { transaction in
                     let result = try body(transaction)
                     return { continuation.resume(returning: result) }

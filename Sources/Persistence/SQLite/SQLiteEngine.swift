@@ -69,11 +69,11 @@ package struct SQLiteEngine: SQLEngine {
     }
 
     package func write<Result: Sendable>(
-        _ body: @escaping @Sendable (Transaction) throws -> Result
+        alone: Bool, _ body: @escaping @Sendable (Transaction) throws -> Result
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             let job = WriteJob(
-                deadline: .current,
+                isAlone: alone, deadline: .current,
                 attempt: { transaction in
                     let result = try body(transaction)
                     return { continuation.resume(returning: result) }
@@ -117,6 +117,9 @@ struct ReadJob: Sendable {
 
 /// A write that waits for its group.
 struct WriteJob: Sendable {
+    /// Whether it shares its commit with none. In a group each body has a savepoint, and SQLite keeps the former pages of all
+    /// that changes within one in a list, which it walks at the end of every statement: of 500 products those are thousands.
+    let isAlone: Bool
     let deadline: Deadline?
     /// Runs the body; what it returns tells the caller, once the commit is durable.
     let attempt: @Sendable (Transaction) throws -> @Sendable () -> Void
@@ -154,9 +157,20 @@ struct SQLiteWriter {
         while true {
             let group = queue.take(upTo: groupMax)
             if group.isEmpty { break }
-            commit(group)
+            for part in Self.parts(of: group) { commit(part) }
         }
         session.close()
+    }
+
+    /// Those that share a commit, in the order of the queue.
+    private static func parts(of group: [WriteJob]) -> [[WriteJob]] {
+        group.reduce(into: []) { parts, job in
+            if let last = parts.last?.last, !last.isAlone, !job.isAlone {
+                parts[parts.count - 1].append(job)
+            } else {
+                parts.append([job])
+            }
+        }
     }
 
     /// Commits a group; where that fails as a whole, each body alone, so that no caller pays for another's fault.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Foundation
+internal import Glibc
 internal import Kernel
 internal import Logging
 
@@ -8,8 +9,24 @@ internal import Logging
 enum Terminal {
     static func say(_ text: String = "") { write(text + "\n") }
 
-    /// Whoever has closed the other end does not want to read it; what the program does goes on.
-    static func write(_ text: String) { try? FileHandle.standardOutput.write(contentsOf: Data(text.utf8)) }
+    /// Whoever has closed the other end does not want to read it; what the program does goes on. Where it cannot be written for
+    /// another reason, such as a full disk, the program ends: nobody is to take a part for the whole.
+    static func write(_ text: String) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count >= 0 {
+                rest = rest.dropFirst(count)
+            } else if errno == EPIPE {
+                return
+            } else if errno == EAGAIN {
+                usleep(1_000)
+            } else if errno != EINTR {
+                FileHandle.standardError.write(Data("Standard output: \(String(cString: strerror(errno))).\n".utf8))
+                exit(EXIT_FAILURE)
+            }
+        }
+    }
 
     /// Writes over the line before; on anything but a terminal each goes on a line of its own.
     static func progress(_ text: String) {

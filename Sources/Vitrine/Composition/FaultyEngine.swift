@@ -18,8 +18,10 @@ struct FaultyEngine: SQLEngine {
         try await faults.run(at: "database.read", refusal: Self.refusal) { try await engine.read(freshness, body) }
     }
 
-    func write<Result: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> Result) async throws -> Result {
-        try await faults.run(at: "database.write", refusal: Self.refusal) { try await engine.write(body) }
+    func write<Result: Sendable>(
+        alone: Bool, _ body: @escaping @Sendable (Transaction) throws -> Result
+    ) async throws -> Result {
+        try await faults.run(at: "database.write", refusal: Self.refusal) { try await engine.write(alone: alone, body) }
     }
 
     func close() async { await engine.close() }

@@ -30,8 +30,10 @@ struct GuardedEngine: SQLEngine {
         try await guarded(by: reads) { try await engine.read(freshness, body) }
     }
 
-    func write<Result: Sendable>(_ body: @escaping @Sendable (Transaction) throws -> Result) async throws -> Result {
-        try await guarded(by: writes) { try await engine.write(body) }
+    func write<Result: Sendable>(
+        alone: Bool, _ body: @escaping @Sendable (Transaction) throws -> Result
+    ) async throws -> Result {
+        try await guarded(by: writes) { try await engine.write(alone: alone, body) }
     }
 
     func close() async { await engine.close() }

@@ -150,8 +150,8 @@ extension Call {
     package func commit<Part: WireBody & Sendable>(
         part number: Int, _ body: @escaping @Sendable (Transaction) throws -> Part
     ) async throws -> Part {
-        guard let ticket = ticket?.part(number) else { return try await database.write(body) }
-        return try await database.write { transaction in
+        guard let ticket = ticket?.part(number) else { return try await database.write(alone: true, body) }
+        return try await database.write(alone: true) { transaction in
             if case .answered(let response) = try IdempotencyStore.find(ticket, in: transaction) {
                 var decoding = Decoding()
                 if let part = Part.schema.decode(try JSON.parse(response.body), &decoding) { return part }
