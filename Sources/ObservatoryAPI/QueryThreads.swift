@@ -11,7 +11,7 @@ internal import Telemetry
 ///
 /// Few run at once. Those that wait take turns by who asks, so that nobody's many keep others waiting for long, and of nobody
 /// more than some wait; who comes then is told to come back. A query that is seen to be long has from then on only what nobody
-/// else wants of the processors, and no place among the few; there are as many places for long ones.
+/// else wants of the processors, and no place among the few while there is one of as many for long ones.
 final class QueryThreads: Sendable {
     private struct Job {
         let wish: Wish
@@ -77,8 +77,12 @@ final class QueryThreads: Sendable {
         for _ in 0..<count { addThread() }
     }
 
-    private func addThread() {
-        let thread = Thread { [weak self] in Self.work { self } }
+    /// - Parameter end: what to wait for before it takes anything.
+    private func addThread(after end: DispatchSemaphore? = nil) {
+        let thread = Thread { [weak self] in
+            end?.wait()
+            Self.work { self }
+        }
         thread.name = "query"
         // Expressions may stand within each other a hundred times.
         thread.stackSize = 8 << 20
@@ -99,23 +103,29 @@ final class QueryThreads: Sendable {
         // whole machine, which is when it is asked about most.
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
         while let threads = owner(), let job = threads.next() {
-            // There is no way back from the idle policy; another thread goes on already.
-            if let job, job.work() { return threads.state.withLock { $0.long -= 1 } }
+            // There is no way back from the idle policy; another thread goes on.
+            if let job, job.work() { return }
         }
     }
 
-    /// Makes a thread in place of the calling one, which is to leave the processors to others.
+    /// Makes a thread in place of the calling one, which is to leave the processors to others. It goes on at once where there is
+    /// a place for a long query, and else when that is over.
     ///
-    /// - Returns: `false` where as many are long already.
-    private func replaceThread() -> Bool {
+    /// - Returns: What to do when it is over.
+    private func replaceThread() -> @Sendable () -> Void {
         let isRoom = state.withLock { state in
-            guard state.long < count, !state.isClosed else { return false }
+            guard state.long < count else { return false }
             state.long += 1
             return true
         }
         // Before the policy changes: a thread begins under that of the one that makes it.
-        if isRoom { addThread() }
-        return isRoom
+        guard !isRoom else {
+            addThread()
+            return { [weak self] in self?.state.withLock { $0.long -= 1 } }
+        }
+        let end = DispatchSemaphore(value: 0)
+        addThread(after: end)
+        return { end.signal() }
     }
 
     /// Queries that wait for a thread.
@@ -156,11 +166,12 @@ final class QueryThreads: Sendable {
                             return wish.isGone || ContinuousClock.now > end
                         }
                     }
-                    guard stint.isLong else {
+                    guard let leave = stint.leave else {
                         continuation.resume(with: result)
                         return false
                     }
                     self.answers.give { continuation.resume(with: result) }
+                    leave()
                     return true
                 } giveUp: {
                     continuation.resume(throwing: CancellationError())
@@ -199,24 +210,25 @@ final class QueryThreads: Sendable {
         private static let idlePolicy: Int32 = 5
 
         private let began = (clock: ContinuousClock.now, used: ThreadTime.used)
-        private let isKnown = Atomic(false)
-        private let value = Atomic(false)
-        private let replace: @Sendable () -> Bool
+        private let replace: @Sendable () -> @Sendable () -> Void
+        private let left = Mutex<(@Sendable () -> Void)?>(nil)
+        private let isLong = Atomic(false)
 
-        var isLong: Bool { value.load(ordering: .relaxed) }
+        /// What to do when it is over; `nil` where it was short.
+        var leave: (@Sendable () -> Void)? { left.withLock { $0 } }
 
-        /// - Parameter replace: makes another thread; `false` where this one is to stay as it is.
-        init(_ replace: @escaping @Sendable () -> Bool) { self.replace = replace }
+        /// - Parameter replace: makes another thread.
+        init(_ replace: @escaping @Sendable () -> @Sendable () -> Void) { self.replace = replace }
 
         /// Leaves the processors to everybody else once the query is a long one.
         func note() {
             // The thread's own time is asked of the system, and only where it can matter.
-            guard !isKnown.load(ordering: .relaxed), ContinuousClock.now - began.clock > Self.shortMax,
+            guard !isLong.load(ordering: .relaxed), ContinuousClock.now - began.clock > Self.shortMax,
                 ThreadTime.used - began.used > Self.shortMax
             else { return }
-            isKnown.store(true, ordering: .relaxed)
-            guard replace() else { return }
-            value.store(true, ordering: .relaxed)
+            isLong.store(true, ordering: .relaxed)
+            let leave = replace()
+            left.withLock { $0 = leave }
             var parameters = sched_param(sched_priority: 0)
             sched_setscheduler(0, Self.idlePolicy, &parameters)
         }
