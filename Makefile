@@ -4,11 +4,12 @@
 # make bench  the shop beside its peers
 # make bench-observatory  the observatory beside Prometheus and VictoriaMetrics, its spans and log records, and its pages
 # make bench-oauth  what tokens cost
+# make bench-import a hundred thousand products
 # make sdks   clients of the API in Python, TypeScript, Swift, Java and Go, in .build/sdks
 # make lint   formatting and style
 # make golden the OpenAPI document that the API is held to
 
-.PHONY: run test bench bench-observatory bench-oauth sdks lint golden setup soak
+.PHONY: run test bench bench-observatory bench-oauth bench-import sdks lint golden setup soak
 
 setup:
 	@Scripts/setup.sh
@@ -43,6 +44,10 @@ bench-observatory: setup
 	@.build/venv-bench/bin/python Benchmarks/records.py
 	@.build/venv-bench/bin/python Benchmarks/pages.py --output .build/pages.json
 	@.build/venv-bench/bin/python Benchmarks/beside.py
+
+bench-import: setup
+	@Scripts/build.sh
+	@python3 Benchmarks/imports.py $(ARGS)
 
 bench-oauth: setup
 	@Scripts/setup.sh bench

@@ -162,8 +162,9 @@ final class QueryThreads: Sendable {
                     let stint = Stint { self.replaceThread() }
                     let result = Swift.Result {
                         try work {
-                            stint.note()
-                            return wish.isGone || ContinuousClock.now > end
+                            let now = ContinuousClock.now
+                            stint.note(now)
+                            return wish.isGone || now > end
                         }
                     }
                     guard let leave = stint.leave else {
@@ -211,24 +212,22 @@ final class QueryThreads: Sendable {
 
         private let began = (clock: ContinuousClock.now, used: ThreadTime.used)
         private let replace: @Sendable () -> @Sendable () -> Void
-        private let left = Mutex<(@Sendable () -> Void)?>(nil)
-        private let isLong = Atomic(false)
+        private let leaving = Mutex<(@Sendable () -> Void)?>(nil)
 
         /// What to do when it is over; `nil` where it was short.
-        var leave: (@Sendable () -> Void)? { left.withLock { $0 } }
+        var leave: (@Sendable () -> Void)? { leaving.withLock { $0 } }
 
-        /// - Parameter replace: makes another thread.
+        /// - Parameter replace: makes another thread, and returns what to do when the query is over.
         init(_ replace: @escaping @Sendable () -> @Sendable () -> Void) { self.replace = replace }
 
         /// Leaves the processors to everybody else once the query is a long one.
-        func note() {
+        func note(_ now: ContinuousClock.Instant) {
             // The thread's own time is asked of the system, and only where it can matter.
-            guard !isLong.load(ordering: .relaxed), ContinuousClock.now - began.clock > Self.shortMax,
-                ThreadTime.used - began.used > Self.shortMax
-            else { return }
-            isLong.store(true, ordering: .relaxed)
+            guard now - began.clock > Self.shortMax, leave == nil, ThreadTime.used - began.used > Self.shortMax else {
+                return
+            }
             let leave = replace()
-            left.withLock { $0 = leave }
+            leaving.withLock { $0 = leave }
             var parameters = sched_param(sched_priority: 0)
             sched_setscheduler(0, Self.idlePolicy, &parameters)
         }

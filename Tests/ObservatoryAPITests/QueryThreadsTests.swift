@@ -106,22 +106,33 @@ struct QueryThreadsTests {
         #expect(next == (SCHED_OTHER, 19))
     }
 
-    @Test func `long queries keep no short ones out`() async throws {
-        let course = Course()
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                try await course.threads.run(of: 9, within: .seconds(60)) { isOver in
-                    course.isBegun.store(true, ordering: .releasing)
-                    while course.isHeld.load(ordering: .acquiring), !isOver() {}
+    @Test func `a long query keeps no short one out, and a second long one waits for nobody`() async throws {
+        let threads = QueryThreads(count: 1)
+        let idle = IdleCount()
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            // The first has the place for long ones; the second has none, and is put aside where it is.
+            for _ in 0..<2 {
+                group.addTask {
+                    try await threads.run(of: 9, within: .seconds(20)) { isOver in
+                        while sched_getscheduler(0) == SCHED_OTHER, !isOver() {}
+                        idle.count.add(1, ordering: .acquiringAndReleasing)
+                        while !idle.isEnough, !isOver() {}
+                        return !isOver()
+                    }
+                }
+                if idle.count.load(ordering: .acquiring) == 0 {
+                    while idle.count.load(ordering: .acquiring) == 0 { try await Task.sleep(for: .milliseconds(1)) }
+                    // While the first is at it.
+                    #expect(try await threads.run(of: 1, within: .seconds(60)) { _ in !idle.isEnough })
                 }
             }
-            while !course.isBegun.load(ordering: .acquiring) { try await Task.sleep(for: .milliseconds(1)) }
-            try await course.ask(1, "short")
-            #expect(course.order.withLock { $0 } == ["short"])
-            let isHeld = course.isHeld.load(ordering: .acquiring)
-            #expect(isHeld)
-            course.isHeld.store(false, ordering: .releasing)
-            try await group.waitForAll()
+            for try await isInTime in group { #expect(isInTime) }
         }
+        #expect(try await threads.run(of: 1, within: .seconds(60)) { _ in sched_getscheduler(0) } == SCHED_OTHER)
+    }
+
+    private final class IdleCount: Sendable {
+        let count = Atomic(0)
+        var isEnough: Bool { count.load(ordering: .acquiring) == 2 }
     }
 }

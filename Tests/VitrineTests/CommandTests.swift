@@ -48,6 +48,24 @@ import Testing
         #expect(demo.output.contains("Vitrine has stopped."))
     }
 
+    @Test func `who closes the output ends no demo, and a full disk is told`() async throws {
+        func shell(_ line: String) throws -> (status: Int32, said: String) {
+            let shell = Process()
+            shell.executableURL = URL(filePath: "/bin/bash")
+            shell.arguments = ["-c", "set -o pipefail; " + line.replacing("vitrine", with: VitrineProcess.binary)]
+            let pipe = Pipe()
+            shell.standardError = pipe
+            try shell.run()
+            let said = try pipe.fileHandleForReading.readToEnd() ?? Data()
+            shell.waitUntilExit()
+            return (shell.terminationStatus, String(decoding: said, as: UTF8.self))
+        }
+        let cut = try shell("vitrine demo --port 0 --seconds 4 | head -n 1 > /dev/null")
+        #expect(cut.status == 0, "\(cut.said)")
+        let full = try shell("vitrine openapi > /dev/full")
+        #expect(full.status == 1 && full.said.contains("No space left"), "\(full.said)")
+    }
+
     @Test func `migrations are listed before they are applied, and applied once`() async throws {
         try await withDirectory { path in
             let dry = try await VitrineProcess.run(["migrate", "--dry-run", "--data", path])

@@ -111,7 +111,7 @@ package struct PostgresEngine: SQLEngine {
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             let job = WriteJob(
-                isAlone: true, deadline: .current,
+                deadline: .current,
                 attempt: { transaction in
                     let result = try body(transaction)
                     return { continuation.resume(returning: result) }

@@ -73,7 +73,7 @@ package struct SQLiteEngine: SQLEngine {
     ) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
             let job = WriteJob(
-                isAlone: alone, deadline: .current,
+                deadline: .current, isAlone: alone,
                 attempt: { transaction in
                     let result = try body(transaction)
                     return { continuation.resume(returning: result) }
@@ -117,10 +117,10 @@ struct ReadJob: Sendable {
 
 /// A write that waits for its group.
 struct WriteJob: Sendable {
+    let deadline: Deadline?
     /// Whether it shares its commit with none. In a group each body has a savepoint, and SQLite keeps the former pages of all
     /// that changes within one in a list, which it walks at the end of every statement: of 500 products those are thousands.
-    let isAlone: Bool
-    let deadline: Deadline?
+    var isAlone = false
     /// Runs the body; what it returns tells the caller, once the commit is durable.
     let attempt: @Sendable (Transaction) throws -> @Sendable () -> Void
     let fail: @Sendable (any Error) -> Void

@@ -128,15 +128,15 @@ extension SignalStore {
         }
         let part = try writer.finish(rank: sequence, coveredSegment: covered, replacing: [])
         isDone = true
-        // What is let go is let go outside the lock: those are all series.
-        let written = state.withLock { state in
-            defer { state.frozen = nil }
-            if let part { state.parts.append(part) }
-            state.parts.sort { $0.footer.rank < $1.footer.rank }
-            state.unflushed.finish()
-            return state.frozen
+        // All series that are let go are let go outside the lock.
+        withExtendedLifetime(frozen) {
+            state.withLock { state in
+                if let part { state.parts.append(part) }
+                state.parts.sort { $0.footer.rank < $1.footer.rank }
+                state.frozen = nil
+                state.unflushed.finish()
+            }
         }
-        withExtendedLifetime(written) {}
     }
 
     /// Milliseconds without a sample after which a series may be forgotten: longer than anybody pauses between two scrapes.

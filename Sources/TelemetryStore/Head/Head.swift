@@ -120,11 +120,12 @@ extension Head.Series {
 
     fileprivate mutating func empty() { (chunks, open) = ([], SampleColumns()) }
 
-    /// Appends all samples, in the order in which they came where it is not that of time.
+    /// Appends the samples of chunks that overlap `range`, and all that are open, in the order in which they came where it is not
+    /// that of time.
     ///
     /// - Throws: `Failure` with `corrupt`.
-    func read(into samples: inout SampleColumns) throws {
-        for chunk in chunks { try chunk.read(into: &samples) }
+    func read(_ range: ClosedRange<Int64> = .min ... .max, into samples: inout SampleColumns) throws {
+        for chunk in chunks where chunk.times.overlaps(range) { try chunk.read(into: &samples) }
         samples.times += open.times
         samples.values += open.values
     }

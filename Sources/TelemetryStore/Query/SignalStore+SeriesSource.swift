@@ -87,15 +87,6 @@ extension Head.Series {
         guard let first = open.times.first, let last = open.times.last else { return false }
         return first <= range.upperBound && last >= range.lowerBound
     }
-
-    /// Appends the samples of chunks that overlap `range`, and all that are open.
-    ///
-    /// - Throws: `Failure` with `corrupt`.
-    fileprivate func read(_ range: ClosedRange<Int64>, into samples: inout SampleColumns) throws {
-        for chunk in chunks where chunk.times.overlaps(range) { try chunk.read(into: &samples) }
-        samples.times += open.times
-        samples.values += open.values
-    }
 }
 
 extension SampleColumns {
