@@ -212,10 +212,15 @@ final class QueryThreads: Sendable {
 
         private let began = (clock: ContinuousClock.now, used: ThreadTime.used)
         private let replace: @Sendable () -> @Sendable () -> Void
-        private let leaving = Mutex<(@Sendable () -> Void)?>(nil)
+        private let leaving = Mutex(Leaving())
+
+        /// A structure, because a function that is itself the value of a mutex is wrapped once more by each look at it.
+        private struct Leaving {
+            var end: (@Sendable () -> Void)?
+        }
 
         /// What to do when it is over; `nil` where it was short.
-        var leave: (@Sendable () -> Void)? { leaving.withLock { $0 } }
+        var leave: (@Sendable () -> Void)? { leaving.withLock { $0.end } }
 
         /// - Parameter replace: makes another thread, and returns what to do when the query is over.
         init(_ replace: @escaping @Sendable () -> @Sendable () -> Void) { self.replace = replace }
@@ -227,7 +232,7 @@ final class QueryThreads: Sendable {
                 return
             }
             let leave = replace()
-            leaving.withLock { $0 = leave }
+            leaving.withLock { $0.end = leave }
             var parameters = sched_param(sched_priority: 0)
             sched_setscheduler(0, Self.idlePolicy, &parameters)
         }

@@ -106,6 +106,17 @@ struct QueryThreadsTests {
         #expect(next == (SCHED_OTHER, 19))
     }
 
+    @Test func `a long query may ask a million times whether it is to stop`() async throws {
+        let threads = QueryThreads(count: 1)
+        let asked = try await threads.run(within: .seconds(600)) { isOver in
+            while sched_getscheduler(0) == SCHED_OTHER, !isOver() {}
+            return (0..<1_000_000).count { _ in !isOver() }
+        }
+        #expect(asked == 1_000_000)
+        // By the thread on which the other ended.
+        #expect(try await threads.run(within: .seconds(60)) { _ in true })
+    }
+
     @Test func `a long query keeps no short one out, and a second long one waits for nobody`() async throws {
         let threads = QueryThreads(count: 1)
         let idle = IdleCount()
