@@ -7,8 +7,14 @@ cd "$(dirname "$0")/.."
 # With the seconds since the beginning, so that it is seen where they go.
 section() { echo "== $1 ($SECONDS s)"; }
 
+# A folder of its own for what tests leave, however they end: a browser's profiles, databases, a killed program's data. Others may
+# enter it, because Postgres refuses to be root.
+TMPDIR=$(mktemp -d)
+export TMPDIR
+chmod 755 "$TMPDIR"
+beside=
+trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null; rm -rf "$TMPDIR"' EXIT
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
 failed=0
 
 section "Style"
@@ -61,7 +67,6 @@ slices='^(Catalog|Customers|Identity|Inventory|Jobs|Ordering|Payments|Web)Tests\
 lane=$(mktemp)
 program >"$lane" 2>&1 &
 beside=$!
-trap 'kill "$beside" 2>/dev/null; rm -f "$log" "$lane"' EXIT
 section "Suite"
 suite --skip '^VitrineTests\.' 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}

@@ -4,7 +4,8 @@ import Foundation
 import Kernel
 import Synchronization
 
-/// A server in a folder of its own, kept by a shell that ends it when our end of its input closes, however we end.
+/// A server in a folder of its own, kept by a shell that ends it and removes the folder when our end of its input closes,
+/// however we end.
 final class GuardedServer: Sendable {
     let directory: TestDirectory
     private let shell: Mutex<Process>
@@ -18,6 +19,7 @@ final class GuardedServer: Sendable {
             "-c",
             """
             set -e
+            trap "rm -rf '\(directory.path)'" EXIT
             cd '\(directory.path)'
             \(script)
             while read -r command; do $command; done
@@ -43,7 +45,6 @@ final class GuardedServer: Sendable {
             (shell.standardInput as? Pipe)?.fileHandleForWriting.closeFile()
             shell.waitUntilExit()
         }
-        directory.remove()
     }
 
     /// - Throws: `Failure` with `timedOut` where it has not become so within a minute.
