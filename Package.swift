@@ -43,6 +43,7 @@ let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metri
 let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let instrumentation: Target.Dependency = .product(name: "Instrumentation", package: "swift-distributed-tracing")
 let serviceContext: Target.Dependency = .product(name: "ServiceContextModule", package: "swift-service-context")
+let mustache: Target.Dependency = .product(name: "Mustache", package: "swift-mustache")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -99,8 +100,9 @@ let ground: [Target] = [
 
 let shop: [Target] = [
     room(
-        "Identity", ["Jobs", "Kernel", "Persistence", "RateLimiting", "Web", crypto, cryptoExtras, logging],
-        resources: [.embedInCode("Assets/pages.css")]),
+        "Identity",
+        ["Jobs", "Kernel", "Persistence", "RateLimiting", "Web", crypto, cryptoExtras, logging, mustache],
+        resources: [.embedInCode("Assets")]),
     room("Catalog", ["Jobs", "Kernel", "Persistence", "Web"]),
     room("Inventory", ["Jobs", "Kernel", "Persistence", "Web", metrics]),
     room("Customers", ["Jobs", "Kernel", "Persistence", "Web"]),
@@ -273,6 +275,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-service-context.git", from: "1.5.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache.git", from: "2.1.1"),
         .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.2"),
     ],
     targets: ground + shop + observatory + edge + binary + benchmarks + support + [fuzz] + suites

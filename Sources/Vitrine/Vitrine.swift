@@ -21,6 +21,6 @@ struct VitrineCommand: AsyncParsableCommand {
             ReplayCommand.self,
             MigrateCommand.self,
             CopyCommand.self, CheckCommand.self, OpenAPICommand.self, SignalsCommand.self, CollectCommand.self,
-            ObserveCommand.self, TelemetryCommand.self, DashboardsCommand.self, ChaosCommand.self,
+            ObserveCommand.self, TelemetryCommand.self, DashboardsCommand.self, PagesCommand.self, ChaosCommand.self,
         ])
 }

@@ -38,9 +38,9 @@ extension IdentityModule {
         let sessions = try await signIn.sessions(of: visitor.user.id)
         let apps = try await authorize.consents(of: visitor.user.id)
         let page = AccountPage(
-            visitor: visitor, sessions: sessions, apps: apps, notice: notice, formToken: browser.formToken("account"),
-            isSandbox: settings.isSandbox)
-        return page.page.response(status, shopName: settings.shopName)
+            visitor, sessions: sessions, apps: apps, notice: notice, isSandbox: settings.isSandbox,
+            formToken: browser.formToken("account"))
+        return WebPage(page).response(status, in: settings)
     }
 
     private func removeApp(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
@@ -107,10 +107,10 @@ extension IdentityModule {
         _ browser: Browser, _ visitor: SignIn.Visitor, _ secret: [UInt8], _ closed: String, isWrong: Bool
     ) -> WireResponse {
         let address = OneTimeCode.address(secret, account: visitor.user.email, shop: settings.shopName)
-        let page = SecondFactorPages.offer(
-            text: OneTimeCode.base32(secret), address: address, closed: closed, isWrong: isWrong,
+        let page = SecondFactorPage(
+            text: OneTimeCode.base32(secret), address: address, offer: closed, isWrong: isWrong,
             formToken: browser.formToken("account"))
-        return page.response(isWrong ? 422 : 200, shopName: settings.shopName)
+        return WebPage(page).response(isWrong ? 422 : 200, in: settings)
     }
 
     private func addFactor(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
@@ -121,7 +121,7 @@ extension IdentityModule {
         guard let codes = try await secondFactor.accept(closed, code: form["code"] ?? "", by: visitor.user) else {
             return offerPage(browser, visitor, secret, closed, isWrong: true)
         }
-        return SecondFactorPages.recovery(codes).response(shopName: settings.shopName)
+        return WebPage(RecoveryCodesPage(codes: codes)).response(in: settings)
     }
 
     /// Nor take it off, which takes both factors.
@@ -146,7 +146,7 @@ extension IdentityModule {
         guard browser.form("account") != nil, let visitor = browser.visitor else { return staleForm }
         guard visitor.user.scopes.contains(scope) else {
             let text = "This takes a role with \(scope.rawValue)."
-            return SignInPages.message("You may not", text, isWrong: true).response(403, shopName: settings.shopName)
+            return WebPage.message("You may not", text, isWrong: true).response(403, in: settings)
         }
         try await body()
         return WireResponse.seeOther(next)

@@ -18,7 +18,9 @@ extension IdentityModule {
             .exchange(.post, "/oauth/decision", "decide", "Allow or refuse it", use: doAuthorize),
             .exchange(.get, "/device", "devicePage", "Connect a device", use: showDevice),
             .exchange(.post, "/device", "device", "Allow or refuse a device", use: doDevice),
-            .exchange(.get, PageStyle.path, "pageStyle", "How pages look") { _, _ in PageStyle.response },
+            .exchange(.get, settings.pages.stylePath, "pageStyle", "How pages look") { [settings] _, _ in
+                .file(settings.pages.style, "text/css; charset=utf-8")
+            },
         ] + accountEndpoints + customerAccountPages + signUpPages
     }
 
@@ -32,14 +34,14 @@ extension IdentityModule {
     }
 
     private func signInPage(
-        _ browser: Browser, then: String, email: String, trouble: SignInPages.Trouble?, status: Int = 200
+        _ browser: Browser, then: String, email: String, trouble: SignInPage.Trouble?, status: Int = 200
     ) async throws -> WireResponse {
         let waiting = await authorizationRequest(then)
-        let page = SignInPages.signIn(
-            shop: settings.shopName, app: waiting?.app.name, then: then, email: email, trouble,
-            isSignUpOpen: settings.isSignUpOpen, formToken: browser.formToken("sign-in"),
-            formTargets: FormTargets.targets(of: waiting))
-        return page.response(status, shopName: settings.shopName, cookies: browser.cookies)
+        let page = SignInPage(
+            app: waiting?.app.name, then: then, email: email, trouble, isSignUpOpen: settings.isSignUpOpen,
+            formToken: browser.formToken("sign-in"))
+        return WebPage(page, formTargets: FormTargets.targets(of: waiting)).response(
+            status, in: settings, cookies: browser.cookies)
     }
 
     /// The request that waits behind the sign-in, where one does.
@@ -78,14 +80,14 @@ extension IdentityModule {
     }
 
     private func codePage(
-        _ browser: Browser, _ user: UserID, then: String, email: String, trouble: SignInPages.Trouble?,
+        _ browser: Browser, _ user: UserID, then: String, email: String, trouble: SignInPage.Trouble?,
         status: Int = 200
     ) async -> WireResponse {
-        let page = SignInPages.code(
+        let page = CodePage(
             then: then, email: email, ticket: browser.ticket(for: user, at: issue.clock.now()), trouble,
-            formToken: browser.formToken("sign-in"),
-            formTargets: FormTargets.targets(of: await authorizationRequest(then)))
-        return page.response(status, shopName: settings.shopName)
+            formToken: browser.formToken("sign-in"))
+        return WebPage(page, formTargets: FormTargets.targets(of: await authorizationRequest(then)))
+            .response(status, in: settings)
     }
 
     private func doSignInCode(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
@@ -138,12 +140,11 @@ extension IdentityModule {
                 guard let visitor = browser.visitor else { return staleForm }
                 // What was pushed may be over when somebody has read the page; so the page holds it.
                 let query = request.form.encoded
-                let page = SignInPages.consent(
-                    request, visitor, shop: settings.shopName, maker: try await maker(of: request.app, call),
-                    consented: consented, query: query,
-                    formToken: browser.formToken(Self.purpose(request, query)),
-                    formTargets: FormTargets.targets(of: request))
-                return page.response(shopName: settings.shopName, cookies: browser.cookies)
+                let page = ConsentPage(
+                    request, visitor, maker: try await maker(of: request.app, call), consented: consented,
+                    query: query, formToken: browser.formToken(Self.purpose(request, query)))
+                return WebPage(page, formTargets: FormTargets.targets(of: request))
+                    .response(in: settings, cookies: browser.cookies)
             }
         }
     }
@@ -219,15 +220,15 @@ extension IdentityModule {
         do {
             return try await body()
         } catch AuthorizationRequest.Fault.toPerson(let text) {
-            let page = SignInPages.message("This app cannot be let in", text, isWrong: true)
-            return page.response(400, shopName: settings.shopName)
+            let page = WebPage.message("This app cannot be let in", text, isWrong: true)
+            return page.response(400, in: settings)
         } catch AuthorizationRequest.Fault.toApp(let error, let app, let uri, let state) {
             let answer = [("error", error.code.rawValue), ("error_description", error.detail)]
             let address = AuthorizationRequest.address(uri, state: state, issuer: settings.issuer, answer)
             guard !app.isOfShop, try await browser(exchange).visitor == nil else {
                 return WireResponse.seeOther(address)
             }
-            return SignInPages.refused(app, error, back: address).response(400, shopName: settings.shopName)
+            return WebPage(RefusedPage(app, error, back: address)).response(400, in: settings)
         }
     }
 
@@ -241,8 +242,8 @@ extension IdentityModule {
             return WireResponse.seeOther("/sign-in?then=" + PercentEncoding.encode(then))
         }
         // Even a code in the address is confirmed by hand (RFC 8628 section 3.3.1).
-        let page = SignInPages.deviceCode(code, isUnknown: false, formToken: browser.formToken("device"))
-        return page.response(shopName: settings.shopName, cookies: browser.cookies)
+        let page = DevicePage(code, isUnknown: false, formToken: browser.formToken("device"))
+        return WebPage(page).response(in: settings, cookies: browser.cookies)
     }
 
     private func doDevice(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
@@ -252,34 +253,33 @@ extension IdentityModule {
         let code = form["user_code"] ?? ""
         guard let (request, app) = try await devices.request(userCode: code) else {
             try await call.noteFailedSignIn(from: exchange.address)
-            let page = SignInPages.deviceCode(
+            let page = DevicePage(
                 String(code.prefix(20)), isUnknown: true, formToken: browser.formToken("device"))
-            return page.response(404, shopName: settings.shopName)
+            return WebPage(page).response(404, in: settings)
         }
         guard app.isFor(visitor.user) else {
-            return SignInPages.message(
+            return WebPage.message(
                 "\(app.name) is not for you",
                 app.people == .customers ? "It is for customers of the shop." : "It is for those who work in the shop.",
                 isWrong: true
-            ).response(403, shopName: settings.shopName)
+            ).response(403, in: settings)
         }
         guard let decision = form["decision"] else {
-            let page = SignInPages.deviceConsent(
-                app, request, visitor, shop: settings.shopName, maker: try await maker(of: app, call),
-                formToken: browser.formToken("device"))
-            return page.response(shopName: settings.shopName)
+            let page = DeviceConsentPage(
+                app, request, visitor, maker: try await maker(of: app, call), formToken: browser.formToken("device"))
+            return WebPage(page).response(in: settings)
         }
         let approves = decision == "allow"
         if approves, request.scopes.intersection(Authorize.allowed(visitor.user)).isEmpty {
-            return SignInPages.message(
+            return WebPage.message(
                 "There is nothing to give", "You may do none of what \(app.name) asks for. Refuse it, or ask who may.",
                 isWrong: true
-            ).response(403, shopName: settings.shopName)
+            ).response(403, in: settings)
         }
         guard try await devices.decide(request, app, visitor, approves: approves) else { return staleForm }
         let text = approves ? "You can go back to the device." : "The device has got nothing."
-        return SignInPages.message(approves ? "The device is connected" : "Refused", text)
-            .response(shopName: settings.shopName)
+        return WebPage.message(approves ? "The device is connected" : "Refused", text)
+            .response(in: settings)
     }
 
     // MARK: Every page
@@ -289,11 +289,11 @@ extension IdentityModule {
     }
 
     var staleForm: WireResponse {
-        SignInPages.message(
+        WebPage.message(
             "This page is out of date",
             "It was open for too long, or belongs to another browser. Go back and try again.",
             isWrong: true
-        ).response(403, shopName: settings.shopName)
+        ).response(403, in: settings)
     }
 }
 

@@ -21,10 +21,10 @@ extension IdentityModule {
     ) async throws -> WireResponse {
         guard let email = try await address(of: link, call, exchange, key: key) else { return over(link) }
         let browser = try await browser(exchange)
-        let page = PasswordLinkPage.choose(
-            shop: settings.shopName, email: email, key: key, path: link.path, note: link.note, trouble: trouble,
+        let page = PasswordLinkPage(
+            email: email, key: key, path: link.path, note: link.note, trouble: trouble,
             formToken: browser.formToken(Self.purpose(link, key)))
-        return page.response(status, shopName: settings.shopName, cookies: browser.cookies)
+        return WebPage(page).response(status, in: settings, cookies: browser.cookies)
     }
 
     private func choosePassword(
@@ -43,7 +43,7 @@ extension IdentityModule {
             return try await page(
                 of: link, call, exchange, key: key, trouble: PasswordLinkPage.passwordRule, status: 422)
         } catch IdentityError.emailTaken {
-            return PasswordLinkPage.taken.response(409, shopName: settings.shopName)
+            return PasswordLinkPage.taken.response(409, in: settings)
         }
     }
 
@@ -57,7 +57,7 @@ extension IdentityModule {
         return address
     }
 
-    private func over(_ link: PasswordLink) -> WireResponse { link.over.response(404, shopName: settings.shopName) }
+    private func over(_ link: PasswordLink) -> WireResponse { link.over.response(404, in: settings) }
 
     private static func purpose(_ link: PasswordLink, _ key: String) -> String { "password link \(link.path) \(key)" }
 }

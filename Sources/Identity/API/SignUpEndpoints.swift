@@ -30,7 +30,7 @@ extension IdentityModule {
 
     private func showSignUp(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {
         if signUps != nil, exchange.query["sent"] != nil {
-            return SignUpPage.sent.response(shopName: settings.shopName)
+            return SignUpPage.sent.response(in: settings)
         }
         let browser = try await browser(exchange)
         return signUpPage(browser, then: Destination.safe(exchange.query["then"] ?? "/developers"))
@@ -40,11 +40,11 @@ extension IdentityModule {
         _ browser: Browser, then: String, name: String = "", email: String = "", trouble: String? = nil,
         status: Int = 200
     ) -> WireResponse {
-        guard settings.isSignUpOpen else { return SignUpPage.closed.response(404, shopName: settings.shopName) }
-        let page = SignUpPage.form(
-            shop: settings.shopName, then: then, name: name, email: email, trouble: trouble,
-            takesPassword: signUps == nil, formToken: browser.formToken("sign-up"))
-        return page.response(status, shopName: settings.shopName, cookies: browser.cookies)
+        guard settings.isSignUpOpen else { return SignUpPage.closed.response(404, in: settings) }
+        let page = SignUpPage(
+            then: then, name: name, email: email, trouble: trouble, takesPassword: signUps == nil,
+            formToken: browser.formToken("sign-up"))
+        return WebPage(page).response(status, in: settings, cookies: browser.cookies)
     }
 
     private func doSignUp(_ call: Call, _ exchange: Exchange) async throws -> WireResponse {

@@ -6,6 +6,8 @@ package struct IdentitySettings: Sendable {
     package var issuer: String
     /// What the shop is called on its pages. Default `Vitrine`. Environment: `VITRINE_SHOP_NAME`.
     package var shopName = "Vitrine"
+    /// How its pages look. Default the built-in ones. Environment: `VITRINE_PAGES`, a folder of its own.
+    package var pages = PageTemplates.builtIn
     /// Whether developers from outside the shop make accounts themselves. Default no; the shop opens it where it sends mail, which
     /// proves whose an address is. Environment: `VITRINE_SIGN_UP`, `open` or `closed`.
     package var isSignUpOpen = false

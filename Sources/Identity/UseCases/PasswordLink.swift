@@ -9,7 +9,7 @@ struct PasswordLink: Sendable {
     /// Where there is none, or none any more.
     let over: WebPage
     /// What is said below the form.
-    let note: HTML
+    let note: String
     /// Whose password it is for; `nil` where the key is not good, or not any more. Looking spends nothing.
     let address: @Sendable (_ key: String) async throws -> String?
     /// Gives the hash of a password to the account, and spends the key.

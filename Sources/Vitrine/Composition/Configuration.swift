@@ -98,6 +98,7 @@ package struct Configuration: Sendable {
         VITRINE_RESERVATION_TTL  seconds that an unpaid order holds its stock (900)
         VITRINE_CART_TTL         seconds that an untouched cart lives (2592000)
         VITRINE_SHOP_NAME        what the shop is called on its pages (Vitrine)
+        VITRINE_PAGES            folder of templates for the pages on which people sign in (built-in; see `vitrine pages`)
         VITRINE_ACCESS_TOKEN_LIFETIME  seconds that an access token is good (900)
         VITRINE_AUDIT_RETENTION  days that the audit log is kept, 0 for ever (0)
         VITRINE_SENDMAIL         the machine's sendmail, to write to people: /usr/sbin/sendmail (none)
@@ -152,6 +153,7 @@ package struct Configuration: Sendable {
         ordering.reservationTimeToLive = .seconds(try number("VITRINE_RESERVATION_TTL", 1...86_400, 900))
         ordering.cartTimeToLive = .seconds(try number("VITRINE_CART_TTL", 60...31_536_000, 2_592_000))
         identity.shopName = text("VITRINE_SHOP_NAME") ?? identity.shopName
+        if let directory = text("VITRINE_PAGES") { identity.pages = try PageTemplates(directory: directory) }
         sendMail = try Self.sendMail(text("VITRINE_SENDMAIL"), text("VITRINE_MAIL_FROM"), identity.shopName)
         identity.isSignUpOpen = try Self.isSignUpOpen(text("VITRINE_SIGN_UP")) ?? (sendMail != nil)
         identity.accessTokenLifetime = .seconds(try number("VITRINE_ACCESS_TOKEN_LIFETIME", 60...86_400, 900))
