@@ -89,7 +89,7 @@ struct House {
         "signals": "UnixSignals", "coreMetrics": "CoreMetrics", "metrics": "Metrics", "tracing": "Tracing",
         "instrumentation": "Instrumentation", "serviceContext": "ServiceContextModule",
         "asyncHTTPClient": "AsyncHTTPClient", "crypto": "Crypto", "cryptoExtras": "CryptoExtras",
-        "arguments": "ArgumentParser", "yams": "Yams",
+        "arguments": "ArgumentParser", "yams": "Yams", "mustache": "Mustache",
     ]
 }
 

@@ -92,6 +92,7 @@ struct HouseRulesTests {
             "AsyncHTTPClient",
             #"^(Payments/Providers|Webhooks/Delivery|OTLP/Exporter|Scraping/Client|Alerting/Notifiers)/"#
         ),
+        ("Mustache", #"^Identity/Pages/PageTemplates"#),
         ("Yams", #"^(Scraping/ScrapeConfiguration|Alerting/)"#),
         ("ArgumentParser", #"^Vitrine/(Vitrine\.swift|Commands/)"#),
         ("NIOPosix", #"^(Vitrine/(Client|Composition)|OTLP/(Receiver|Exporter)|Resilience/Faults)/"#),
