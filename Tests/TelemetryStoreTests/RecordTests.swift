@@ -460,9 +460,17 @@ struct RecordTests {
             query.isNewestFirst = round % 2 == 0
             if Bool.random(using: &random.generator) { query.severityMin = UInt8(log.severity.rawValue) }
             if Bool.random(using: &random.generator) {
-                query.lines.append(.init(.contains, String(log.body.dropFirst(2))))
+                // From anywhere to anywhere, mostly within words.
+                let first = Int.random(in: 0...log.body.count, using: &random.generator)
+                let count = Int.random(in: 1...12, using: &random.generator)
+                query.lines.append(.init(.contains, String(log.body.dropFirst(first).prefix(count))))
             }
             if Bool.random(using: &random.generator) { query.lines.append(.init(.matchesNot, "[0-9]1$")) }
+            if Bool.random(using: &random.generator) {
+                let text = log.body.suffix(Int.random(in: 0...9, using: &random.generator))
+                query.lines.append(
+                    .init(.matches, Bool.random(using: &random.generator) ? "(?i)\(text.uppercased())" : "\(text)"))
+            }
             if Bool.random(using: &random.generator) { query.lines.append(.init(.lacks, "77")) }
             if Bool.random(using: &random.generator) { query.times = log.time...log.time + 40_000_000 }
             if Bool.random(using: &random.generator) { query.trace = log.trace?.traceID }
@@ -488,6 +496,34 @@ struct RecordTests {
         #expect(try store.logServices() == Set(all.map { $0.1["service.name"]?.text ?? "" }).sorted())
     }
 
+    @Test(arguments: [
+        ("plain text", "plain text", false), ("(?i)Zeile 7", "Zeile 7", true), (#"a\.b\(c\)\\"#, #"a.b(c)\"#, false),
+        ("Straße", "Straße", false), ("", "", false),
+    ])
+    func `a regular expression that is a text is looked for as one`(pattern: String, text: String, isCaseless: Bool) {
+        let literal = LiteralPattern(pattern)
+        #expect(literal?.text == text && literal?.isCaseless == isCaseless)
+    }
+
+    @Test(arguments: [
+        "a.b", "a|b", "^a", "a$", "[a]", "a{2}", "a+", #"\d"#, #"\1"#, #"a\"#, #"\bword"#, "(?s)a", #"\é"#,
+    ])
+    func `and one that is more is not`(pattern: String) { #expect(LiteralPattern(pattern) == nil) }
+
+    @Test func `of letters that have relatives beyond ASCII no fragment is needed`() async throws {
+        #expect(LiteralPattern("(?i)breakfasts")?.needed == ["brea", "fa", "t"])
+        var random = RandomRecords(seed: 77)
+        let store = try StoreTests.open(ForgetfulDisk())
+        let log = LogRecord(
+            time: Self.start, severity: .info, body: "60 \u{212A}elvin gemes\u{17F}en", scope: "", trace: nil,
+            attributes: [])
+        _ = try await store.append(LogBatch([log], from: random.resource()))
+        try store.flush()
+        var query = LogQuery()
+        query.lines = [.init(.matches, "(?i)kelvin GEMESSEN")]
+        #expect(try store.logs(query, limit: 9).count == 1)
+    }
+
     /// Said once more, without columns.
     private static func matches(_ log: LogRecord, _ resource: Resource, _ query: LogQuery) -> Bool {
         query.times.contains(log.time) && log.severity.rawValue >= Int(query.severityMin)
@@ -496,7 +532,10 @@ struct RecordTests {
                 switch line.operation {
                 case .contains: line.text.isEmpty || log.body.contains(line.text)
                 case .lacks: !log.body.contains(line.text)
-                case .matches, .matchesNot: !(log.body.hasSuffix("1") && log.body.dropLast().last?.isNumber == true)
+                case .matches where line.text.hasPrefix("(?i)"):
+                    line.text.count == 4 || log.body.lowercased().contains(line.text.dropFirst(4).lowercased())
+                case .matches: line.text.isEmpty || log.body.contains(line.text)
+                case .matchesNot: !(log.body.hasSuffix("1") && log.body.dropLast().last?.isNumber == true)
                 }
             }
             && query.words.allSatisfy { word in

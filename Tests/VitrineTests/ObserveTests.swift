@@ -32,6 +32,17 @@ struct ObserveTests {
             let body = try JSON.parse(Array(try await response.body.collect(upTo: 1 << 20).readableBytesView))
             return body["data"]?["result"]?.array?.first?["value"]?.array?.last?.string
         }
+
+        /// The observatory tells of itself every few seconds.
+        func wait(for query: String, _ wanted: String) async throws {
+            let end = ContinuousClock.now + .seconds(60)
+            var told = try await value(query)
+            while told != wanted, ContinuousClock.now < end {
+                try await Task.sleep(for: .milliseconds(500))
+                told = try await value(query)
+            }
+            #expect(told == wanted, "\(query)")
+        }
     }
 
     private static func observe(_ directory: String, _ environment: [String: String] = [:]) async throws -> Running {
@@ -138,45 +149,69 @@ struct ObserveTests {
         #expect(try await process.exitStatus() == 0)
     }
 
-    /// Label values without end, as a careless sender makes them.
-    @Test func `a flood of series neither fills the memory nor touches the known ones`() async throws {
+    /// Label values without end by all three ways in at once, as careless senders make them. `VITRINE_SOAK=1` has five million
+    /// come in a minute.
+    @Test(.enabled(if: Python.isInstalled, "python3 with venv is needed: apt-get install python3-venv"))
+    func `a flood of series neither fills the memory nor touches the known ones`() async throws {
         let isLong = ProcessInfo.processInfo.environment["VITRINE_SOAK"] != nil
+        let (each, seconds) = isLong ? (1_700_000, 60) : (150_000, 5)
+        let flood = try Flood(["\(each)", "\(seconds)"])
+        defer { flood.end() }
         let directory = try TestDirectory()
         defer { directory.remove() }
-        let running = try await Self.observe(directory.path + "/telemetry")
-        let known = (0..<100).map { Self.labels("known", $0) }
-        func tell(_ value: Double) async throws {
-            let samples = SampleColumns(times: [Self.now()], values: [value])
-            let answer = try await running.write(RemoteWriteMessage.bytes(known.map { ($0, samples) }))
-            #expect(answer.status == 204, "\(answer.text)")
+        let jobs = directory.path + "/scrape.yml"
+        try """
+        scrape_configs:
+        - job_name: careless target
+          scrape_interval: 1s
+          static_configs: [{targets: ["127.0.0.1:\(flood.line())"]}]
+        """.write(toFile: jobs, atomically: true, encoding: .utf8)
+        let running = try await Self.observe(directory.path + "/telemetry", ["VITRINE_SCRAPE": jobs])
+        flood.tell(running.address)
+        let outcome = flood.line()
+        #expect(outcome.hasPrefix("sent in "), "\(outcome)")
+
+        for (metric, sender) in [
+            ("written", "careless writer"), ("told_total", "careless service"), ("shown", "careless target"),
+        ] {
+            #expect(try await running.value("sum(known_\(metric))") == "100")
+            #expect(try await running.value("count(max_over_time(wild_\(metric)[1h]))") == "100001", "\(metric)")
+            let named =
+                "sum(vitrine_observatory_folded_samples_total{metric=\"wild_\(metric)\",label=\"id\",sender=\"\(sender)\"})"
+            try await running.wait(for: named, "\(each - 100_000)")
         }
-        try await tell(1)
-        for batch in 0..<(isLong ? 500 : 30) {
-            let time = Self.now()
-            let series = (0..<10_000).map { id in
-                (Self.labels("wild", batch * 10_000 + id), SampleColumns(times: [time], values: [1]))
-            }
-            let answer = try await running.write(RemoteWriteMessage.bytes(series))
-            #expect(answer.status == 204, "\(answer.text)")
-        }
-        try await tell(2)
-        let sum = try await running.value("sum(known)")
-        #expect(sum == "200")
-        let count = try await running.value("count(wild)")
-        #expect(count == "100001", "what is too much is one series")
-        let named =
-            #"sum(vitrine_observatory_folded_samples_total{metric="wild",label="id",reason="metric_series_budget"})"#
-        let folded = "\((isLong ? 50 : 3) * 100_000 - 100_000)"
-        var told = try await running.value(named)
-        for _ in 0..<120 where told != folded {
-            try await Task.sleep(for: .milliseconds(500))
-            told = try await running.value(named)
-        }
-        #expect(told == folded)
         let peak = try #require(running.process.peakMemory)
         #expect(peak < 512 << 20, "\(peak >> 20) MiB")
         running.process.interrupt()
         let status = try await running.process.exitStatus()
         #expect(status == 0)
+    }
+
+    /// `flood.py`, which is talked to by lines.
+    private final class Flood {
+        private let process: Process
+        private let (input, output) = (Pipe(), Pipe())
+
+        init(_ arguments: [String]) throws {
+            process = Python.process("flood.py", arguments)
+            process.standardInput = input
+            process.standardOutput = output
+            try process.run()
+        }
+
+        func tell(_ line: String) { input.fileHandleForWriting.write(Data("\(line)\n".utf8)) }
+
+        func line() -> String {
+            var bytes: [UInt8] = []
+            while let byte = output.fileHandleForReading.readData(ofLength: 1).first, byte != UInt8(ascii: "\n") {
+                bytes.append(byte)
+            }
+            return String(decoding: bytes, as: UTF8.self)
+        }
+
+        func end() {
+            input.fileHandleForWriting.closeFile()
+            process.terminate()
+        }
     }
 }

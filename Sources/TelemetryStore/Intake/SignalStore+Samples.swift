@@ -105,6 +105,11 @@ extension SignalStore.State {
             budget.add(labels)
             return take(batch, row, fitting, key, head.add(key, hash), &taking)
         }
+        // What has no room needs no end either.
+        let fitting = row.samples.count {
+            taking.times.contains(batch.times[$0]) && !StaleMarker.isStale(batch.values[$0])
+        }
+        guard fitting > 0 else { return }
         if let one = overflowKey(for: labels, refusal, settings) {
             overflow.fold(batch, row, hash, taking.times, metric: labels.metricName, into: one, &taking.overflow)
             taking.admission.fold(refusal, fitting)

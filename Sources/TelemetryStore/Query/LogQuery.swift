@@ -49,7 +49,10 @@ package struct StoredLog: Sendable {
 /// What a question asks of each block of log records; made once for all of them.
 struct LogTest {
     let query: LogQuery
+    /// Terms that a block must have.
     let terms: [UInt64]
+    /// Those that it must have, too, where it has such.
+    let fragments: [UInt64]
     private let lines: [(LogQuery.LineFilter, Pattern?, ByteSearch)]
     /// Of texts that must be there.
     private let wanted: [ByteSearch]
@@ -58,21 +61,28 @@ struct LogTest {
     /// - Throws: `Pattern.PatternError`.
     init(_ query: LogQuery) throws {
         self.query = query
-        lines = try query.lines.map { line in
+        let filters = query.lines.map(\.simplified)
+        lines = try filters.map { line in
             let isPattern = line.operation == .matches || line.operation == .matchesNot
             return (line, isPattern ? try Pattern(line.text) : nil, ByteSearch(Array(line.text.utf8)))
         }
         wanted = lines.filter { $0.0.operation == .contains }.map(\.2)
         matchers = try query.matchers.map { try ValueTest($0) }
-        var terms: [UInt64] = []
+        var (terms, fragments, seen) = ([UInt64](), [UInt64](), Fragments())
         for word in query.words { Words.each(of: word.utf8) { terms.append(Term.word($0)) } }
-        for line in query.lines where line.operation == .contains {
+        for line in filters where line.operation == .matches {
+            for text in LiteralPattern(line.text)?.needed ?? [] {
+                seen.eachNew(in: text.utf8) { fragments.append(Term.fragment($0)) }
+            }
+        }
+        for line in filters where line.operation == .contains {
             // Words at its ends may be parts of longer ones.
             let bytes = Array(line.text.utf8)
+            seen.eachNew(in: bytes) { fragments.append(Term.fragment($0)) }
             let inner = bytes.drop { Words.isPart($0) }
             Words.each(of: inner.reversed().drop { Words.isPart($0) }.reversed()) { terms.append(Term.word($0)) }
         }
-        self.terms = terms
+        (self.terms, self.fragments) = (terms, fragments)
     }
 
     var times: ClosedRange<Int64> {

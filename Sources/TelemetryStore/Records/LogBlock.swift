@@ -52,12 +52,17 @@ struct LogBlockWriter {
     }
 
     private mutating func noteTerms() {
+        var fragments = Fragments()
         for column in attributes.columns {
+            let isBody = attributes.names.key(Int(column.name)).isEmpty
             if column.kind.isText {
                 for number in 0..<column.values.texts.count {
                     let text = column.values.shown(number, column.kind)
                     Words.each(of: text) { summary.terms.append(Term.word($0)) }
+                    if isBody { fragments.eachNew(in: text) { summary.terms.append(Term.fragment($0)) } }
                 }
+            } else if column.kind == .bool, isBody {
+                fragments.eachNew(in: "true false".utf8) { summary.terms.append(Term.fragment($0)) }
             } else if column.kind == .int {
                 for value in column.values.integers { summary.terms.append(Term.word(String(value).utf8)) }
             }
@@ -139,31 +144,4 @@ extension LogBatch {
 
     /// When it happened, or at least was seen. Nanoseconds since 1970.
     package func time(of row: Int) -> UInt64 { times[row] == 0 ? observedTimes[row] : times[row] }
-}
-
-/// What full text search looks for: runs of letters, digits and underscores, in lower case.
-enum Words {
-    /// Shorter ones say too little to be worth a place in a filter.
-    static let countMin = 3
-
-    static func each(of text: some Sequence<UInt8>, _ body: (ArraySlice<UInt8>) -> Void) {
-        var word: [UInt8] = []
-        for byte in text {
-            if isPart(byte) {
-                word.append(byte >= 65 && byte <= 90 ? byte | 32 : byte)
-            } else {
-                if word.count >= countMin { body(word[...]) }
-                word.removeAll(keepingCapacity: true)
-            }
-        }
-        if word.count >= countMin { body(word[...]) }
-    }
-
-    /// Bytes of letters beyond ASCII belong to words.
-    static func isPart(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 48...57, 65...90, 95, 97...122, 128...: true
-        default: false
-        }
-    }
 }

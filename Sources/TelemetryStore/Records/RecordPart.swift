@@ -25,6 +25,13 @@ struct RecordPart: Sendable {
     let firstTraces: [UInt32]
     /// Whether only those traces are left in it that are to be kept.
     let isThinned: Bool
+    /// Whether its filters have what texts within texts are looked for by; those of before had not.
+    let hasFragments: Bool
+
+    enum Flag {
+        static let thinned: UInt8 = 1
+        static let fragments: UInt8 = 2
+    }
 
     var name: String { part.name }
 
@@ -36,9 +43,9 @@ struct RecordPart: Sendable {
         self.part = part
         let table = try part.expanded(part.footer.table)
         var (facets, groups, firstTraces): ([[UInt8]], [Group], [UInt32]) = ([], [], [])
-        isThinned = try table.withUnsafeBufferPointer { buffer in
+        let flags: UInt8 = try table.withUnsafeBufferPointer { buffer in
             var reader = ByteReader(buffer)
-            let isThinned = reader.byte() == 1
+            let flags = reader.byte()
             facets = reader.texts().map { Array(buffer[$0]) }
             var offset = Part.beginning.count
             for _ in 0..<reader.count() { groups.append(Self.group(&reader, &offset)) }
@@ -46,8 +53,9 @@ struct RecordPart: Sendable {
             guard !reader.isDamaged, firstTraces.count == part.footer.blocks.count,
                 groups.allSatisfy({ group in group.facets.allSatisfy { $0 < facets.count } })
             else { throw Failure(.corrupt, "the table of \(part.name) makes no sense") }
-            return isThinned
+            return flags
         }
+        (isThinned, hasFragments) = (flags & Flag.thinned != 0, flags & Flag.fragments != 0)
         (self.facets, self.groups, self.firstTraces) = (facets, groups, firstTraces)
     }
 

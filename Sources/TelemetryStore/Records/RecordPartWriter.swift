@@ -10,6 +10,7 @@ struct RecordPartWriter {
     /// Services and operations that a part tells apart.
     private static let facetsMax = 4_096
 
+    private let signal: Signal
     private var file: PartFile
     private var facets = TextTable(slots: 64)
     private var groups: [RecordPart.Group] = []
@@ -18,6 +19,7 @@ struct RecordPartWriter {
     private var rows = 0
 
     init(_ signal: Signal, _ sequence: UInt64, on disk: any Disk, level: Int32) throws {
+        self.signal = signal
         file = try PartFile(signal, sequence, on: disk, level: level)
     }
 
@@ -69,7 +71,7 @@ struct RecordPartWriter {
             pages.append(try file.append(page.bytes))
         }
         var table = ByteWriter()
-        table.byte(isThinned ? 1 : 0)
+        table.byte((isThinned ? RecordPart.Flag.thinned : 0) | (signal == .logs ? RecordPart.Flag.fragments : 0))
         table.texts(facets)
         table.count(groups.count)
         for group in groups { RecordPart.write(group, to: &table) }

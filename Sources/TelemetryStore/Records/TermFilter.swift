@@ -10,6 +10,11 @@ enum Term {
     /// A word, whatever its case.
     static func word(_ lowercased: some Sequence<UInt8>) -> UInt64 { hash([1] + Array(lowercased)) }
 
+    /// One of ``Fragments``, by its number.
+    static func fragment(_ number: UInt32) -> UInt64 {
+        hash([2] + (0..<4).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) })
+    }
+
     private static func hash(_ bytes: [UInt8]) -> UInt64 {
         bytes.withUnsafeBufferPointer { KeyHash.of($0, seed: KeyHash.durableSeed) }
     }
@@ -35,17 +40,25 @@ struct TermFilter {
         let distinct = Set(terms)
         var bytes = [UInt8](repeating: 0, count: max(1, distinct.count * Self.bitsPerTerm / 8))
         for term in distinct {
-            for bit in Self.bits(term, bytes.count) { bytes[bit >> 3] |= 1 << UInt8(bit & 7) }
+            for probe in 0..<Self.probes {
+                let bit = Self.bit(term, probe, bytes.count)
+                bytes[bit >> 3] |= 1 << UInt8(bit & 7)
+            }
         }
         self.bytes = bytes
     }
 
     func mayHave(_ term: UInt64) -> Bool {
-        !bytes.isEmpty && Self.bits(term, bytes.count).allSatisfy { bytes[$0 >> 3] & 1 << UInt8($0 & 7) != 0 }
+        guard !bytes.isEmpty else { return false }
+        for probe in 0..<Self.probes {
+            let bit = Self.bit(term, probe, bytes.count)
+            if bytes[bit >> 3] & 1 << UInt8(bit & 7) == 0 { return false }
+        }
+        return true
     }
 
-    private static func bits(_ term: UInt64, _ count: Int) -> [Int] {
-        let (first, step, size) = (term & 0xFFFF_FFFF, term >> 32 | 1, UInt64(count * 8))
-        return (0..<UInt64(probes)).map { Int((first &+ $0 &* step) % size) }
+    private static func bit(_ term: UInt64, _ probe: Int, _ count: Int) -> Int {
+        let (first, step) = (term & 0xFFFF_FFFF, term >> 32 | 1)
+        return Int((first &+ UInt64(probe) &* step) % UInt64(count * 8))
     }
 }
