@@ -13,7 +13,7 @@ TMPDIR=$(mktemp -d)
 export TMPDIR
 chmod 755 "$TMPDIR"
 beside=
-trap '[ -z "$beside" ] || kill "$beside" 2>/dev/null; rm -rf "$TMPDIR"' EXIT
+trap '[ -z "$beside" ] || { kill -- -"$beside"; wait "$beside"; } 2>/dev/null; rm -rf "$TMPDIR"' EXIT
 log=$(mktemp)
 failed=0
 
@@ -65,8 +65,11 @@ program() {
 slices='^(Catalog|Customers|Identity|Inventory|Jobs|Ordering|Payments|Web)Tests\.'
 
 lane=$(mktemp)
+# A group of its own, so that all of it is ended where this is.
+set -m
 program >"$lane" 2>&1 &
 beside=$!
+set +m
 section "Suite"
 suite --skip '^VitrineTests\.' 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
@@ -74,6 +77,7 @@ section "Slices on Postgres"
 VITRINE_TEST_ENGINE=postgres suite --filter "$slices" 2>&1 | tee -a "$log"
 [ "${PIPESTATUS[0]}" -eq 0 ] || status=1
 wait "$beside" || status=1
+beside=
 cat "$lane"
 cat "$lane" >>"$log"
 

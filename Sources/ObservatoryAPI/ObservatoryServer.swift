@@ -35,7 +35,7 @@ package struct ObservatoryServer: Service {
     let now: @Sendable () -> Int64
     let access: ObservatoryAccess
     let store: SignalStore
-    private let api: PrometheusAPI
+    let api: PrometheusAPI
     let threads: QueryThreads
     let tails = TailCount()
     private let targets: @Sendable () -> [Scraper.Report]

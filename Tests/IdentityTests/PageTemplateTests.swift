@@ -58,7 +58,15 @@ struct PageTemplateTests {
             "/sign-im.mustache is no part of the pages, which are account.mustache, consent.mustache, "
         ),
         (["sign-in.mustache": "<p>\n{{#app}}</p>\n"], "/sign-in.mustache, line 3: "),
-        (["device.mustache": "{{code"], "/device.mustache, line 1: "),
+        (["device.mustache": "{{code"], "/device.mustache, line 1: overflow at “{{code”."),
+        (["device.mustache": "{{>cod}}"], "/device.mustache names cod, which is no part of the pages."),
+        (
+            ["device.mustache": "{{<layuot}}{{/layuot}}"],
+            "/device.mustache names layuot, which is no part of the pages."
+        ),
+        (["device.mustache": "{{>*code}}"], "/device.mustache names *code, which is no part of the pages."),
+        (["wishes.mustache": "{{#granted}}{{> wishes }}{{/granted}}"], "/wishes.mustache is a part of itself: "),
+        (["device.mustache": "<form method=\"post\"></form>"], "/device.mustache has a form without {{>form-token}}"),
     ])
     func `what is wrong with a shop's own is told`(files: [String: String], message: String) async throws {
         try await folder(files) { path in

@@ -221,6 +221,70 @@ struct JaegerDialectTests {
         }
     }
 
+    @Test func `the page Monitor gets rates, errors and latencies`() async throws {
+        try await TestObservatory.run(now: Self.now) { observatory in
+            // Counts begin at zero with the first that is told of them.
+            for minute in 0..<3 {
+                let spans = (0..<(minute == 0 ? 0 : 60)).map { number in
+                    Self.span(
+                        "4bf92f3577b34da6a3ce929d\(minute)e0e4\(100 + number)", "00f067aa0ba9\(minute)\(100 + number)",
+                        number % 2 == 0 ? "GET /a" : "POST /b.c", kind: 2,
+                        took: number % 2 == 0 ? 6_000_000 : 100_000_000, status: number % 4 == 1 ? 2 : 0)
+                }
+                let body = #"{"resourceSpans":[\#(Self.sender("shop|front", spans))]}"#
+                #expect(try await observatory.otlp(body, .traces).status == 200)
+                let time = Self.now - 120_000 + Int64(minute) * 60_000
+                _ = try await observatory.store.append(
+                    observatory.store.spanMetrics.samples(at: time, interval: 60_000))
+            }
+            let base = "service=shop%7Cfront&endTs=\(Self.now)&lookback=0&ratePer=60001"
+            func answer(_ path: String) async throws -> JSON {
+                try JSON.parse(try await observatory.get("/api/metrics/\(path)").body)
+            }
+            func points(_ answer: JSON) -> [String: Double] {
+                Dictionary(
+                    uniqueKeysWithValues: (answer["metrics"]?.array ?? []).map { metric in
+                        let labels = metric["labels"]?.array ?? []
+                        let value = metric["metricPoints"]?.array?.first?["gaugeValue"]?["doubleValue"]
+                        return (
+                            labels.map { "\($0["name"]?.string ?? "")=\($0["value"]?.string ?? "")" }.joined(
+                                separator: ","),
+                            Double(value?.text ?? "") ?? .nan
+                        )
+                    })
+            }
+            let calls = try await answer("calls?\(base)")
+            #expect(calls["name"] == "service_call_rate" && calls["type"] == "GAUGE")
+            #expect(calls["help"] == "calls/sec, grouped by service")
+            #expect(abs((points(calls)["service_name=shop|front"] ?? 0) - 1) < 0.001, "\(calls)")
+            let first = calls["metrics"]?.array?.first?["metricPoints"]?.array?.first
+            #expect(first?["timestamp"]?.string == Timestamp(milliseconds: Self.now).rfc3339)
+
+            let errors = try await answer("errors?\(base)&groupByOperation=true")
+            #expect(errors["name"] == "service_operation_error_rate")
+            let shares = points(errors)
+            #expect(shares["operation=GET /a,service_name=shop|front"] == 0, "\(shares)")
+            #expect(abs((shares["operation=POST /b.c,service_name=shop|front"] ?? 0) - 0.5) < 0.001, "\(shares)")
+
+            let latencies = points(try await answer("latencies?\(base)&quantile=0.95&groupByOperation=1"))
+            let slow = latencies["operation=POST /b.c,service_name=shop|front"] ?? 0
+            #expect((64...128).contains(slow) && (latencies["operation=GET /a,service_name=shop|front"] ?? 0) < 9)
+
+            #expect(points(try await answer("calls?\(base)&spanKind=client")).isEmpty)
+            #expect(points(try await answer("calls?service=shop&endTs=\(Self.now)&lookback=0")).isEmpty)
+            #expect(try await answer("minstep")["data"] == 1)
+            for (wrong, words) in [
+                ("calls", "'service' is required"), ("latencies?service=a", "'quantile' is required"),
+                ("latencies?service=a&quantile=2", "'quantile' must be"), ("errors?service=a&spanKind=x", "'x'"),
+                ("calls?service=a&step=soon", "'step' must be"), ("calls?service=a&step=1", "more than 11,000 points"),
+                ("calls?service=a&groupByOperation=yes", "true or false"),
+            ] {
+                let refused = try await observatory.get("/api/metrics/\(wrong)")
+                #expect(refused.status == 400 && refused.text.contains(words), "\(refused.text)")
+            }
+        }
+    }
+
     @Test func `every exemplar that is served opens its trace`() async throws {
         try await Self.run { observatory in
             let point = """

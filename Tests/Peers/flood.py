@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Label values without end, as careless senders make them, by all three ways into an observatory at once: remote write, OTLP, and a
-target that is scraped. Beside them, each way tells of a hundred series that are always the same.
+target that is scraped. Beside them, each way tells of a hundred series that are always the same, and have the number of the turn.
 
-Arguments: how many values by each way, and in how many seconds. Prints the target's port; reads the observatory's address from
-standard input, and begins. Prints what each way has sent once nothing was refused, and goes on showing what is known."""
+Arguments: how many values by each way, and in how many seconds; a target shows those of three seconds at once. Prints the target's
+port; reads the observatory's address from standard input, and begins. Prints how long it took, or what went wrong, and goes on
+showing what is known until its input ends."""
 import http.client
 import http.server
 import struct
@@ -13,7 +14,7 @@ import time
 import urllib.parse
 
 COUNT, SECONDS = int(sys.argv[1]), int(sys.argv[2])
-BATCH = COUNT // SECONDS
+SCRAPES = max(2, SECONDS // 3)
 
 
 def varint(value):
@@ -33,9 +34,10 @@ def fixed(number, value):
     return varint(number << 3 | 1) + value
 
 
-def values(turn):
-    """The label values of a turn, all of one length: those that are known, and those that are new."""
-    return [b"known %08d" % place for place in range(100)], [b"value %08d" % place for place in range(turn * BATCH, min((turn + 1) * BATCH, COUNT))]
+def values(turn, turns):
+    """The label values of one of so many turns, all of one length: those that are known, and those that are new."""
+    new = range(COUNT * turn // turns, COUNT * (turn + 1) // turns) if turn < turns else ()
+    return [b"known %08d" % place for place in range(100)], [b"value %08d" % place for place in new]
 
 
 def each(make, ids):
@@ -47,15 +49,15 @@ def each(make, ids):
 
 def written(turn):
     """A snappy block of one literal with a request of remote write 1.0."""
-    now = varint(int(time.time() * 1000))
+    now, known = varint(int(time.time() * 1000)), struct.pack("<d", turn + 1)
 
     def series(name, value):
         labels = [(b"__name__", name), (b"id", value), (b"job", b"careless writer")]
         return field(1, b"".join(field(1, field(1, key) + field(2, value)) for key, value in labels)
-                     + field(2, fixed(1, struct.pack("<d", 1)) + b"\x10" + now))
+                     + field(2, fixed(1, known) + b"\x10" + now))
 
     body = b"".join(each(lambda mark, name=name: series(name, mark), ids)
-                    for name, ids in zip((b"known_written", b"wild_written"), values(turn)))
+                    for name, ids in zip((b"known_written", b"wild_written"), values(turn, SECONDS)))
     return varint(len(body)) + b"\xfc" + struct.pack("<I", len(body) - 1) + body
 
 
@@ -65,67 +67,68 @@ def told(turn):
 
     def point(value):
         return field(1, field(7, field(1, b"id") + field(2, field(1, value)))
-                     + fixed(2, struct.pack("<Q", START)) + fixed(3, now) + fixed(6, struct.pack("<q", 1)))
+                     + fixed(2, struct.pack("<Q", START)) + fixed(3, now) + fixed(6, struct.pack("<q", turn + 1)))
 
     metrics = b"".join(field(2, field(1, name) + field(7, each(point, ids) + b"\x10\x02\x18\x01"))
-                       for name, ids in zip((b"known_told", b"wild_told"), values(turn)))
+                       for name, ids in zip((b"known_told", b"wild_told"), values(turn, SECONDS)))
     service = field(1, field(1, b"service.name") + field(2, field(1, b"careless service")))
     return field(1, field(1, service) + field(2, metrics))
 
 
 def shown(turn):
-    known, new = values(turn)
+    known, new = values(turn, SCRAPES)
     return b"".join(
-        [b"# TYPE known_shown counter\n"] + [b'known_shown{id="%s"} 1\n' % value for value in known]
-        + [b"# TYPE wild_shown counter\n"] + [b'wild_shown{id="%s"} 1\n' % value for value in new])
+        [b"# TYPE known_shown counter\n"] + [b'known_shown{id="%s"} %d\n' % (value, turn + 1) for value in known]
+        + [b"# TYPE wild_shown counter\n"] + [b'wild_shown{id="%s"} %d\n' % (value, turn + 1) for value in new])
 
 
 class Target(http.server.BaseHTTPRequestHandler):
     turn, done = 0, threading.Event()
 
     def do_GET(self):
-        if address.is_set():
-            body = shown(Target.turn)
+        body = shown(Target.turn) if begun.is_set() else b""
+        if begun.is_set() and Target.turn < SCRAPES:
             Target.turn += 1
-        else:
-            body = shown(COUNT)
+        elif begun.is_set():
+            # This one after the last says that the last was taken in.
+            Target.done.set()
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-        # The scrape after the last says that it was taken in.
-        if Target.turn > SECONDS:
-            Target.done.set()
 
     def log_message(self, *_):
         pass
 
 
 def send(path, make, headers):
-    connection = http.client.HTTPConnection(where.hostname, where.port, timeout=60)
-    for turn in range(SECONDS):
-        body = make(turn)
-        while True:
-            connection.request("POST", path, body, headers)
-            answer = connection.getresponse()
-            said = answer.read()
-            if answer.status not in (429, 503):
-                break
-            time.sleep(0.1)
-        if answer.status not in (200, 204):
-            failures.append("%s %d %s" % (path, answer.status, said[:200]))
-            return
-        time.sleep(max(0, began + turn + 1 - time.monotonic()))
+    try:
+        connection = http.client.HTTPConnection(where.hostname, where.port, timeout=60)
+        for turn in range(SECONDS):
+            body, tries = make(turn), 0
+            while True:
+                connection.request("POST", path, body, headers)
+                answer = connection.getresponse()
+                said = answer.read()
+                if answer.status not in (429, 503) or tries == 300:
+                    break
+                tries += 1
+                time.sleep(0.1)
+            if answer.status not in (200, 204):
+                raise OSError("%d %s" % (answer.status, said[:200]))
+            time.sleep(max(0, began + turn + 1 - time.monotonic()))
+    except (OSError, http.client.HTTPException) as error:
+        failures.append("%s: %r" % (path, error))
 
 
-START, address, failures = time.time_ns(), threading.Event(), []
+START, begun, failures = time.time_ns(), threading.Event(), []
 target = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Target)
 threading.Thread(target=target.serve_forever, daemon=True).start()
-print(target.server_port, flush=True)
+print("port %d" % target.server_port, flush=True)
 where = urllib.parse.urlparse(sys.stdin.readline().strip())
 began = time.monotonic()
-address.set()
+begun.set()
 ways = [threading.Thread(target=send, args=way) for way in (
     ("/api/v1/write", written, {"Content-Encoding": "snappy", "Content-Type": "application/x-protobuf"}),
     ("/v1/metrics", told, {"Content-Type": "application/x-protobuf"}))]
@@ -135,5 +138,5 @@ for way in ways:
     way.join()
 if not Target.done.wait(60 + SECONDS):
     failures.append("scraped %d times" % Target.turn)
-print(failures or "sent in %d s" % (time.monotonic() - began), flush=True)
-sys.stdin.readline()
+print("failed: %s" % failures if failures else "sent in %d s" % (time.monotonic() - began), flush=True)
+sys.stdin.read()

@@ -510,8 +510,52 @@ struct RecordTests {
     ])
     func `and one that is more is not`(pattern: String) { #expect(LiteralPattern(pattern) == nil) }
 
+    @Test func `what a record says is found whatever it is, before and after it is written to a part`() async throws {
+        let text = LogRecord(
+            time: Self.start, severity: .info, body: "Payment_of order-4711 REFUSED (twice)", scope: "s",
+            attributes: [Attribute("rate", .double(2.75e-05)), Attribute("cached", .bool(true))])
+        var batch = LogBatch([text], from: Resource([Attribute("service.name", .string("shop"))]))
+        for (number, (kind, bits)) in [
+            (AttributeColumns.Kind.int, UInt64(bitPattern: -1_234)), (.double, (-1234.5).bitPattern),
+            (.double, 1.25e-05.bitPattern), (.bool, 1),
+        ].enumerated() {
+            var row = LogBatch.Row()
+            (row.time, row.bodyKind, row.body) = (Self.start + UInt64(number) + 1, kind, bits)
+            batch.append(row, scope: 0)
+        }
+        let store = try StoreTests.open(ForgetfulDisk())
+        _ = try await store.append(batch)
+        for isWritten in [false, true] {
+            if isWritten { try store.flush() }
+            let bodies = try store.logs(LogQuery(), limit: 99).map(\.record.body)
+            #expect(bodies.count == 5)
+            for body in bodies {
+                for first in 0..<body.count {
+                    for count in 1...body.count - first {
+                        let piece = String(body.dropFirst(first).prefix(count))
+                        let pattern = piece.replacing(/[.+()]/) { "\\\($0.output)" }
+                        for (operation, text) in [
+                            (LogQuery.LineFilter.Operation.contains, piece), (.matches, pattern),
+                            (.matches, "(?i)\(pattern)"),
+                        ] {
+                            var query = LogQuery()
+                            query.lines = [.init(operation, text)]
+                            let found = try store.logs(query, limit: 99).map(\.record.body)
+                            try #require(found.contains(body), "\(operation.rawValue) \(text), in a part: \(isWritten)")
+                        }
+                    }
+                }
+            }
+            for word in ["75e", "true", "4711", "1234", "25e"] {
+                var query = LogQuery()
+                query.words = [word]
+                #expect(try !store.logs(query, limit: 9).isEmpty, "\(word), in a part: \(isWritten)")
+            }
+        }
+    }
+
     @Test func `of letters that have relatives beyond ASCII no fragment is needed`() async throws {
-        #expect(LiteralPattern("(?i)breakfasts")?.needed == ["brea", "fa", "t"])
+        #expect(LiteralPattern("(?i)breakfasts")?.pieces == ["brea", "fa", "t"])
         var random = RandomRecords(seed: 77)
         let store = try StoreTests.open(ForgetfulDisk())
         let log = LogRecord(

@@ -19,11 +19,11 @@ final class GuardedServer: Sendable {
             "-c",
             """
             set -e
-            trap "rm -rf '\(directory.path)'" EXIT
+            stop() { true; }
+            trap "stop || true; rm -rf '\(directory.path)'" EXIT
             cd '\(directory.path)'
             \(script)
             while read -r command; do $command; done
-            stop
             """,
         ]
         process.standardInput = Pipe()

@@ -21,11 +21,16 @@ final class VitrineProcess: Sendable {
         return root.appending(path: ".build/debug/vitrine").path
     }
 
-    init(_ arguments: [String], environment: [String: String] = [:]) throws {
+    convenience init(_ arguments: [String], environment: [String: String] = [:]) throws {
         let child = Process()
         child.executableURL = URL(filePath: Self.binary)
         child.arguments = arguments
         child.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        try self.init(running: child)
+    }
+
+    /// Another program, to be read in the same way.
+    init(running child: Process) throws {
         let pipe = Pipe()
         child.standardOutput = pipe
         child.standardError = pipe

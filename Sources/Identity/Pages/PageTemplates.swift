@@ -71,40 +71,78 @@ package struct PageTemplates: Sendable {
     }
 
     private init(files: [String: [UInt8]]) throws {
-        var library = MustacheLibrary()
-        MustacheContentTypes.register(Markup(), named: Markup.name)
+        var (library, texts) = (MustacheLibrary(), [String: String]())
         for (file, bytes) in files where file.hasSuffix(".mustache") {
-            let text = "{{% CONTENT_TYPE:\(Markup.name)}}" + String(decoding: bytes, as: UTF8.self)
+            texts[String(file.dropLast(".mustache".count))] = String(decoding: bytes, as: UTF8.self)
+        }
+        MustacheContentTypes.register(Markup(), named: Markup.name)
+        for (name, text) in texts {
             do {
-                try library.register(text, named: String(file.dropLast(".mustache".count)))
+                try library.register(Markup.pragma + text, named: name)
             } catch let error as MustacheTemplate.ParserError {
-                throw Failure(
-                    .misconfigured,
-                    "\(file), line \(error.context.lineNumber): \(error.error) at “\(error.context.line)”.")
+                let (number, line) = (error.context.lineNumber, error.context.line)
+                let shown = line.hasPrefix(Markup.pragma) ? String(line.dropFirst(Markup.pragma.count)) : line
+                throw Failure(.misconfigured, "\(name).mustache, line \(number): \(error.error) at “\(shown)”.")
             }
         }
+        try Self.check(texts)
         self.library = library
         style = files["pages.css"] ?? []
         stylePath = "/oauth/style-\(RandomText.text(SHA256.hash(data: style).prefix(6))).css"
     }
 
+    /// What the library would show as nothing, or never come to an end of.
+    private static func check(_ texts: [String: String]) throws {
+        func check(_ name: String, within outer: [String]) throws {
+            guard !outer.contains(name) else {
+                throw Failure(.misconfigured, "\(name).mustache is a part of itself: \(outer.joined(separator: ", ")).")
+            }
+            for part in (texts[name] ?? "").matches(of: #/\{\{\s*[><]\s*([^\s}]*)\s*\}\}/#).map({ String($0.1) }) {
+                guard texts[part] != nil else {
+                    throw Failure(.misconfigured, "\(name).mustache names \(part), which is no part of the pages.")
+                }
+                try check(part, within: outer + [name])
+            }
+        }
+        for (name, text) in texts {
+            try check(name, within: [])
+            guard !text.contains("<form") || text.contains(#/\{\{\s*(>\s*form-token|formToken)\s*\}\}/#) else {
+                throw Failure(
+                    .misconfigured, "\(name).mustache has a form without {{>form-token}}, which would not be taken.")
+            }
+        }
+    }
+
     /// A page of `values`, by the template that they name.
     func document(_ values: any PageValues, shop: String) -> HTML {
-        let frame = Frame(shop: shop, style: stylePath, page: values)
+        let frame = Frame(shop: shop, style: stylePath, values: values)
         return HTML(stringLiteral: library.render(frame, withTemplate: values.template) ?? "")
     }
 
     /// What every page can name, and the page's own.
-    private struct Frame {
+    private struct Frame: MustacheParent {
         let shop: String
         let style: String
-        let page: any PageValues
+        let values: any PageValues
+
+        func child(named name: String) -> Any? {
+            switch name {
+            case "shop": return shop
+            case "style": return style
+            default:
+                let value = Mirror(reflecting: values).children.first { $0.label == name }?.value
+                let mirror = value.map { Mirror(reflecting: $0) }
+                return mirror?.displayStyle == .optional ? mirror?.children.first?.value : value
+            }
+        }
     }
 
     /// The library's own way to escape goes by characters as people count them, and so passes over a quotation mark that a
     /// combining mark follows, which closes an attribute all the same.
     private struct Markup: MustacheContentType {
         static let name = "MARKUP"
+        static let pragma = "{{% CONTENT_TYPE:\(name)}}"
+
         func escapeText(_ text: String) -> String { ("\(text)" as HTML).text }
     }
 }

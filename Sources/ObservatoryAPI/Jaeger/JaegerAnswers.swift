@@ -16,6 +16,11 @@ enum JaegerAnswers {
         }
     }
 
+    /// The same with one value.
+    static func value(_ write: (inout JSONWriter) -> Void) -> [UInt8] {
+        envelope(total: 0, data: write) { $0.null() }
+    }
+
     static func failure(_ error: APIError) -> [UInt8] {
         envelope(total: 0) {
             $0.null()

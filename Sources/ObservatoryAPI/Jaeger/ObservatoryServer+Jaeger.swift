@@ -14,6 +14,14 @@ extension ObservatoryServer {
             ("dependencies", { try api.dependencies($0.parameters, $0.isCancelled) }),
         ]
         for (path, answer) in first { mount("/api/\(path)", on: router, .jaeger, answer) }
+        let metrics = JaegerMetrics(prometheus: self.api)
+        let kinds: [(String, Answer)] = [
+            ("latencies", { try metrics.latencies($0.parameters, $0.isCancelled) }),
+            ("calls", { try metrics.calls($0.parameters, $0.isCancelled) }),
+            ("errors", { try metrics.errors($0.parameters, $0.isCancelled) }),
+            ("minstep", { _ in metrics.minStep() }),
+        ]
+        for (path, answer) in kinds { mount("/api/metrics/\(path)", on: router, .jaeger, answer) }
         let third: [(String, Answer)] = [
             ("services", { _ in try api.services3() }),
             ("operations", { try api.operations3($0.parameters) }),

@@ -18,7 +18,7 @@ struct PrometheusAPI: Sendable {
     let now: @Sendable () -> Int64
 
     /// Points of a series that a range query may ask for.
-    private static let pointsMax: Int64 = 11_000
+    static let pointsMax: Int64 = 11_000
     /// Where a client names no time: all that there may be.
     private static let allTimes = Int64.min / 4...Int64.max / 4
 
@@ -58,6 +58,16 @@ struct PrometheusAPI: Sendable {
             let query = try engine.parse(parameters.required("query"))
             return PrometheusAnswers.success(
                 try engine.range(query, from: start, through: end, step: step, on: store, isCancelled: isCancelled))
+        }
+    }
+
+    /// What a query of ours yields at each step. Milliseconds; the bounds since 1970.
+    func series(
+        of query: String, from start: Int64, through end: Int64, step: Int64, _ isCancelled: @escaping IsCancelled
+    ) throws -> [QuerySeries] {
+        try answering {
+            try engine.range(
+                engine.parse(query), from: start, through: end, step: step, on: store, isCancelled: isCancelled)
         }
     }
 
@@ -218,7 +228,7 @@ struct PrometheusAPI: Sendable {
 
     // MARK: Errors
 
-    private func answering(_ body: () throws -> [UInt8]) throws -> [UInt8] {
+    private func answering<Answer>(_ body: () throws -> Answer) throws -> Answer {
         do { return try body() } catch let error as QuerySyntaxError {
             throw APIError.badData("invalid parameter \"query\": \(error)")
         } catch let error as EvaluationError {

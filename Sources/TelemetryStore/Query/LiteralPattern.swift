@@ -19,7 +19,8 @@ struct LiteralPattern {
             } else if scalar == "\\" {
                 isEscaped = true
                 continue
-            } else if ".*+?()[]{}|^$".unicodeScalars.contains(scalar) {
+            } else if ".*+?()[]{}|^$\u{FFFD}".unicodeScalars.contains(scalar) {
+                // The last one stands for bytes that are no text.
                 return nil
             }
             isEscaped = false
@@ -29,20 +30,10 @@ struct LiteralPattern {
         self.text = String(text)
     }
 
-    /// What a text must have that matches, to be asked of its fragments. Beyond ASCII there are another s and another k
-    /// (Unicode, CaseFolding.txt), which are none.
-    var needed: [Substring] {
+    /// Pieces that a text has, in upper or lower case, where it matches. An s or a k may be another one there, beyond ASCII
+    /// (Unicode, CaseFolding.txt).
+    var pieces: [Substring] {
         isCaseless
             ? text.unicodeScalars.split { "ksKS".unicodeScalars.contains($0) }.map(Substring.init) : [text[...]]
-    }
-}
-
-extension LogQuery.LineFilter {
-    /// The same, without a regular expression where none is needed.
-    var simplified: LogQuery.LineFilter {
-        guard operation == .matches || operation == .matchesNot, let literal = LiteralPattern(text),
-            !literal.isCaseless
-        else { return self }
-        return .init(operation == .matches ? .contains : .lacks, literal.text)
     }
 }

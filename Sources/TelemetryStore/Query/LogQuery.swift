@@ -48,12 +48,33 @@ package struct StoredLog: Sendable {
 
 /// What a question asks of each block of log records; made once for all of them.
 struct LogTest {
+    /// A filter of lines. A regular expression that stands for one text is looked for as that.
+    private struct Line {
+        let isWanted: Bool
+        let pattern: Pattern?
+        /// Where there is no pattern.
+        let search: ByteSearch
+        /// What a line has, in upper or lower case, that is let through.
+        let pieces: [Substring]
+
+        /// - Throws: `Pattern.PatternError`.
+        init(_ filter: LogQuery.LineFilter) throws {
+            let isPattern = filter.operation == .matches || filter.operation == .matchesNot
+            let literal = isPattern ? LiteralPattern(filter.text) : nil
+            let isText = !isPattern || literal?.isCaseless == false
+            isWanted = filter.operation == .contains || filter.operation == .matches
+            pattern = isText ? nil : try Pattern(filter.text)
+            search = ByteSearch(Array((literal?.text ?? filter.text).utf8))
+            pieces = isWanted ? literal?.pieces ?? (isPattern ? [] : [filter.text[...]]) : []
+        }
+    }
+
     let query: LogQuery
     /// Terms that a block must have.
     let terms: [UInt64]
     /// Those that it must have, too, where it has such.
     let fragments: [UInt64]
-    private let lines: [(LogQuery.LineFilter, Pattern?, ByteSearch)]
+    private let lines: [Line]
     /// Of texts that must be there.
     private let wanted: [ByteSearch]
     private let matchers: [ValueTest]
@@ -61,28 +82,21 @@ struct LogTest {
     /// - Throws: `Pattern.PatternError`.
     init(_ query: LogQuery) throws {
         self.query = query
-        let filters = query.lines.map(\.simplified)
-        lines = try filters.map { line in
-            let isPattern = line.operation == .matches || line.operation == .matchesNot
-            return (line, isPattern ? try Pattern(line.text) : nil, ByteSearch(Array(line.text.utf8)))
-        }
-        wanted = lines.filter { $0.0.operation == .contains }.map(\.2)
-        matchers = try query.matchers.map { try ValueTest($0) }
-        var (terms, fragments, seen) = ([UInt64](), [UInt64](), Fragments())
+        var (lines, terms, fragments, seen) = ([Line](), [UInt64](), [UInt64](), Fragments())
         for word in query.words { Words.each(of: word.utf8) { terms.append(Term.word($0)) } }
-        for line in filters where line.operation == .matches {
-            for text in LiteralPattern(line.text)?.needed ?? [] {
-                seen.eachNew(in: text.utf8) { fragments.append(Term.fragment($0)) }
+        for filter in query.lines {
+            let line = try Line(filter)
+            lines.append(line)
+            if filter.operation == .contains {
+                // Words at its ends may be parts of longer ones.
+                let inner = filter.text.utf8.drop { Words.isPart($0) }
+                Words.each(of: inner.reversed().drop { Words.isPart($0) }.reversed()) { terms.append(Term.word($0)) }
             }
+            for piece in line.pieces { seen.eachNew(in: piece.utf8) { fragments.append(Term.fragment($0)) } }
         }
-        for line in filters where line.operation == .contains {
-            // Words at its ends may be parts of longer ones.
-            let bytes = Array(line.text.utf8)
-            seen.eachNew(in: bytes) { fragments.append(Term.fragment($0)) }
-            let inner = bytes.drop { Words.isPart($0) }
-            Words.each(of: inner.reversed().drop { Words.isPart($0) }.reversed()) { terms.append(Term.word($0)) }
-        }
-        (self.terms, self.fragments) = (terms, fragments)
+        wanted = lines.filter { $0.isWanted && $0.pattern == nil }.map(\.search)
+        matchers = try query.matchers.map { try ValueTest($0) }
+        (self.lines, self.terms, self.fragments) = (lines, terms, fragments)
     }
 
     var times: ClosedRange<Int64> {
@@ -125,12 +139,11 @@ struct LogTest {
 
     private func accepts(line: ArraySlice<UInt8>) throws -> Bool {
         try line.withUnsafeBufferPointer { buffer in
-            for (filter, pattern, search) in lines {
+            for line in lines {
                 let isFound =
-                    try pattern.map { try $0.matches(String(decoding: buffer, as: UTF8.self)) }
-                    ?? search.isFound(in: buffer)
-                let isWanted = filter.operation == .contains || filter.operation == .matches
-                if isFound != isWanted { return false }
+                    try line.pattern.map { try $0.matches(String(decoding: buffer, as: UTF8.self)) }
+                    ?? line.search.isFound(in: buffer)
+                if isFound != line.isWanted { return false }
             }
             return true
         }

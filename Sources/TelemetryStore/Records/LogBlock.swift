@@ -61,8 +61,14 @@ struct LogBlockWriter {
                     Words.each(of: text) { summary.terms.append(Term.word($0)) }
                     if isBody { fragments.eachNew(in: text) { summary.terms.append(Term.fragment($0)) } }
                 }
-            } else if column.kind == .bool, isBody {
-                fragments.eachNew(in: "true false".utf8) { summary.terms.append(Term.fragment($0)) }
+            } else if column.kind == .bool {
+                let both = "true false".utf8
+                Words.each(of: both) { summary.terms.append(Term.word($0)) }
+                if isBody { fragments.eachNew(in: both) { summary.terms.append(Term.fragment($0)) } }
+            } else if column.kind == .double {
+                for text in column.values.fractions {
+                    Words.each(of: text.utf8) { summary.terms.append(Term.word($0)) }
+                }
             } else if column.kind == .int {
                 for value in column.values.integers { summary.terms.append(Term.word(String(value).utf8)) }
             }

@@ -13,6 +13,11 @@ struct ValueColumnWriter {
     /// Whole numbers that came, each at least once.
     private(set) var integers: [Int64] = []
 
+    /// How each fraction reads that came.
+    var fractions: [String] {
+        kind == .double ? values.map { AttributeColumns.value(kind, $0, in: [])?.text ?? "" } : []
+    }
+
     init(_ kind: AttributeColumns.Kind) {
         self.kind = kind
         texts = TextTable(slots: kind.isText ? 64 : 1)
