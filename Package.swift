@@ -120,9 +120,13 @@ let shop: [Target] = [
 
 let observatory: [Target] = [
     room("PromQL", ["Patterns", "Telemetry"]),
+    .systemLibrary(name: "CResolv"),
     room(
         "Scraping",
-        ["Kernel", "Patterns", "Telemetry", asyncHTTPClient, crypto, lifecycle, logging, nioCore, nioHTTP1, yams]),
+        [
+            "CResolv", "Kernel", "Patterns", "Telemetry", asyncHTTPClient, crypto, lifecycle, logging, nioCore,
+            nioHTTP1, yams,
+        ]),
     .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
     room(
         "ObservatoryAPI",

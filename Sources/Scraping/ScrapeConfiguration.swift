@@ -104,11 +104,13 @@ package enum ScrapeConfiguration {
             try files.refuseOthers()
         }
         for dns in try section.sections("dns_sd_configs") {
-            let type = try dns.text("type") ?? "SRV"
-            guard ["A", "AAAA"].contains(type), let port = try dns.number("port") else {
-                throw wrong("dns_sd_configs takes type A or AAAA with a port")
+            let (type, names) = (try dns.text("type") ?? "SRV", try dns.texts("names"))
+            switch (type, try dns.number("port")) {
+            case ("SRV", _): found.append(.services(names))
+            case ("A", let port?): found.append(.dns(names: names, port: port, .ipv4))
+            case ("AAAA", let port?): found.append(.dns(names: names, port: port, .ipv6))
+            default: throw wrong("dns_sd_configs takes type SRV, or A or AAAA with a port")
             }
-            found.append(.dns(names: try dns.texts("names"), port: port, type == "A" ? .ipv4 : .ipv6))
             _ = try dns.duration("refresh_interval")
             try dns.refuseOthers()
         }

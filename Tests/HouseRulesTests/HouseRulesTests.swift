@@ -12,13 +12,13 @@ struct HouseRulesTests {
     // The plan: who may import whom. Later rooms stand in it already, so that they find their place.
     private static let floors: [String: Set<String>] = [
         "Kernel": ["CZlib"], "CSQLite": [], "CZlib": [], "CZstd": [], "CLibpq": [], "CHiredis": [],
-        "CMalloc": [], "CPcre2": [], "CSnappy": [], "Patterns": ["CPcre2"],
+        "CMalloc": [], "CPcre2": [], "CResolv": [], "CSnappy": [], "Patterns": ["CPcre2"],
         "TLS": ["Kernel"], "Telemetry": ["Kernel"], "OTLP": ["Kernel", "Telemetry", "TLS"], "Resilience": ["Kernel"],
         "RateLimiting": ["Kernel", "Redis"], "Caching": ["Kernel", "Redis"], "Redis": ["Kernel", "CHiredis"],
         "Persistence": ["Kernel", "CSQLite", "CLibpq"], "Jobs": ["Kernel", "Persistence", "Resilience"],
         "Web": ["Kernel", "Persistence", "RateLimiting", "Resilience", "TLS"],
         "TelemetryStore": ["CZstd", "Kernel", "Patterns", "Telemetry"], "PromQL": ["Kernel", "Patterns", "Telemetry"],
-        "Scraping": ["Kernel", "Patterns", "Telemetry"], "Alerting": ["Kernel", "PromQL", "Telemetry"],
+        "Scraping": ["CResolv", "Kernel", "Patterns", "Telemetry"], "Alerting": ["Kernel", "PromQL", "Telemetry"],
         "Diagnosis": ["Kernel", "PromQL", "Telemetry"],
         "Capacity": ["Kernel", "PromQL", "Telemetry"],
         "ObservatoryAPI": [
@@ -82,7 +82,8 @@ struct HouseRulesTests {
     @Test(arguments: [
         ("CSQLite", #"^Persistence/SQLite/"#), ("CLibpq", #"^Persistence/Postgres/"#), ("CHiredis", #"^Redis/"#),
         ("CZlib", #"^Kernel/"#), ("CZstd", #"^(TelemetryStore/|Vitrine/OnlineRetail/)"#),
-        ("CMalloc", #"^Vitrine/Commands/"#), ("CPcre2", #"^Patterns/"#), ("CSnappy", #"^ObservatoryAPI/"#),
+        ("CMalloc", #"^Vitrine/Commands/"#), ("CResolv", #"^Scraping/Client/"#), ("CPcre2", #"^Patterns/"#),
+        ("CSnappy", #"^ObservatoryAPI/"#),
         (
             "Hummingbird",
             #"^(TLS/|Web/|RateLimiting/Middleware/|[A-Za-z]+/API/|OTLP/Receiver/|ObservatoryAPI/|Console/|Portal/|Vitrine/)"#

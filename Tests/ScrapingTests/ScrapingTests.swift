@@ -155,12 +155,51 @@ struct ScrapeConfigurationTests {
         ("scrape_configs: [{job_name: a, relabel_configs: [{regex: '('}]}]", "offset"),
         ("scrape_configs: [{job_name: a, relabel_configs: [{action: invent}]}]", "invent"),
         ("scrape_configs: [{job_name: a, kubernetes_sd_configs: []}]", "kubernetes_sd_configs"),
+        ("scrape_configs: [{job_name: a, dns_sd_configs: [{names: [a], type: MX}]}]", "SRV, or A or AAAA with a port"),
+        ("scrape_configs: [{job_name: a, dns_sd_configs: [{names: [a], type: A}]}]", "SRV, or A or AAAA with a port"),
     ])
     func `what is wrong is said`(text: String, words: String) {
         do {
             _ = try ScrapeConfiguration.jobs(text)
             Issue.record("\(text) was taken")
         } catch { #expect("\(error)".contains(words), "\(error)") }
+    }
+}
+
+/// Where services are, as a name server says it.
+struct ServiceRecordTests {
+    @Test(.enabled(if: Python.isInstalled, "python3 with venv is needed: apt-get install python3-venv"))
+    func `services are found, also where an answer is too long for one packet`() throws {
+        let server = Python.process("names.py")
+        let (input, output) = (Pipe(), Pipe())
+        (server.standardInput, server.standardOutput) = (input, output)
+        try server.run()
+        defer { input.fileHandleForWriting.closeFile() }
+        let port = try #require(
+            UInt16(String(decoding: output.fileHandleForReading.availableData.prefix { $0 != 10 }, as: UTF8.self)))
+        // One comes twice, and one is an alias's record among them.
+        #expect(
+            ServiceRecords.find("_metrics._tcp.shop.example", server: port) == [
+                .init(host: "a.shop.example", port: 9_100), .init(host: "b.shop.example", port: 9_200),
+            ])
+        let many = ServiceRecords.find("_many._tcp.shop.example", server: port)
+        #expect(many == (0..<200).map { .init(host: "host-\($0).shop.example", port: 10_000 + $0) })
+        for name in ["_nowhere._tcp.shop.example", "_none._tcp.shop.example", "_damaged._tcp.shop.example"] {
+            #expect(ServiceRecords.find(name, server: port).isEmpty, "\(name)")
+        }
+        let labels = AddressBook.labels(of: .init(host: "a.shop.example", port: 9_100), "_metrics._tcp.shop.example")
+        #expect(labels["__address__"] == "a.shop.example:9100")
+        #expect(labels["__meta_dns_srv_record_target"] == "a.shop.example.")
+        #expect(labels["__meta_dns_srv_record_port"] == "9100")
+    }
+
+    @Test func `SRV is what is asked for where no type is given`() throws {
+        let jobs = try ScrapeConfiguration.jobs(
+            "scrape_configs: [{job_name: a, dns_sd_configs: [{names: [_m._tcp.a]}]}]")
+        guard case .services(["_m._tcp.a"])? = jobs.first?.discoveries.first else {
+            Issue.record("\(jobs)")
+            return
+        }
     }
 }
 

@@ -32,6 +32,12 @@ enum AddressBook {
                     }
                     found += known[name] ?? []
                 }
+            case .services(let names):
+                for name in names {
+                    let fresh = ServiceRecords.find(name)
+                    if !fresh.isEmpty { known[name] = fresh.map { labels(of: $0, name) } }
+                    found += known[name] ?? []
+                }
             }
         }
         var targets: [Target] = []
@@ -45,6 +51,17 @@ enum AddressBook {
 
     private static func labels(_ address: String, _ labels: [MetricLabel]) -> LabelSet {
         LabelSet([MetricLabel("__address__", address)] + labels)
+    }
+
+    /// Of a service's host. That its name is whole, by the dot at the end, is told in its label and left out of the address, as
+    /// Prometheus does.
+    static func labels(of record: ServiceRecords.Record, _ name: String) -> LabelSet {
+        labels(
+            "\(record.host):\(record.port)",
+            [
+                MetricLabel("__meta_dns_name", name), MetricLabel("__meta_dns_srv_record_target", record.host + "."),
+                MetricLabel("__meta_dns_srv_record_port", String(record.port)),
+            ])
     }
 
     private static func inFile(_ path: String) throws -> [LabelSet] {

@@ -13,6 +13,8 @@ package struct ScrapeJob: Sendable {
         case files([String])
         /// Names whose addresses are targets, with their port.
         case dns(names: [String], port: Int, Family)
+        /// Names of services, of which name servers say hosts and ports.
+        case services([String])
     }
 
     /// What a scrape may bring; 0 is no limit. A scrape that brings more fails as a whole.
