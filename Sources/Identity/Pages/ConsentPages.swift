@@ -11,11 +11,7 @@ struct ConsentPage: PageValues {
     let email: String
     /// Where somebody else signs in.
     let notYou: String
-    let isUnowned: Bool
-    let maker: String?
-    let granted: [String]
-    let withheld: [String]
-    let isWithheld: Bool
+    let wishes: Wishes
     let isPartlyKnown: Bool
     /// Where the answer goes.
     let origin: String
@@ -28,12 +24,10 @@ struct ConsentPage: PageValues {
         _ request: AuthorizationRequest, _ visitor: SignIn.Visitor, maker: String?, consented: ScopeSet, query: String,
         formToken: String
     ) {
-        let (app, wishes) = (request.app, Wishes(request.scopes, visitor.user))
-        (self.app, homepage, self.maker) = (app.name, app.homepage, app.isOfShop ? nil : maker)
-        isUnowned = !app.isOfShop && maker == nil
+        (app, homepage) = (request.app.name, request.app.homepage)
+        wishes = Wishes(request.app, by: maker, request.scopes, visitor.user)
         (person, email) = (visitor.user.name, visitor.user.email)
         notYou = "/sign-in?again=1&then=" + PercentEncoding.encode("/oauth/authorize?" + query)
-        (granted, withheld, isWithheld) = (wishes.granted, wishes.withheld, !wishes.withheld.isEmpty)
         isPartlyKnown = !consented.intersection(wishes.allowed).isEmpty
         origin = FormTargets.origin(of: request.redirectURI)
         isOnDevice = RedirectURI.isNative(request.redirectURI)
@@ -47,37 +41,37 @@ struct DeviceConsentPage: PageValues {
     let app: String
     let person: String
     let email: String
-    let isUnowned: Bool
-    let maker: String?
-    let granted: [String]
-    let withheld: [String]
-    let isWithheld: Bool
+    let wishes: Wishes
     /// As the device shows it.
     let code: String
     let userCode: String
     let formToken: String
 
     init(_ app: App, _ request: DeviceRequest, _ visitor: SignIn.Visitor, maker: String?, formToken: String) {
-        let wishes = Wishes(request.scopes, visitor.user)
-        (self.app, self.maker) = (app.name, app.isOfShop ? nil : maker)
-        isUnowned = !app.isOfShop && maker == nil
-        (person, email) = (visitor.user.name, visitor.user.email)
-        (granted, withheld, isWithheld) = (wishes.granted, wishes.withheld, !wishes.withheld.isEmpty)
+        (self.app, person, email) = (app.name, visitor.user.name, visitor.user.email)
+        wishes = Wishes(app, by: maker, request.scopes, visitor.user)
         code = "\(request.userCode.prefix(4))-\(request.userCode.suffix(4))"
         (userCode, self.formToken) = (request.userCode, formToken)
     }
 }
 
-/// Which scopes somebody may allow, and all in words.
-private struct Wishes {
+/// Whose app it is, and which of its scopes somebody may allow, in words.
+struct Wishes {
+    /// Of nobody that the shop knows.
+    let isUnowned: Bool
+    /// Whoever it belongs to, where that is not the shop.
+    let maker: String?
     let allowed: ScopeSet
     let granted: [String]
     let withheld: [String]
+    let isWithheld: Bool
 
-    init(_ scopes: ScopeSet, _ user: User) {
+    init(_ app: App, by maker: String?, _ scopes: ScopeSet, _ user: User) {
+        (self.maker, isUnowned) = (app.isOfShop ? nil : maker, !app.isOfShop && maker == nil)
         allowed = scopes.intersection(Authorize.allowed(user))
         granted = allowed.meanings(to: user)
         withheld = scopes.subtracting(allowed).meanings(to: user)
+        isWithheld = !withheld.isEmpty
     }
 }
 

@@ -32,7 +32,7 @@ package struct PageTemplates: Sendable {
         "wishes.mustache": PackageResources.wishes_mustache,
     ]
 
-    private let library: MustacheLibrary
+    private let templates: MustacheLibrary
     /// The one file that pages load.
     let style: [UInt8]
     /// Its address, which changes with it, so that it can be kept.
@@ -86,7 +86,7 @@ package struct PageTemplates: Sendable {
             }
         }
         try Self.check(texts)
-        self.library = library
+        templates = library
         style = files["pages.css"] ?? []
         stylePath = "/oauth/style-\(RandomText.text(SHA256.hash(data: style).prefix(6))).css"
     }
@@ -116,7 +116,7 @@ package struct PageTemplates: Sendable {
     /// A page of `values`, by the template that they name.
     func document(_ values: any PageValues, shop: String) -> HTML {
         let frame = Frame(shop: shop, style: stylePath, values: values)
-        return HTML(stringLiteral: library.render(frame, withTemplate: values.template) ?? "")
+        return HTML(stringLiteral: templates.render(frame, withTemplate: values.template) ?? "")
     }
 
     /// What every page can name, and the page's own.

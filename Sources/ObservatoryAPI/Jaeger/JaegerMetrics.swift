@@ -29,7 +29,7 @@ struct JaegerMetrics: Sendable {
             guard !services.isEmpty else { throw .badData("parameter 'service' is required") }
             var kinds: [String] = []
             for kind in parameters.all("spanKind") {
-                guard ["unspecified", "internal", "server", "client", "producer", "consumer"].contains(kind) else {
+                guard kind == "unspecified" || JaegerAnswers.kindNumber(kind) != nil else {
                     throw .badData("parameter 'spanKind' does not take '\(kind)'")
                 }
                 kinds.append("SPAN_KIND_" + kind.uppercased())

@@ -10,33 +10,27 @@ enum AddressBook {
         -> [Target]
     {
         var found: [LabelSet] = []
+        func add(_ fresh: [LabelSet]?, of source: String) {
+            if let fresh { known[source] = fresh }
+            found += known[source] ?? []
+        }
         for discovery in job.discoveries {
             switch discovery {
             case .fixed(let targets, let labels): found += targets.map { Self.labels($0, labels) }
-            case .files(let patterns):
-                for path in patterns.flatMap(paths) {
-                    if let fresh = try? inFile(path) { known[path] = fresh }
-                    found += known[path] ?? []
-                }
+            case .files(let patterns): for path in patterns.flatMap(paths) { add(try? inFile(path), of: path) }
             case .dns(let names, let port, let family):
                 for name in names {
-                    let fresh = addresses(of: name, family)
-                    if !fresh.isEmpty {
-                        known[name] = fresh.map {
-                            Self.labels(
-                                $0.contains(":") ? "[\($0)]:\(port)" : "\($0):\(port)",
-                                [
-                                    MetricLabel("__meta_dns_name", name)
-                                ])
-                        }
+                    let fresh = addresses(of: name, family).map {
+                        Self.labels(
+                            $0.contains(":") ? "[\($0)]:\(port)" : "\($0):\(port)",
+                            [MetricLabel("__meta_dns_name", name)])
                     }
-                    found += known[name] ?? []
+                    add(fresh.isEmpty ? nil : fresh, of: name)
                 }
             case .services(let names):
                 for name in names {
-                    let fresh = ServiceRecords.find(name)
-                    if !fresh.isEmpty { known[name] = fresh.map { labels(of: $0, name) } }
-                    found += known[name] ?? []
+                    let fresh = ServiceRecords.find(name).map { labels(of: $0, name) }
+                    add(fresh.isEmpty ? nil : fresh, of: name)
                 }
             }
         }

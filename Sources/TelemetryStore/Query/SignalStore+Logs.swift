@@ -81,10 +81,10 @@ extension SignalStore {
 
     private func matches(_ test: LogTest, _ group: Int, of part: RecordPart) throws -> (LogBatch, [Int])? {
         try reading(part.part) {
-            let terms = part.hasFragments ? test.terms + test.fragments : test.terms
-            if !terms.isEmpty {
+            let fragments = part.hasFragments ? test.fragments : []
+            if !test.terms.isEmpty || !fragments.isEmpty {
                 let filter = try part.filter(of: group)
-                guard terms.allSatisfy(filter.mayHave) else { return nil }
+                guard test.terms.allSatisfy(filter.mayHave), fragments.allSatisfy(filter.mayHave) else { return nil }
             }
             return try test.matches(part.sections(of: group))
         }
