@@ -16,25 +16,19 @@ package struct JSONWriter: Sendable {
 
     /// The name of the member whose value is written next.
     package mutating func name(_ name: String) {
-        separate()
-        quoted(name)
-        bytes.append(UInt8(ascii: ":"))
+        quoted(name, before: needsComma ? "," : nil, after: ":")
         needsComma = false
     }
 
     /// The same for a name that is known to need no escape; it is not looked through.
     package mutating func name(plain name: StaticString) {
-        separate()
-        bytes.append(UInt8(ascii: "\""))
-        name.withUTF8Buffer { bytes.append(contentsOf: $0) }
-        bytes.append(UInt8(ascii: "\""))
-        bytes.append(UInt8(ascii: ":"))
+        name.withUTF8Buffer { plain($0, before: needsComma ? "," : nil, after: ":") }
         needsComma = false
     }
 
     package mutating func string(_ value: String) {
-        separate()
-        quoted(value)
+        quoted(value, before: needsComma ? "," : nil)
+        needsComma = true
     }
 
     package mutating func integer(_ value: Int64) {
@@ -99,20 +93,39 @@ package struct JSONWriter: Sendable {
         needsComma = true
     }
 
-    private mutating func quoted(_ text: String) {
+    private mutating func quoted(_ text: String, before: Unicode.Scalar?, after: Unicode.Scalar? = nil) {
         var text = text
-        bytes.append(UInt8(ascii: "\""))
         text.withUTF8 { utf8 in
-            // Most text needs no escape, so whole runs are copied and only the exceptions are looked at.
+            guard var next = utf8.firstIndex(where: Self.needsEscape) else {
+                return plain(utf8, before: before, after: after)
+            }
+            if let before { bytes.append(UInt8(ascii: before)) }
+            bytes.append(UInt8(ascii: "\""))
             var start = 0
-            for index in 0..<utf8.count where Self.needsEscape(utf8[index]) {
-                bytes.append(contentsOf: utf8[start..<index])
-                escape(utf8[index])
-                start = index + 1
+            while next < utf8.count {
+                bytes.append(contentsOf: utf8[start..<next])
+                escape(utf8[next])
+                start = next + 1
+                next = utf8[start...].firstIndex(where: Self.needsEscape) ?? utf8.count
             }
             bytes.append(contentsOf: utf8[start...])
+            bytes.append(UInt8(ascii: "\""))
+            if let after { bytes.append(UInt8(ascii: after)) }
         }
-        bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// Most text needs no escape, and is copied at once.
+    private mutating func plain(_ utf8: UnsafeBufferPointer<UInt8>, before: Unicode.Scalar?, after: Unicode.Scalar?) {
+        bytes.append(addingCapacity: utf8.count + 4) { output in
+            if let before { output.append(UInt8(ascii: before)) }
+            output.append(UInt8(ascii: "\""))
+            output.withUnsafeMutableBufferPointer { buffer, count in
+                _ = UnsafeMutableBufferPointer(rebasing: buffer[count...]).update(fromContentsOf: utf8)
+                count += utf8.count
+            }
+            output.append(UInt8(ascii: "\""))
+            if let after { output.append(UInt8(ascii: after)) }
+        }
     }
 
     private static func needsEscape(_ byte: UInt8) -> Bool {

@@ -9,7 +9,7 @@ enum LogLine {
     /// A JSON object with the fields of OpenTelemetry's log data model, in snake case as its file exporters and Filebeat,
     /// Fluentd and journald readers take them. `resource` is JSON already.
     static func json(_ record: LogRecord, _ correlationID: String?, _ baggage: Baggage?, resource: String) -> [UInt8] {
-        var json = JSONWriter()
+        var json = JSONWriter(reservingCapacity: 512 + resource.utf8.count)
         json.beginObject()
         json.member("timestamp", Time.text(record.time))
         json.member("severity_text", record.severity.text)
@@ -99,48 +99,35 @@ extension JSONWriter {
 /// RFC 3339 in UTC, with nanoseconds.
 enum Time {
     /// The text of the last second that was asked for; most are asked for again.
-    private static let last = Mutex<(second: UInt64, text: [UInt8])>((.max, []))
+    private static let last = Mutex<(second: UInt64, text: String)>((.max, ""))
 
     static func text(_ nanoseconds: UInt64) -> String {
-        var bytes: [UInt8] = []
-        write(nanoseconds, to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    static func write(_ nanoseconds: UInt64, to bytes: inout [UInt8]) {
-        let second = nanoseconds / 1_000_000_000
-        bytes += last.withLock { last in
-            if last.second != second { last = (second, text(second: second)) }
+        let (second, fraction) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        var text = last.withLock { last in
+            if last.second != second { last = (second, Self.text(second: second)) }
             return last.text
         }
-        bytes.append(UInt8(ascii: "."))
-        append(Int(nanoseconds % 1_000_000_000), digits: 9, to: &bytes)
-        bytes.append(UInt8(ascii: "Z"))
+        return text.withUTF8 { text in
+            String(unsafeUninitializedCapacity: text.count + 11) { bytes in
+                _ = bytes.initialize(fromContentsOf: text)
+                bytes.initializeElement(at: text.count, to: UInt8(ascii: "."))
+                var rest = fraction
+                for place in stride(from: text.count + 9, to: text.count, by: -1) {
+                    bytes.initializeElement(at: place, to: UInt8(ascii: "0") + UInt8(rest % 10))
+                    rest /= 10
+                }
+                bytes.initializeElement(at: text.count + 10, to: UInt8(ascii: "Z"))
+                return text.count + 11
+            }
+        }
     }
 
-    private static func text(second: UInt64) -> [UInt8] {
+    private static func text(second: UInt64) -> String {
         var seconds = time_t(second)
         var parts = tm()
         gmtime_r(&seconds, &parts)
-        var bytes: [UInt8] = []
-        append(Int(parts.tm_year) + 1_900, digits: 4, to: &bytes)
-        for (mark, value) in [
-            ("-", parts.tm_mon + 1), ("-", parts.tm_mday), ("T", parts.tm_hour), (":", parts.tm_min),
-            (":", parts.tm_sec),
-        ] {
-            bytes += mark.utf8
-            append(Int(value), digits: 2, to: &bytes)
-        }
-        return bytes
-    }
-
-    private static func append(_ value: Int, digits: Int, to bytes: inout [UInt8]) {
-        let start = bytes.count
-        bytes += repeatElement(UInt8(ascii: "0"), count: digits)
-        var rest = value
-        for place in stride(from: start + digits - 1, through: start, by: -1) {
-            bytes[place] += UInt8(rest % 10)
-            rest /= 10
-        }
+        func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        let date = "\(parts.tm_year + 1_900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+        return "\(date)T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))"
     }
 }

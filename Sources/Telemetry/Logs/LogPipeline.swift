@@ -135,10 +135,15 @@ public final class LogPipeline: Sendable {
     private static func clean(_ text: String) -> String { Redaction.redacted(text) ?? text }
 
     private static func attributes(_ metadata: Logger.Metadata) -> [Attribute] {
-        metadata.sorted { $0.key < $1.key }.map { name, value in
-            Attribute(
-                name, Redaction.isConfidential(name: name) ? .string(Redaction.mark) : attribute(value))
+        var attributes: [Attribute] = []
+        attributes.reserveCapacity(metadata.count + 3)
+        for (name, value) in metadata {
+            let isConfidential = Redaction.isConfidential(name: name)
+            attributes.append(Attribute(name, isConfidential ? .string(Redaction.mark) : attribute(value)))
         }
+        // A line reads the same each time.
+        attributes.sort { $0.name < $1.name }
+        return attributes
     }
 
     private static func attribute(_ value: Logger.MetadataValue) -> AttributeValue {

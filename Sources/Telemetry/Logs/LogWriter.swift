@@ -12,6 +12,9 @@ final class LogWriter: Sendable {
         var linesAtWork = 0
     }
 
+    /// Microseconds from one write to the next, at least. A line after a silence is written at once.
+    private static let pause: UInt32 = 2_000
+
     private let descriptor: Int32
     private let bytesMax: Int
     private let state = Mutex(State())
@@ -75,6 +78,8 @@ final class LogWriter: Sendable {
                 written.increment(by: Int64(state.linesAtWork))
                 state.linesAtWork = 0
             }
+            // What comes meanwhile goes together, and who logs need not wake this thread for each line.
+            usleep(Self.pause)
         }
     }
 

@@ -50,7 +50,8 @@ public enum Redaction {
             var output: [UInt8]?
             var kept = 0
             var place = 0
-            while place < bytes.count {
+            while let next = suspect(in: bytes, from: place) {
+                place = next
                 guard let end = secretEnd(in: bytes, from: place) else {
                     place += 1
                     continue
@@ -68,15 +69,39 @@ public enum Redaction {
         }
     }
 
+    /// What a byte is to the search: the part of a word, what a secret may begin with, or what it may begin with in a word.
+    private enum Role {
+        static let word: UInt8 = 1
+        static let begins: UInt8 = 2
+        static let beginsAnywhere: UInt8 = 4
+
+        static let ofByte: [UInt8] = (UInt8.min...UInt8.max).map { byte in
+            let begins = byte == UInt8(ascii: "B") || "0123456789".utf8.contains(byte) || "vsrwgxeb".utf8.contains(byte)
+            return (isWord(byte) ? word : 0) | (begins ? Self.begins : 0)
+                | (byte == UInt8(ascii: ":") ? beginsAnywhere : 0)
+        }
+    }
+
+    /// The next place from `place` on at which a secret may begin. Most texts have few, so that they are passed over fast.
+    private static func suspect(in bytes: UnsafeBufferPointer<UInt8>, from place: Int) -> Int? {
+        Role.ofByte.withUnsafeBufferPointer { role in
+            var before = place == 0 ? 0 : role[Int(bytes[place - 1])] & Role.word
+            for place in place..<bytes.count {
+                let this = role[Int(bytes[place])]
+                if this & Role.beginsAnywhere != 0 || this & Role.begins != 0 && before == 0 { return place }
+                before = this & Role.word
+            }
+            return nil
+        }
+    }
+
     /// The secret that begins at `place`, if one does.
     private static func secretEnd(
         in bytes: UnsafeBufferPointer<UInt8>, from place: Int
     ) -> (start: Int, end: Int)? {
         let byte = bytes[place]
-        if byte == UInt8(ascii: ":") { return passwordEnd(in: bytes, from: place) }
-        let isWordStart = place == 0 || !isWord(bytes[place - 1])
-        guard isWordStart else { return nil }
         switch byte {
+        case UInt8(ascii: ":"): return passwordEnd(in: bytes, from: place)
         case UInt8(ascii: "0")...UInt8(ascii: "9"):
             return cardEnd(in: bytes, from: place).map { (place, $0) }
         case UInt8(ascii: "v"), UInt8(ascii: "s"), UInt8(ascii: "r"), UInt8(ascii: "w"), UInt8(ascii: "g"),
@@ -141,13 +166,18 @@ public enum Redaction {
 
     /// Digits with single spaces or dashes between them.
     private static func cardEnd(in bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int? {
-        var digits: [UInt8] = []
+        var count = 0
         var place = start
         var end = start
-        while place < bytes.count, digits.count < 20 {
+        // Luhn's sums for a number whose last digit is the last one seen, and for one that has one digit more.
+        var (sum, sumBefore, plain) = (0, 0, 0)
+        while place < bytes.count, count < 20 {
             let byte = bytes[place]
             if byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") {
-                digits.append(byte - UInt8(ascii: "0"))
+                let digit = Int(byte - UInt8(ascii: "0"))
+                let doubled = digit > 4 ? digit * 2 - 9 : digit * 2
+                (sum, sumBefore, plain) = (sumBefore + digit, sum + doubled, plain + digit)
+                count += 1
                 place += 1
                 end = place
             } else if byte == 0x20 || byte == UInt8(ascii: "-"), end == place {
@@ -157,12 +187,6 @@ public enum Redaction {
             }
         }
         let isWhole = end == bytes.count || !isWord(bytes[end])
-        guard isWhole, (13...19).contains(digits.count), digits.contains(where: { $0 != 0 }) else { return nil }
-        var sum = 0
-        for (place, digit) in digits.reversed().enumerated() {
-            let doubled = Int(digit) * 2
-            sum += place % 2 == 0 ? Int(digit) : doubled > 9 ? doubled - 9 : doubled
-        }
-        return sum % 10 == 0 ? end : nil
+        return isWhole && (13...19).contains(count) && plain != 0 && sum % 10 == 0 ? end : nil
     }
 }
