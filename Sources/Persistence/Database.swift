@@ -105,7 +105,7 @@ package struct Database: Sendable {
         let outcome = await withSpan(operation.name, ofKind: .client) { span -> Swift.Result<Result, any Error> in
             let observation = span.isRecording ? DatabaseObservation(dialect: dialect, operation: operation.name) : nil
             // Only what is written is read later by others.
-            if operation.name == "write" { observation?.note(span.context) }
+            if operation.name == "write", let context = ServiceContext.current { observation?.note(context) }
             defer { observation?.describe(span) }
             do {
                 return .success(try await body(observed(observation)))

@@ -44,27 +44,58 @@ final class DatabaseObservation: Sendable {
     func describe(_ span: any Span) {
         guard span.isRecording else { return }
         let (texts, statements) = ran.withLock { $0 }
-        var parts: [String] = []
-        for text in texts {
-            let part = Self.summary(of: text)
-            if !parts.contains(part) { parts.append(part) }
-        }
-        let summary = parts.joined(separator: "; ")
-        span.attributes = [
-            "db.system.name": .string(dialect == .sqlite ? "sqlite" : "postgresql"),
-            "db.operation.name": .string(operation), "db.operation.batch.size": .int64(Int64(statements)),
-            "db.query.summary": .string(String(summary.prefix(Self.summaryLengthMax))),
-        ]
-        if !summary.isEmpty { span.operationName = "\(operation) \(parts[0])" }
+        let body = Body(dialect: dialect, operation: operation, texts: texts, statements: statements)
+        let description = Self.known.withLock { $0[body] } ?? Self.learn(body)
+        span.attributes = description.attributes
+        if let name = description.name { span.operationName = name }
     }
 
-    /// Texts are few, and each is looked through once.
-    private static let known = Mutex<[String: String]>([:])
+    /// What a body ran.
+    private struct Body: Hashable {
+        let dialect: Dialect
+        let operation: String
+        let texts: [String]
+        let statements: Int
+
+        /// Lengths tell most bodies apart, and are hashed at once.
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(statements)
+            for text in texts { hasher.combine(text.utf8.count) }
+        }
+    }
+
+    /// What the span of a body says.
+    private struct Description {
+        let name: String?
+        let attributes: SpanAttributes
+    }
+
+    /// Bodies are few, and each is looked through once; all its spans share what they say.
+    private static let known = Mutex<[Body: Description]>([:])
     private static let knownMax = 1_024
+
+    private static func learn(_ body: Body) -> Description {
+        var parts: [String] = []
+        for text in body.texts {
+            let part = summary(of: text)
+            if !parts.contains(part) { parts.append(part) }
+        }
+        let summary = String(parts.joined(separator: "; ").prefix(summaryLengthMax))
+        let description = Description(
+            name: parts.first.map { "\(body.operation) \($0)" },
+            attributes: [
+                "db.system.name": .string(body.dialect == .sqlite ? "sqlite" : "postgresql"),
+                "db.operation.name": .string(body.operation), "db.query.summary": .string(summary),
+                "db.operation.batch.size": .int64(Int64(body.statements)),
+            ])
+        known.withLock { known in
+            if known.count < knownMax { known[body] = description }
+        }
+        return description
+    }
 
     /// `SELECT products`: the verb and the first table, which have few values.
     private static func summary(of text: String) -> String {
-        if let known = known.withLock({ $0[text] }) { return known }
         let words = text.utf8.split(whereSeparator: { " \n(,".utf8.contains($0) }).map { Substring($0) }
         guard let verb = words.first else { return "" }
         let before: Substring =
@@ -74,10 +105,6 @@ final class DatabaseObservation: Sendable {
             default: "FROM"
             }
         let table = words.firstIndex(of: before).flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
-        let summary = table.map { "\(verb) \($0)" } ?? String(verb)
-        known.withLock { known in
-            if known.count < knownMax { known[text] = summary }
-        }
-        return summary
+        return table.map { "\(verb) \($0)" } ?? String(verb)
     }
 }

@@ -20,7 +20,7 @@ public final class ProcessTelemetry: Service, Sendable {
         public var attributes: [Attribute] = []
         public var metrics = MetricRegistry.Configuration()
         public var logs = LogPipeline.Configuration()
-        public var sampling = TailSampler<LiveSpan>.Configuration()
+        public var sampling = TailSampling()
         /// Spans a second of traces that were sampled out that the sink is given all the same, as spare, whole traces alone. Default none.
         public var spareSpansPerSecondMax = 0
         /// Spans that may wait for the sampler; more are dropped and counted. Default 65,536.
@@ -60,9 +60,10 @@ public final class ProcessTelemetry: Service, Sendable {
         let spans = SpanPipeline(configuration, resource: resource, sink: sink)
         (self.spans, self.sink) = (spans, sink)
         if sink == nil || !configuration.recordsSpans {
-            tracer = TelemetryTracer(receive: nil)
+            tracer = TelemetryTracer(destination: nil)
         } else {
-            tracer = TelemetryTracer { spans.take($0) }
+            tracer = TelemetryTracer(
+                destination: TraceRecording.Destination(chosen: configuration.chosenAttributes) { spans.take($0) })
         }
         ProcessMetrics.install(in: self.metrics)
         Accounts.install(logs: logs, spans: spans, in: self.metrics)
@@ -116,94 +117,6 @@ public final class ProcessTelemetry: Service, Sendable {
 
     /// Decides what is due now, without waiting for ``run()``.
     public func work() { spans.work() }
-}
-
-/// From spans that end to spans that are kept.
-final class SpanPipeline: Sendable {
-    private let waiting = Mutex<[LiveSpan]>([])
-    private let sampler: Mutex<TailSampler<LiveSpan>>
-    private let resource: Resource
-    private let sink: (any SignalSink)?
-    private let waitingMax: Int
-    private let chosen: [Attribute]
-    private let sparePerSecondMax: Double
-    /// Spans that may be given as spare now, and since when no more were granted.
-    private let spare = Mutex((left: Double.infinity, at: Duration.zero))
-    private let start = ContinuousClock.now
-    let produced = CounterSeries()
-    let delivered = CounterSeries()
-    let sampledOut = CounterSeries()
-    let dropped = CounterSeries()
-    let overflown = CounterSeries()
-
-    init(_ configuration: ProcessTelemetry.Configuration, resource: Resource, sink: (any SignalSink)?) {
-        (self.resource, self.sink) = (resource, sink)
-        (waitingMax, chosen) = (configuration.spansWaitingMax, configuration.chosenAttributes)
-        sparePerSecondMax = Double(max(0, configuration.spareSpansPerSecondMax))
-        sampler = Mutex(TailSampler(configuration.sampling, now: .zero))
-    }
-
-    /// Produced = delivered + sampled out + dropped + overflown + in flight.
-    var inFlight: Int { sampler.withLock { sampler in sampler.spans + waiting.withLock { $0.count } } }
-
-    func take(_ span: LiveSpan) {
-        produced.increment(by: 1)
-        let isTaken = waiting.withLock { waiting in
-            guard waiting.count < waitingMax else { return false }
-            waiting.append(span)
-            return true
-        }
-        if !isTaken { overflown.increment(by: 1) }
-    }
-
-    func work() {
-        sampler.withLock { sampler in
-            let now = ContinuousClock.now - start
-            let spans = waiting.withLock { waiting in
-                defer { waiting = [] }
-                return waiting
-            }
-            for span in spans { perform(sampler.add(span, span.facts(chosen: chosen), now: now)) }
-            perform(sampler.tick(now: now))
-        }
-    }
-
-    func finish() {
-        work()
-        sampler.withLock { perform($0.finish(now: ContinuousClock.now - start)) }
-    }
-
-    private func perform(_ actions: [TailSampler<LiveSpan>.Action]) {
-        for action in actions {
-            switch action {
-            case .keep(_, let spans, let adjustedCount, _):
-                for span in spans { span.showExemplars() }
-                delivered.increment(by: Int64(spans.count))
-                sink?.take(spans: spans.map { $0.record(adjustedCount: adjustedCount) }, from: resource)
-            case .sampledOut(let spans):
-                sampledOut.increment(by: Int64(spans.count))
-                if isSpare(spans.count) {
-                    sink?.take(spare: spans.map { $0.record(adjustedCount: 1) }, from: resource)
-                }
-            case .dropped(let spans): dropped.increment(by: Int64(spans))
-            }
-        }
-    }
-}
-
-extension SpanPipeline {
-    /// Whether so many spans more may be given as spare: as many as a second brings may come at once.
-    private func isSpare(_ count: Int) -> Bool {
-        guard sparePerSecondMax > 0 else { return false }
-        let now = ContinuousClock.now - start
-        return spare.withLock { spare in
-            spare.left = min(sparePerSecondMax, spare.left + (now - spare.at) / .seconds(1) * sparePerSecondMax)
-            spare.at = now
-            guard spare.left >= Double(count) else { return false }
-            spare.left -= Double(count)
-            return true
-        }
-    }
 }
 
 /// The accounts of the pipelines, as metrics: what was produced is somewhere.

@@ -30,7 +30,7 @@ package final class SignalStore: Sendable {
         /// How long every span is kept; then ``sampling`` decides about its trace. Default one hour.
         package var hotWindow: Duration = .seconds(3_600)
         /// Which traces stay after the hot window; `nil` keeps all. Its `grace` is not looked at.
-        package var sampling: TailSampler<TraceID>.Configuration? = .init()
+        package var sampling: TailSampling? = .init()
         /// Series that one metric may have in the head; further ones are folded into one. Default 100,000.
         package var seriesPerMetricMax = 100_000
         /// Series that one sender, as `job` names it, may have in the head. Default half a million.

@@ -137,7 +137,7 @@ struct RecordTests {
     }
 
     @Test func `traces that come late are sampled as they would have been in time`() {
-        var configuration = TailSampler<TraceID>.Configuration()
+        var configuration = TailSampling()
         (configuration.slowestPerRoute, configuration.firstPerRoute) = (0, 0)
         let start = UInt64(StoreTests.start) * 1_000_000
         func part(from start: UInt64, _ retention: inout TraceRetention) -> Int {

@@ -50,6 +50,61 @@ final class MemorySink: SignalSink {
         #expect(inner.kind == .client && outer.kind == .server)
     }
 
+    @Test func `all that a span says survives being packed`() throws {
+        let sink = MemorySink()
+        let telemetry = ProcessTelemetry(.init(service: "test"), sink: sink)
+        let own: [Attribute] = [
+            Attribute("empty", .string("")), Attribute("long", .string(String(repeating: "é", count: 200))),
+            Attribute("longer", .string(String(repeating: "x", count: 70_000))), Attribute("int", .int(.min)),
+            Attribute("double", .double(-0.5)), Attribute("yes", .bool(true)), Attribute("no", .bool(false)),
+            Attribute("bytes", .bytes([0, 1, 255])), Attribute(String(repeating: "n", count: 255), .int(0)),
+            Attribute("array", .array([.string("a"), .array([]), .int(1)])),
+            Attribute("map", .map([Attribute("inner", .map([])), Attribute("x", .double(1))])),
+        ]
+        let linked = TraceContext(traceID: .random(), spanID: 7, isSampled: true, isRandom: true, state: "a=b")
+        var other = ServiceContext.topLevel
+        other.trace = linked
+        let span = telemetry.tracer.startSpan("whole", context: .topLevel, ofKind: .producer)
+        span.attributes = ["facade": .stringArray(["p", "q"]), "text": "t"]
+        for attribute in own { span.set(attribute.name, attribute.value) }
+        span.addEvent(SpanEvent(name: "one", attributes: ["n": 1]))
+        span.addEvent(SpanEvent(name: "two"))
+        span.addLink(SpanLink(context: other, attributes: ["why": "so"]))
+        span.setStatus(.init(code: .error, message: "no luck"))
+        span.end()
+        telemetry.finish()
+        #expect(telemetry.imbalances == [])
+        let record = try #require(sink.spans.withLock { $0 }.first)
+        #expect(record.name == "whole" && record.kind == .producer && record.status == .error("no luck"))
+        #expect(record.attributes.filter { own.contains($0) } == own && record.attributes.count == own.count + 2)
+        #expect(record.attributes.contains(Attribute("facade", .array([.string("p"), .string("q")]))))
+        #expect(record.events.map(\.name) == ["one", "two"])
+        #expect(record.events.first?.attributes == [Attribute("n", .int(1))])
+        #expect(record.links.map(\.context) == [linked] && record.end >= record.start)
+        #expect(record.links.first?.attributes == [Attribute("why", .string("so"))])
+    }
+
+    @Test func `spans that outlive their root or never had its end are told of, too`() {
+        let sink = MemorySink()
+        let telemetry = ProcessTelemetry(.init(service: "test"), sink: sink)
+        func begin(_ name: String, _ parent: ServiceContext = .topLevel) -> LiveSpan {
+            telemetry.tracer.startSpan(name, context: parent, ofKind: .internal)
+        }
+        let root = begin("root")
+        let late = begin("late", root.context)
+        begin("early", root.context).end()
+        root.end()
+        begin("later still", root.context).end()
+        late.end()
+        func abandon() { begin("left behind", begin("never ends").context).end() }
+        abandon()
+        telemetry.finish()
+        #expect(telemetry.imbalances == [])
+        let names = sink.spans.withLock { $0 }.map(\.name)
+        #expect(names.sorted() == ["early", "late", "later still", "left behind", "root"])
+        #expect(Set(sink.spans.withLock { $0 }.map(\.context.traceID)).count == 2)
+    }
+
     @Test func `exemplars lead to traces that are kept, and to no others`() {
         var configuration = ProcessTelemetry.Configuration(service: "test")
         configuration.sampling.share = 0

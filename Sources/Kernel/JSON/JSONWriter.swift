@@ -16,19 +16,34 @@ package struct JSONWriter: Sendable {
 
     /// The name of the member whose value is written next.
     package mutating func name(_ name: String) {
-        quoted(name, before: needsComma ? "," : nil, after: ":")
+        string(name)
+        bytes.append(UInt8(ascii: ":"))
         needsComma = false
     }
 
     /// The same for a name that is known to need no escape; it is not looked through.
     package mutating func name(plain name: StaticString) {
-        name.withUTF8Buffer { plain($0, before: needsComma ? "," : nil, after: ":") }
+        separate()
+        name.withUTF8Buffer { plain($0) }
+        bytes.append(UInt8(ascii: ":"))
         needsComma = false
     }
 
     package mutating func string(_ value: String) {
-        quoted(value, before: needsComma ? "," : nil)
-        needsComma = true
+        separate()
+        var text = value
+        text.withUTF8 { utf8 in
+            guard utf8.contains(where: Self.needsEscape) else { return plain(utf8) }
+            bytes.append(UInt8(ascii: "\""))
+            var start = 0
+            for index in utf8.indices where Self.needsEscape(utf8[index]) {
+                bytes.append(contentsOf: utf8[start..<index])
+                escape(utf8[index])
+                start = index + 1
+            }
+            bytes.append(contentsOf: utf8[start...])
+            bytes.append(UInt8(ascii: "\""))
+        }
     }
 
     package mutating func integer(_ value: Int64) {
@@ -93,38 +108,14 @@ package struct JSONWriter: Sendable {
         needsComma = true
     }
 
-    private mutating func quoted(_ text: String, before: Unicode.Scalar?, after: Unicode.Scalar? = nil) {
-        var text = text
-        text.withUTF8 { utf8 in
-            guard var next = utf8.firstIndex(where: Self.needsEscape) else {
-                return plain(utf8, before: before, after: after)
-            }
-            if let before { bytes.append(UInt8(ascii: before)) }
-            bytes.append(UInt8(ascii: "\""))
-            var start = 0
-            while next < utf8.count {
-                bytes.append(contentsOf: utf8[start..<next])
-                escape(utf8[next])
-                start = next + 1
-                next = utf8[start...].firstIndex(where: Self.needsEscape) ?? utf8.count
-            }
-            bytes.append(contentsOf: utf8[start...])
-            bytes.append(UInt8(ascii: "\""))
-            if let after { bytes.append(UInt8(ascii: after)) }
-        }
-    }
-
     /// Most text needs no escape, and is copied at once.
-    private mutating func plain(_ utf8: UnsafeBufferPointer<UInt8>, before: Unicode.Scalar?, after: Unicode.Scalar?) {
-        bytes.append(addingCapacity: utf8.count + 4) { output in
-            if let before { output.append(UInt8(ascii: before)) }
+    private mutating func plain(_ utf8: UnsafeBufferPointer<UInt8>) {
+        bytes.append(addingCapacity: utf8.count + 2) { output in
             output.append(UInt8(ascii: "\""))
             output.withUnsafeMutableBufferPointer { buffer, count in
-                _ = UnsafeMutableBufferPointer(rebasing: buffer[count...]).update(fromContentsOf: utf8)
-                count += utf8.count
+                count = buffer[count...].update(fromContentsOf: utf8)
             }
             output.append(UInt8(ascii: "\""))
-            if let after { output.append(UInt8(ascii: after)) }
         }
     }
 
@@ -139,11 +130,7 @@ package struct JSONWriter: Sendable {
         case UInt8(ascii: "\r"): bytes.append(UInt8(ascii: "r"))
         case UInt8(ascii: "\t"): bytes.append(UInt8(ascii: "t"))
         case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(byte)
-        default:
-            let digits = Array("0123456789abcdef".utf8)
-            bytes.append(contentsOf: "u00".utf8)
-            bytes.append(digits[Int(byte >> 4)])
-            bytes.append(digits[Int(byte & 15)])
+        default: bytes.append(contentsOf: ((byte < 16 ? "u000" : "u00") + String(byte, radix: 16)).utf8)
         }
     }
 }

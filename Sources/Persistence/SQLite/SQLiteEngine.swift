@@ -135,14 +135,14 @@ struct SQLiteReader {
             do {
                 defer { session.deadline = nil }
                 try job.deadline.requireTime()
-                try session.script("BEGIN")
+                try session.step("BEGIN")
                 session.deadline = job.deadline
                 try job.attempt(Connection(session: session))()
             } catch {
                 job.fail(error)
             }
             // Ending a read changes nothing, and where it fails there is nothing to undo but the snapshot.
-            if session.isInTransaction { try? session.script("COMMIT") }
+            if session.isInTransaction { try? session.step("COMMIT") }
         }
         session.close()
     }
@@ -188,18 +188,18 @@ struct SQLiteWriter {
     /// - Returns: what to tell each caller.
     /// - Throws: when the group as a whole is lost: it could not begin or commit, or SQLite ended the transaction.
     private func attempt(_ group: [WriteJob]) throws -> [@Sendable () -> Void] {
-        try session.script("BEGIN IMMEDIATE")
+        try session.step("BEGIN IMMEDIATE")
         let transaction = Transaction(session: session, watched: versions.watched)
         var settled: [@Sendable () -> Void] = []
         settled.reserveCapacity(group.count)
         for job in group {
-            if group.count > 1 { try session.script("SAVEPOINT body") }
+            if group.count > 1 { try session.step("SAVEPOINT body") }
             do {
                 defer { session.deadline = nil }
                 try job.deadline.requireTime()
                 session.deadline = job.deadline
                 settled.append(try job.attempt(transaction))
-                if group.count > 1 { try session.script("RELEASE body") }
+                if group.count > 1 { try session.step("RELEASE body") }
             } catch {
                 // A group of one has no savepoint: undoing it is undoing the transaction.
                 guard group.count > 1, session.isInTransaction else { throw error }
@@ -207,7 +207,7 @@ struct SQLiteWriter {
                 settled.append { job.fail(error) }
             }
         }
-        try session.script("COMMIT")
+        try session.step("COMMIT")
         versions.noteChange(of: transaction.changed)
         return settled
     }
@@ -215,6 +215,6 @@ struct SQLiteWriter {
     private func rollBack() {
         guard session.isInTransaction else { return }
         // Where even this fails, the next BEGIN does too, and tells its callers.
-        try? session.script("ROLLBACK")
+        try? session.step("ROLLBACK")
     }
 }

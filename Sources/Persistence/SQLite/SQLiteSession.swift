@@ -89,6 +89,13 @@ final class SQLiteSession: SQLSession {
         }
     }
 
+    /// Runs one statement without values, such as `BEGIN`. Prepared once, where ``script(_:)`` prepares each time.
+    func step(_ text: String) throws {
+        let statement = try prepared(text)
+        defer { statement.release() }
+        guard statement.step() == SQLITE_DONE else { throw lastError(statement: text) }
+    }
+
     func send(_ sql: SQL) throws { try run(sql) { _ in true } }
 
     /// The kept statement for `text`, or another where that one is in use by an outer loop.

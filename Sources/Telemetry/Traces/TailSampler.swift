@@ -1,5 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
+/// Which traces ``TailSampler`` keeps.
+public struct TailSampling: Sendable {
+    /// How long after its root ended a trace is decided. Default 2 s.
+    public var grace = Duration.seconds(2)
+    /// After so long a trace is decided whose root was never seen. Default 30 s.
+    public var patience = Duration.seconds(30)
+    /// How long spans stay at hand after they were sampled out. Default 90 s.
+    public var window = Duration.seconds(90)
+    /// The share of the rest that is kept, 0 to 1. Default 1.
+    public var share = 1.0
+    /// The rest's share is lowered where more than so many a second would be kept. Default 10.
+    public var perSecondMax = 10.0
+    /// So many of the slowest traces of each route are kept in each period. Default 3.
+    public var slowestPerRoute = 3
+    /// So many of the first traces of each route are kept in each period, which are all of a rare route. Default 2.
+    public var firstPerRoute = 2
+    /// How long a period is. Default 60 s.
+    public var period = Duration.seconds(60)
+    /// What all spans at hand may weigh. Default 64 MiB.
+    public var bytesMax = 64 << 20
+    /// Routes that are told apart. Default 2,000; all further ones count as one.
+    public var routesMax = 2_000
+
+    public init() {}
+}
+
 /// Decides which traces are kept, once they are over.
 ///
 /// Kept are all traces with an error, those with a chosen attribute, the slowest and the first of each route in every
@@ -8,32 +34,9 @@
 /// an error that arrives late brings all of it back.
 ///
 /// A pure state machine: it is given spans and the time, and returns what to do. Adding a span costs a look-up in a
-/// dictionary; memory is bounded by ``Configuration/bytesMax``.
+/// dictionary; memory is bounded by ``TailSampling/bytesMax``.
 public struct TailSampler<Span: Sendable>: Sendable {
-    public struct Configuration: Sendable {
-        /// How long after its root ended a trace is decided. Default 2 s.
-        public var grace = Duration.seconds(2)
-        /// After so long a trace is decided whose root was never seen. Default 30 s.
-        public var patience = Duration.seconds(30)
-        /// How long spans stay at hand after they were sampled out. Default 90 s.
-        public var window = Duration.seconds(90)
-        /// The share of the rest that is kept, 0 to 1. Default 1.
-        public var share = 1.0
-        /// The rest's share is lowered where more than so many a second would be kept. Default 10.
-        public var perSecondMax = 10.0
-        /// So many of the slowest traces of each route are kept in each period. Default 3.
-        public var slowestPerRoute = 3
-        /// So many of the first traces of each route are kept in each period, which are all of a rare route. Default 2.
-        public var firstPerRoute = 2
-        /// How long a period is. Default 60 s.
-        public var period = Duration.seconds(60)
-        /// What all spans at hand may weigh. Default 64 MiB.
-        public var bytesMax = 64 << 20
-        /// Routes that are told apart. Default 2,000; all further ones count as one.
-        public var routesMax = 2_000
-
-        public init() {}
-    }
+    public typealias Configuration = TailSampling
 
     /// What the sampler looks at.
     public struct Facts: Sendable {
@@ -48,10 +51,12 @@ public struct TailSampler<Span: Sendable>: Sendable {
         public var duration: Duration
         /// What the span weighs in memory.
         public var bytes: Int
+        /// How many spans it is, where several of a trace come as one.
+        public var spans: Int
 
         public init(
             traceID: TraceID, isRoot: Bool, isError: Bool, isChosen: Bool = false, route: String, duration: Duration,
-            bytes: Int
+            bytes: Int, spans: Int = 1
         ) {
             self.traceID = traceID
             self.isRoot = isRoot
@@ -60,6 +65,7 @@ public struct TailSampler<Span: Sendable>: Sendable {
             self.route = route
             self.duration = duration
             self.bytes = bytes
+            self.spans = spans
         }
     }
 
@@ -85,6 +91,7 @@ public struct TailSampler<Span: Sendable>: Sendable {
     private struct Trace {
         var decision = Decision.open
         var spans: [Span] = []
+        var count = 0
         var bytes = 0
         var isError = false
         var isChosen = false
@@ -150,7 +157,8 @@ public struct TailSampler<Span: Sendable>: Sendable {
         trace.spans.append(span)
         trace.bytes += facts.bytes
         bytes += facts.bytes
-        spans += 1
+        trace.count += facts.spans
+        spans += facts.spans
         trace.isError = trace.isError || facts.isError
         trace.isChosen = trace.isChosen || facts.isChosen
         if facts.isRoot, trace.route == nil {
@@ -255,8 +263,8 @@ public struct TailSampler<Span: Sendable>: Sendable {
         _ trace: inout Trace, _ id: TraceID, _ adjustedCount: Double, _ reason: Reason
     ) -> Action {
         bytes -= trace.bytes
-        spans -= trace.spans.count
-        defer { (trace.spans, trace.bytes) = ([], 0) }
+        spans -= trace.count
+        defer { (trace.spans, trace.count, trace.bytes) = ([], 0, 0) }
         trace.decision = .kept(adjustedCount: adjustedCount, reason)
         return .keep(id, trace.spans, adjustedCount: adjustedCount, reason)
     }
@@ -264,12 +272,12 @@ public struct TailSampler<Span: Sendable>: Sendable {
     private mutating func forget(_ id: TraceID, _ actions: inout [Action]) {
         guard let trace = traces.removeValue(forKey: id) else { return }
         bytes -= trace.bytes + Self.overhead
-        spans -= trace.spans.count
+        spans -= trace.count
         guard !trace.spans.isEmpty else { return }
         if case .out = trace.decision {
             actions.append(.sampledOut(trace.spans))
         } else {
-            actions.append(.dropped(spans: trace.spans.count))
+            actions.append(.dropped(spans: trace.count))
         }
     }
 

@@ -9,7 +9,7 @@ public import Tracing
 /// Starting and ending a span with three attributes costs about 0.4 microseconds (`Benchmarks/RESULTS.md`).
 public struct TelemetryTracer: Tracer {
     /// `nil` where spans go nowhere; then they carry the context and record nothing.
-    let receive: (@Sendable (LiveSpan) -> Void)?
+    let destination: TraceRecording.Destination?
 
     // MARK: Across processes
 
@@ -49,7 +49,7 @@ public struct TelemetryTracer: Tracer {
     ) -> LiveSpan {
         LiveSpan(
             operationName, SpanRecord.Kind(kind), parent: context(), at: instant().nanosecondsSinceEpoch,
-            receive: receive)
+            to: destination)
     }
 
     public func activeSpan(identifiedBy context: ServiceContext) -> LiveSpan? { context.position?.live }
@@ -59,9 +59,9 @@ public struct TelemetryTracer: Tracer {
 
 /// A span, from its start on. Safe to use from several threads; what comes after its end is left out.
 ///
-/// It holds what it is given as it comes. Only a span that is kept becomes a ``SpanRecord``, away from whoever recorded it.
+/// It holds what it is given as it comes, and is packed with the others of its trace when it ends (``TraceRecording``).
 public final class LiveSpan: Tracing.Span {
-    private struct State {
+    struct State {
         var name: String
         var end: UInt64
         var status = SpanRecord.Status.unset
@@ -76,7 +76,8 @@ public final class LiveSpan: Tracing.Span {
     }
 
     private let state: Mutex<State>
-    private let receive: (@Sendable (LiveSpan) -> Void)?
+    /// `nil` where nothing is recorded.
+    private let recording: TraceRecording?
     private let trace: TraceContext
     private let kind: SpanRecord.Kind
     private let start: UInt64
@@ -91,21 +92,22 @@ public final class LiveSpan: Tracing.Span {
     }
 
     /// More would crowd out everything else; further ones are left out.
-    private static let attributesMax = 128
+    static let attributesMax = 128
     private static let eventsMax = 128
     private static let exemplarsMax = 8
 
     init(
         _ name: String, _ kind: SpanRecord.Kind, parent: ServiceContext, at start: UInt64,
-        receive: (@Sendable (LiveSpan) -> Void)?
+        to destination: TraceRecording.Destination?
     ) {
         let position = parent.position
         let above = position?.trace
-        trace = TraceContext(
+        let trace = TraceContext(
             traceID: above?.traceID ?? .random(), spanID: IdentifierSource.next() | 1, isSampled: true,
             isRandom: above?.isRandom ?? true, state: above?.state ?? "")
-        state = Mutex(State(name: name, end: start, hasEnded: receive == nil, parent: parent))
-        (self.receive, self.kind, self.start) = (receive, kind, start)
+        state = Mutex(State(name: name, end: start, hasEnded: destination == nil, parent: parent))
+        recording = destination.map { position?.live?.recording ?? TraceRecording(of: trace, to: $0) }
+        (self.trace, self.kind, self.start) = (trace, kind, start)
         parentID = above?.spanID ?? 0
         hasRemoteParent = above != nil && position?.live == nil
     }
@@ -189,79 +191,24 @@ public final class LiveSpan: Tracing.Span {
 
     public func end<Instant: TracerInstant>(at instant: @autoclosure () -> Instant) {
         let time = instant().nanosecondsSinceEpoch
-        let isOver = state.withLock { state in
-            guard !state.hasEnded else { return false }
+        state.withLock { state in
+            guard !state.hasEnded else { return }
             state.hasEnded = true
             state.end = max(time, start)
-            // What is held until the sampler has decided should be little, and in few pieces.
-            if !state.attributes.isEmpty {
-                state.ownAttributes = Self.list(state)
-                state.attributes = [:]
-            }
+            recording?.add(
+                PackedSpan.Head(
+                    spanID: trace.spanID, parentID: parentID, hasRemoteParent: hasRemoteParent, kind: kind, start: start
+                ),
+                state)
+            // Who still holds the span, such as work that goes on after it, need not hold those above it.
             if parentID != 0 { state.parent.position = nil }
-            return true
         }
-        if isOver { receive?(self) }
     }
 
     private func change(_ edit: (inout State) -> Void) {
         state.withLock { state in
             if !state.hasEnded { edit(&state) }
         }
-    }
-}
-
-// MARK: After its end
-
-extension LiveSpan {
-    /// What the sampler looks at. `chosen` are attributes for which every trace is kept.
-    func facts(chosen: [Attribute]) -> TailSampler<LiveSpan>.Facts {
-        state.withLock { state in
-            let isError = if case .error = state.status { true } else { false }
-            let isChosen = !chosen.isEmpty && Self.list(state).contains { chosen.contains($0) }
-            let facts =
-                state.attributes.count + state.ownAttributes.count + state.events.count * 4 + state.links.count * 2
-            return .init(
-                traceID: trace.traceID, isRoot: parentID == 0 || hasRemoteParent, isError: isError, isChosen: isChosen,
-                route: state.name, duration: .nanoseconds(state.end - start), bytes: 500 + facts * 80)
-        }
-    }
-
-    /// All of it, once it is known that it is kept.
-    func record(adjustedCount: Double) -> SpanRecord {
-        state.withLock { state in
-            var record = SpanRecord(
-                context: trace, parentID: parentID, hasRemoteParent: hasRemoteParent, name: state.name, kind: kind,
-                start: start, end: state.end, status: state.status, attributes: Self.list(state),
-                events: state.events.map { event in
-                    SpanRecord.Event(
-                        name: event.name, time: event.nanosecondsSinceEpoch, attributes: Self.list(event.attributes))
-                },
-                links: state.links.compactMap { link in
-                    link.context.trace.map { SpanRecord.Link(context: $0, attributes: Self.list(link.attributes)) }
-                })
-            record.adjustedCount = adjustedCount
-            return record
-        }
-    }
-
-    /// Shows this trace beside what was measured in it.
-    func showExemplars() {
-        let (exemplars, end) = state.withLock { ($0.exemplars, $0.end) }
-        for measured in exemplars {
-            measured.series.attach(
-                Exemplar(value: measured.value, traceID: trace.traceID, spanID: trace.spanID, time: end))
-        }
-    }
-
-    private static func list(_ state: State) -> [Attribute] { list(state.attributes) + state.ownAttributes }
-
-    private static func list(_ attributes: SpanAttributes) -> [Attribute] {
-        var list: [Attribute] = []
-        attributes.forEach { name, value in
-            if list.count < attributesMax, let value = AttributeValue(value) { list.append(Attribute(name, value)) }
-        }
-        return list
     }
 }
 

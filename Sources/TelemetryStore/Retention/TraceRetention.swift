@@ -17,7 +17,7 @@ struct TraceRetention: Sendable {
     private var droppedNow: Set<UInt32> = []
 
     /// `origin` is the time of the first trace, in nanoseconds since 1970.
-    init(_ configuration: TailSampler<TraceID>.Configuration, origin: UInt64) {
+    init(_ configuration: TailSampling, origin: UInt64) {
         var immediate = configuration
         immediate.grace = .zero
         (self.origin, last) = (origin, origin)
@@ -29,7 +29,7 @@ struct TraceRetention: Sendable {
 
     /// Goes on with a part that begins at `start`, in milliseconds since 1970. What is older than the part before has a clock of its
     /// own, or all of it would seem to come in one moment.
-    mutating func beginPart(_ configuration: TailSampler<TraceID>.Configuration, from start: Int64, origin: UInt64) {
+    mutating func beginPart(_ configuration: TailSampling, from start: Int64, origin: UInt64) {
         let refused = droppedNow
         if Int64(last / 1_000_000) > start + Self.overlapMax {
             self = TraceRetention(configuration, origin: origin)

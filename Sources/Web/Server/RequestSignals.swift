@@ -125,7 +125,7 @@ package struct SignalsMiddleware: RouterMiddleware {
             requests.note(
                 context.requestID, of: context.signals.principal, method, endpoint.route,
                 status: response.status.code, problem: context.signals.problem, after: duration,
-                trace: Self.trace(of: span.context))
+                trace: ServiceContext.current.flatMap(Self.trace))
             if span.isRecording { describe(span, request, context, endpoint, response.status.code) }
             return response
         }
@@ -136,8 +136,10 @@ package struct SignalsMiddleware: RouterMiddleware {
     ) {
         let method = context.unknownMethod ?? request.method.rawValue
         span.operationName = endpoint.route.map { "\(method) \($0)" } ?? method
+        let path = request.uri.path
         var attributes: SpanAttributes = [
-            "http.request.method": .string(method), "url.path": .string(String(request.uri.path.prefix(1_000))),
+            "http.request.method": .string(method),
+            "url.path": .string(path.utf8.count > 1_000 ? String(path.prefix(1_000)) : path),
             "url.scheme": .string(endpoint.scheme), "http.response.status_code": .int64(Int64(status)),
             "vitrine.request.id": .string(context.requestID),
         ]

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Synchronization
+
+/// From spans that end to spans that are kept.
+final class SpanPipeline: Sendable {
+    private let waiting = Mutex(WaitingBundles())
+    private let sampler: Mutex<TailSampler<SpanBundle>>
+    private let resource: Resource
+    private let sink: (any SignalSink)?
+    private let waitingMax: Int
+    private let sparePerSecondMax: Double
+    /// Spans that may be given as spare now, and since when no more were granted.
+    private let spare = Mutex((left: Double.infinity, at: Duration.zero))
+    private let start = ContinuousClock.now
+    let produced = CounterSeries()
+    let delivered = CounterSeries()
+    let sampledOut = CounterSeries()
+    let dropped = CounterSeries()
+    let overflown = CounterSeries()
+
+    init(_ configuration: ProcessTelemetry.Configuration, resource: Resource, sink: (any SignalSink)?) {
+        (self.resource, self.sink) = (resource, sink)
+        waitingMax = configuration.spansWaitingMax
+        sparePerSecondMax = Double(max(0, configuration.spareSpansPerSecondMax))
+        sampler = Mutex(TailSampler(configuration.sampling, now: .zero))
+    }
+
+    /// Produced = delivered + sampled out + dropped + overflown + in flight.
+    var inFlight: Int { sampler.withLock { sampler in sampler.spans + waiting.withLock { $0.spans } } }
+
+    func take(_ bundle: SpanBundle) {
+        produced.increment(by: Int64(bundle.count))
+        let isTaken = waiting.withLock { waiting in
+            guard waiting.spans + bundle.count <= waitingMax else { return false }
+            waiting.append(bundle)
+            return true
+        }
+        if !isTaken { overflown.increment(by: Int64(bundle.count)) }
+    }
+
+    func work() {
+        sampler.withLock { sampler in
+            let now = ContinuousClock.now - start
+            for bundle in waiting.withLock({ $0.takeAll() }) { perform(sampler.add(bundle, bundle.facts, now: now)) }
+            perform(sampler.tick(now: now))
+        }
+    }
+
+    func finish() {
+        work()
+        sampler.withLock { perform($0.finish(now: ContinuousClock.now - start)) }
+    }
+
+    private func perform(_ actions: [TailSampler<SpanBundle>.Action]) {
+        for action in actions {
+            switch action {
+            case .keep(_, let bundles, let adjustedCount, _):
+                for bundle in bundles { bundle.showExemplars() }
+                let records = bundles.flatMap { $0.records(adjustedCount: adjustedCount) }
+                delivered.increment(by: Int64(records.count))
+                sink?.take(spans: records, from: resource)
+            case .sampledOut(let bundles):
+                let count = bundles.reduce(0) { $0 + $1.count }
+                sampledOut.increment(by: Int64(count))
+                if isSpare(count) {
+                    sink?.take(spare: bundles.flatMap { $0.records(adjustedCount: 1) }, from: resource)
+                }
+            case .dropped(let spans): dropped.increment(by: Int64(spans))
+            }
+        }
+    }
+}
+
+extension SpanPipeline {
+    /// Whether so many spans more may be given as spare: as many as a second brings may come at once.
+    private func isSpare(_ count: Int) -> Bool {
+        guard sparePerSecondMax > 0 else { return false }
+        let now = ContinuousClock.now - start
+        return spare.withLock { spare in
+            spare.left = min(sparePerSecondMax, spare.left + (now - spare.at) / .seconds(1) * sparePerSecondMax)
+            spare.at = now
+            guard spare.left >= Double(count) else { return false }
+            spare.left -= Double(count)
+            return true
+        }
+    }
+}
+
+/// Bundles that wait for the sampler. Those of whole traces lie together in blocks: they come and go in their hundreds, and
+/// one by one they would leave the allocator little but holes.
+private struct WaitingBundles {
+    private(set) var spans = 0
+    private var bundles: [SpanBundle] = []
+    /// How many of the bundles, at the end, lie in the block.
+    private var inBlock = 0
+    private var block: [UInt8] = []
+
+    private static let blockMax = 64 << 10
+
+    mutating func append(_ bundle: SpanBundle) {
+        spans += bundle.count
+        guard bundle.isWhole, bundle.bytes.count <= Self.blockMax else {
+            // It may be held for as long as its trace goes on, and would hold a whole block with it.
+            closeBlock()
+            return bundles.append(bundle.placed(in: Array(bundle.bytes[...]), at: 0))
+        }
+        if block.count + bundle.bytes.count > Self.blockMax { closeBlock() }
+        if block.isEmpty { block.reserveCapacity(Self.blockMax) }
+        bundles.append(bundle.placed(in: [], at: block.count))
+        block += bundle.bytes
+        inBlock += 1
+    }
+
+    mutating func takeAll() -> [SpanBundle] {
+        closeBlock()
+        defer { self = WaitingBundles() }
+        return bundles
+    }
+
+    private mutating func closeBlock() {
+        guard inBlock > 0 else { return }
+        // No larger than what is in it.
+        let shared = Array(block[...])
+        for place in bundles.count - inBlock..<bundles.count {
+            bundles[place] = bundles[place].placed(in: shared, at: bundles[place].place)
+        }
+        block.removeAll(keepingCapacity: true)
+        inBlock = 0
+    }
+}
