@@ -4,12 +4,13 @@
 # make bench  the shop beside its peers
 # make bench-observatory  the observatory beside Prometheus and VictoriaMetrics, its spans and log records, and its pages
 # make bench-oauth  what tokens cost
+# make bench-telemetry  what telling everything costs the shop
 # make bench-import a hundred thousand products
 # make sdks   clients of the API in Python, TypeScript, Swift, Java and Go, in .build/sdks
 # make lint   formatting and style
 # make golden the OpenAPI document that the API is held to
 
-.PHONY: run test bench bench-observatory bench-oauth bench-import sdks lint golden setup soak
+.PHONY: run test bench bench-observatory bench-telemetry bench-oauth bench-import sdks lint golden setup soak
 
 setup:
 	@Scripts/setup.sh
@@ -44,6 +45,13 @@ bench-observatory: setup
 	@.build/venv-bench/bin/python Benchmarks/records.py
 	@.build/venv-bench/bin/python Benchmarks/pages.py --output .build/pages.json
 	@.build/venv-bench/bin/python Benchmarks/beside.py
+
+bench-telemetry: setup
+	@Scripts/setup.sh bench
+	@Scripts/build.sh
+	@swift build -c release --product TelemetryCosts
+	@.build/release/TelemetryCosts
+	@python3 Benchmarks/telemetry.py $(ARGS)
 
 bench-import: setup
 	@Scripts/build.sh

@@ -96,7 +96,6 @@ def median(runs, column):
     return statistics.median(run[column] for run in runs)
 
 
-subprocess.run(["swift", "build", "-c", "release", "--package-path", str(root), "--product", "TelemetryCosts"], check=True)
 order = pathlib.Path(tempfile.mkdtemp()) / "order.lua"
 order.write_text(ORDER)
 # It takes and forgets, so that the shop is measured and not what another program does with it.
