@@ -45,7 +45,8 @@ final class DatabaseObservation: Sendable {
         guard span.isRecording else { return }
         let (texts, statements) = ran.withLock { $0 }
         let body = Body(dialect: dialect, operation: operation, texts: texts, statements: statements)
-        let description = Self.known.withLock { $0[body] } ?? Self.learn(body)
+        let isRemembered = texts.count <= Self.textsMax
+        let description = isRemembered ? Self.known.withLock { $0[body] } ?? Self.learn(body) : Self.describe(body)
         span.attributes = description.attributes
         if let name = description.name { span.operationName = name }
     }
@@ -73,25 +74,32 @@ final class DatabaseObservation: Sendable {
     /// Bodies are few, and each is looked through once; all its spans share what they say.
     private static let known = Mutex<[Body: Description]>([:])
     private static let knownMax = 1_024
+    /// A body of more, such as a part of an import, comes once and is not remembered.
+    private static let textsMax = 32
 
     private static func learn(_ body: Body) -> Description {
+        let description = describe(body)
+        known.withLock { known in
+            if known.count < knownMax { known[body] = description }
+        }
+        return description
+    }
+
+    private static func describe(_ body: Body) -> Description {
         var parts: [String] = []
-        for text in body.texts {
+        var seen: Set<String> = []
+        for text in body.texts where seen.insert(text).inserted {
             let part = summary(of: text)
             if !parts.contains(part) { parts.append(part) }
         }
         let summary = String(parts.joined(separator: "; ").prefix(summaryLengthMax))
-        let description = Description(
+        return Description(
             name: parts.first.map { "\(body.operation) \($0)" },
             attributes: [
                 "db.system.name": .string(body.dialect == .sqlite ? "sqlite" : "postgresql"),
                 "db.operation.name": .string(body.operation), "db.query.summary": .string(summary),
                 "db.operation.batch.size": .int64(Int64(body.statements)),
             ])
-        known.withLock { known in
-            if known.count < knownMax { known[body] = description }
-        }
-        return description
     }
 
     /// `SELECT products`: the verb and the first table, which have few values.

@@ -199,6 +199,8 @@ struct SQLiteWriter {
                 try job.deadline.requireTime()
                 session.deadline = job.deadline
                 settled.append(try job.attempt(transaction))
+                // What was done in time is not undone for the time that its end takes.
+                session.deadline = nil
                 if group.count > 1 { try session.step("RELEASE body") }
             } catch {
                 // A group of one has no savepoint: undoing it is undoing the transaction.

@@ -103,7 +103,7 @@ private struct WaitingBundles {
         guard bundle.isWhole, bundle.bytes.count <= Self.blockMax else {
             // It may be held for as long as its trace goes on, and would hold a whole block with it.
             closeBlock()
-            return bundles.append(bundle.placed(in: Array(bundle.bytes[...]), at: 0))
+            return bundles.append(bundle.placed(in: Self.exactly(bundle.bytes), at: 0))
         }
         if block.count + bundle.bytes.count > Self.blockMax { closeBlock() }
         if block.isEmpty { block.reserveCapacity(Self.blockMax) }
@@ -121,11 +121,14 @@ private struct WaitingBundles {
     private mutating func closeBlock() {
         guard inBlock > 0 else { return }
         // No larger than what is in it.
-        let shared = Array(block[...])
+        let shared = Self.exactly(block)
         for place in bundles.count - inBlock..<bundles.count {
             bundles[place] = bundles[place].placed(in: shared, at: bundles[place].place)
         }
         block.removeAll(keepingCapacity: true)
         inBlock = 0
     }
+
+    /// A copy without room to grow. (An array of a whole slice is the array that was sliced.)
+    private static func exactly(_ bytes: [UInt8]) -> [UInt8] { bytes.withUnsafeBufferPointer { Array($0) } }
 }

@@ -50,7 +50,7 @@ final class TraceRecording: Sendable {
         var isOver = false
     }
 
-    private let destination: Destination
+    let destination: Destination
     private let root: TraceContext
     private let state = Mutex(State())
 
@@ -83,9 +83,9 @@ final class TraceRecording: Sendable {
             // An error is told of at once: the process may not live to see the end of the trace.
             let isDue =
                 state.isOver || bundle.isError || bundle.length > Self.bytesMax
-                || span.end > state.since + Self.patience
+                || span.end > state.since && span.end - state.since > Self.patience
             return isDue ? state.bundle.take() : nil
         }
-        if let complete { destination.take(complete) }
+        if let complete { destination.take(consume complete) }
     }
 }

@@ -106,7 +106,11 @@ public final class LiveSpan: Tracing.Span {
             traceID: above?.traceID ?? .random(), spanID: IdentifierSource.next() | 1, isSampled: true,
             isRandom: above?.isRandom ?? true, state: above?.state ?? "")
         state = Mutex(State(name: name, end: start, hasEnded: destination == nil, parent: parent))
-        recording = destination.map { position?.live?.recording ?? TraceRecording(of: trace, to: $0) }
+        recording = destination.map { destination in
+            // Another telemetry may be at work than the one that the parent's span goes to.
+            let above = position?.live?.recording.flatMap { $0.destination === destination ? $0 : nil }
+            return above ?? TraceRecording(of: trace, to: destination)
+        }
         (self.trace, self.kind, self.start) = (trace, kind, start)
         parentID = above?.spanID ?? 0
         hasRemoteParent = above != nil && position?.live == nil
