@@ -39,7 +39,8 @@ class Shop:
     def __init__(self, program, mode):
         self.folder = tempfile.mkdtemp()
         self.port, observatory = free_port(), free_port()
-        environment = os.environ | {"VITRINE_OBSERVATORY_PORT": str(observatory)}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+        environment["VITRINE_OBSERVATORY_PORT"] = str(observatory)
         if mode != "kept beside the shop":
             environment |= NOTHING
         if mode == "sent by OTLP":
@@ -51,7 +52,7 @@ class Shop:
         self.key = next(m.group(1) for m in (
             re.search(r"shown only now: (vk_\S+)", line) for line in self.process.stdout) if m)
         # So that what it logs later fills no pipe.
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+        threading.Thread(target=lambda: all(True for _ in self.process.stdout), daemon=True).start()
         self.item = self.call("GET", "/v1/products?limit=1")["items"][0]["id"]
         place = self.call("GET", "/v1/inventory/locations")["items"][0]["id"]
         self.call("POST", "/v1/products", {"title": "Told", "variants": [
@@ -100,11 +101,13 @@ order = pathlib.Path(tempfile.mkdtemp()) / "order.lua"
 order.write_text(ORDER)
 # It takes and forgets, so that the shop is measured and not what another program does with it.
 collector = subprocess.Popen([str(root / ".build/release/TelemetryCosts"), "receive"])
-wait_for(4317)
 programs = [str(root / ".build/release/vitrine")] + (options.program or [])
 modes = ["without", "kept beside the shop", "sent by OTLP"]
 shops, results = [], {}
 try:
+    wait_for(4317)
+    if collector.poll() is not None:
+        raise SystemExit("another program listens on 4317")
     # All at once and in short turns, because the machine is not equally fast at all times; who is not asked does next to nothing.
     for program in programs:
         for mode in modes:

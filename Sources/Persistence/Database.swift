@@ -72,7 +72,7 @@ package struct Database: Sendable {
             }
             defer {
                 facts?.add(statements: connection.statements - before)
-                observation?.ran(connection.observed, statements: connection.statements - before)
+                observation?.ran(connection.observed)
                 connection.observe(false)
             }
             return try body(connection)

@@ -13,7 +13,7 @@ final class DatabaseObservation: Sendable {
     private let dialect: Dialect
     private let operation: String
     private let parent = Mutex<String?>(nil)
-    private let ran = Mutex<(texts: [String], statements: Int)>(([], 0))
+    private let texts = Mutex<[String]>([])
 
     /// Longer summaries are cut (semantic conventions, `db.query.summary`).
     private static let summaryLengthMax = 255
@@ -39,14 +39,12 @@ final class DatabaseObservation: Sendable {
     }
 
     /// What the last attempt ran; an engine may run a body again after a conflict.
-    func ran(_ texts: [String], statements: Int) { ran.withLock { $0 = (texts, statements) } }
+    func ran(_ texts: [String]) { self.texts.withLock { $0 = texts } }
 
     func describe(_ span: any Span) {
         guard span.isRecording else { return }
-        let (texts, statements) = ran.withLock { $0 }
-        let body = Body(dialect: dialect, operation: operation, texts: texts, statements: statements)
-        let isRemembered = texts.count <= Self.textsMax
-        let description = isRemembered ? Self.known.withLock { $0[body] } ?? Self.learn(body) : Self.describe(body)
+        let description = Self.description(
+            of: Body(dialect: dialect, operation: operation, texts: texts.withLock { $0 }))
         span.attributes = description.attributes
         if let name = description.name { span.operationName = name }
     }
@@ -56,11 +54,9 @@ final class DatabaseObservation: Sendable {
         let dialect: Dialect
         let operation: String
         let texts: [String]
-        let statements: Int
 
         /// Lengths tell most bodies apart, and are hashed at once.
         func hash(into hasher: inout Hasher) {
-            hasher.combine(statements)
             for text in texts { hasher.combine(text.utf8.count) }
         }
     }
@@ -77,7 +73,9 @@ final class DatabaseObservation: Sendable {
     /// A body of more, such as a part of an import, comes once and is not remembered.
     private static let textsMax = 32
 
-    private static func learn(_ body: Body) -> Description {
+    private static func description(of body: Body) -> Description {
+        guard body.texts.count <= textsMax else { return describe(body) }
+        if let description = known.withLock({ $0[body] }) { return description }
         let description = describe(body)
         known.withLock { known in
             if known.count < knownMax { known[body] = description }
@@ -98,7 +96,7 @@ final class DatabaseObservation: Sendable {
             attributes: [
                 "db.system.name": .string(body.dialect == .sqlite ? "sqlite" : "postgresql"),
                 "db.operation.name": .string(body.operation), "db.query.summary": .string(summary),
-                "db.operation.batch.size": .int64(Int64(body.statements)),
+                "db.operation.batch.size": .int64(Int64(body.texts.count)),
             ])
     }
 

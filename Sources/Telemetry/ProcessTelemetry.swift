@@ -59,12 +59,7 @@ public final class ProcessTelemetry: Service, Sendable {
         logs = LogPipeline(configuration.logs, resource: resource, sink: sink)
         let spans = SpanPipeline(configuration, resource: resource, sink: sink)
         (self.spans, self.sink) = (spans, sink)
-        if sink == nil || !configuration.recordsSpans {
-            tracer = TelemetryTracer(destination: nil)
-        } else {
-            tracer = TelemetryTracer(
-                destination: TraceRecording.Destination(chosen: configuration.chosenAttributes) { spans.take($0) })
-        }
+        tracer = TelemetryTracer(pipeline: sink != nil && configuration.recordsSpans ? spans : nil)
         ProcessMetrics.install(in: self.metrics)
         Accounts.install(logs: logs, spans: spans, in: self.metrics)
     }

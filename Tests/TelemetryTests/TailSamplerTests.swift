@@ -26,10 +26,10 @@ import Testing
             duration: .milliseconds(milliseconds), bytes: bytes)
     }
 
-    private static func configuration(_ change: (inout Sampler.Configuration) -> Void = { _ in })
-        -> Sampler.Configuration
+    private static func configuration(_ change: (inout TailSampling) -> Void = { _ in })
+        -> TailSampling
     {
-        var configuration = Sampler.Configuration()
+        var configuration = TailSampling()
         configuration.slowestPerRoute = 0
         configuration.firstPerRoute = 0
         configuration.share = 0

@@ -105,6 +105,24 @@ final class MemorySink: SignalSink {
         #expect(Set(sink.spans.withLock { $0 }.map(\.context.traceID)).count == 2)
     }
 
+    @Test func `what ended under a root that is still open is in the account, and is told at the end`() {
+        let sink = MemorySink()
+        let telemetry = ProcessTelemetry(.init(service: "test"), sink: sink)
+        let root = telemetry.tracer.startSpan("open", context: .topLevel, ofKind: .server)
+        for number in 0..<3 {
+            telemetry.tracer.startSpan("ended \(number)", context: root.context, ofKind: .internal).end()
+        }
+        let text = String(decoding: telemetry.metrics.exposition(.openMetrics), as: UTF8.self)
+        #expect(text.contains("vitrine_telemetry_spans_in_flight 3.0\n"))
+        #expect(telemetry.imbalances == [])
+        telemetry.finish()
+        #expect(sink.spans.withLock { $0 }.map(\.name) == ["ended 0", "ended 1", "ended 2"])
+        root.end()
+        telemetry.finish()
+        #expect(sink.spans.withLock { $0 }.last?.name == "open")
+        #expect(telemetry.imbalances == [])
+    }
+
     @Test func `exemplars lead to traces that are kept, and to no others`() {
         var configuration = ProcessTelemetry.Configuration(service: "test")
         configuration.sampling.share = 0

@@ -76,7 +76,9 @@ public enum Redaction {
         static let beginsAnywhere: UInt8 = 4
 
         static let ofByte: [UInt8] = (UInt8.min...UInt8.max).map { byte in
-            let begins = byte == UInt8(ascii: "B") || "0123456789".utf8.contains(byte) || "vsrwgxeb".utf8.contains(byte)
+            let begins =
+                "0123456789".utf8.contains(byte) || beginnings.contains { $0.first == byte }
+                || schemes.contains { $0.first == byte | 0x20 }
             return (isWord(byte) ? word : 0) | (begins ? Self.begins : 0)
                 | (byte == UInt8(ascii: ":") ? beginsAnywhere : 0)
         }
@@ -104,22 +106,18 @@ public enum Redaction {
         case UInt8(ascii: ":"): return passwordEnd(in: bytes, from: place)
         case UInt8(ascii: "0")...UInt8(ascii: "9"):
             return cardEnd(in: bytes, from: place).map { (place, $0) }
-        case UInt8(ascii: "v"), UInt8(ascii: "s"), UInt8(ascii: "r"), UInt8(ascii: "w"), UInt8(ascii: "g"),
-            UInt8(ascii: "x"), UInt8(ascii: "e"):
+        default:
             for beginning in beginnings where matches(beginning, bytes, place) {
                 let end = tokenEnd(in: bytes, from: place)
                 // Short enough words that begin so are words.
                 if end - place >= beginning.count + 8 { return (place, end) }
             }
-            return nil
-        case UInt8(ascii: "B"), UInt8(ascii: "b"):
             for scheme in schemes where matches(scheme, bytes, place) {
                 let start = place + scheme.count
                 let end = tokenEnd(in: bytes, from: start)
                 if end - start >= 8 { return (start, end) }
             }
             return nil
-        default: return nil
         }
     }
 

@@ -4,6 +4,14 @@ internal import Synchronization
 
 /// From spans that end to spans that are kept.
 final class SpanPipeline: Sendable {
+    /// Whoever has one of these attributes is kept whatever becomes of it.
+    let chosen: [Attribute]
+    /// Recordings that hold ended spans, and since when.
+    private let listed = Mutex<[ObjectIdentifier: (recording: TraceRecording, since: Duration)]>([:])
+    /// Ended spans that recordings hold.
+    private let held = Atomic(0)
+    /// What bundles were written in, emptied for the next.
+    private let buffers = Mutex<[[UInt8]]>([])
     private let waiting = Mutex(WaitingBundles())
     private let sampler: Mutex<TailSampler<SpanBundle>>
     private let resource: Resource
@@ -21,35 +29,62 @@ final class SpanPipeline: Sendable {
 
     init(_ configuration: ProcessTelemetry.Configuration, resource: Resource, sink: (any SignalSink)?) {
         (self.resource, self.sink) = (resource, sink)
-        waitingMax = configuration.spansWaitingMax
+        (chosen, waitingMax) = (configuration.chosenAttributes, configuration.spansWaitingMax)
         sparePerSecondMax = Double(max(0, configuration.spareSpansPerSecondMax))
         sampler = Mutex(TailSampler(configuration.sampling, now: .zero))
     }
 
     /// Produced = delivered + sampled out + dropped + overflown + in flight.
-    var inFlight: Int { sampler.withLock { sampler in sampler.spans + waiting.withLock { $0.spans } } }
+    var inFlight: Int {
+        sampler.withLock { sampler in sampler.spans + waiting.withLock { $0.spans } + held.load(ordering: .relaxed) }
+    }
 
-    func take(_ bundle: SpanBundle) {
-        produced.increment(by: Int64(bundle.count))
+    /// A span has ended, and is held by a recording.
+    func count() {
+        produced.increment(by: 1)
+        held.add(1, ordering: .relaxed)
+    }
+
+    func take(_ bundle: consuming SpanBundle) {
+        let count = bundle.count
         let isTaken = waiting.withLock { waiting in
-            guard waiting.spans + bundle.count <= waitingMax else { return false }
+            guard waiting.spans + count <= waitingMax else { return false }
             waiting.append(bundle)
             return true
         }
-        if !isTaken { overflown.increment(by: Int64(bundle.count)) }
+        if !isTaken { overflown.increment(by: Int64(count)) }
+        held.subtract(count, ordering: .relaxed)
+        // What waits is a copy, so that the buffer is free.
+        var buffer = bundle.bytes
+        _ = consume bundle
+        guard buffer.capacity <= Self.bufferMax else { return }
+        buffer.removeAll(keepingCapacity: true)
+        buffers.withLock { if $0.count < Self.buffersMax { $0.append(buffer) } }
     }
 
     func work() {
-        sampler.withLock { sampler in
-            let now = ContinuousClock.now - start
-            for bundle in waiting.withLock({ $0.takeAll() }) { perform(sampler.add(bundle, bundle.facts, now: now)) }
-            perform(sampler.tick(now: now))
-        }
+        let now = ContinuousClock.now - start
+        // The rest of such a trace may be long in coming.
+        collect(from: listed.withLock { $0.values.filter { now - $0.since > Self.patience } }.map(\.recording))
+        decide(now)
     }
 
     func finish() {
-        work()
-        sampler.withLock { perform($0.finish(now: ContinuousClock.now - start)) }
+        let now = ContinuousClock.now - start
+        collect(from: listed.withLock { $0.values.map(\.recording) })
+        decide(now)
+        sampler.withLock { perform($0.finish(now: now)) }
+    }
+
+    private func collect(from recordings: [TraceRecording]) {
+        for recording in recordings { if let bundle = recording.takeOut() { take(bundle) } }
+    }
+
+    private func decide(_ now: Duration) {
+        sampler.withLock { sampler in
+            for bundle in waiting.withLock({ $0.takeAll() }) { perform(sampler.add(bundle, bundle.facts, now: now)) }
+            perform(sampler.tick(now: now))
+        }
     }
 
     private func perform(_ actions: [TailSampler<SpanBundle>.Action]) {
@@ -71,6 +106,32 @@ final class SpanPipeline: Sendable {
         }
     }
 }
+
+// MARK: Recordings
+
+extension SpanPipeline {
+    /// For how long a recording may hold what has ended, at most.
+    private static let patience = Duration.seconds(1)
+    private static let buffersMax = 64
+    /// A larger one is not kept.
+    private static let bufferMax = 16 << 10
+
+    /// Whether a recording will be asked for what it holds.
+    func list(_ recording: TraceRecording, _ isListed: Bool) {
+        let since = ContinuousClock.now - start
+        listed.withLock { $0[ObjectIdentifier(recording)] = isListed ? (recording, since) : nil }
+    }
+
+    /// An empty one with room for the spans of a request.
+    func buffer() -> [UInt8] {
+        if let buffer = buffers.withLock({ $0.popLast() }) { return buffer }
+        var buffer: [UInt8] = []
+        buffer.reserveCapacity(2_048)
+        return buffer
+    }
+}
+
+// MARK: Spare
 
 extension SpanPipeline {
     /// Whether so many spans more may be given as spare: as many as a second brings may come at once.

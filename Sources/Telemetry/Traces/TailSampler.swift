@@ -36,8 +36,6 @@ public struct TailSampling: Sendable {
 /// A pure state machine: it is given spans and the time, and returns what to do. Adding a span costs a look-up in a
 /// dictionary; memory is bounded by ``TailSampling/bytesMax``.
 public struct TailSampler<Span: Sendable>: Sendable {
-    public typealias Configuration = TailSampling
-
     /// What the sampler looks at.
     public struct Facts: Sendable {
         public var traceID: TraceID
@@ -106,7 +104,7 @@ public struct TailSampler<Span: Sendable>: Sendable {
         var slowest: [Duration] = []
     }
 
-    private let configuration: Configuration
+    private let configuration: TailSampling
     private let key = UInt64.random(in: .min ... .max)
     private var traces: [TraceID: Trace] = [:]
     private var routes: [String: Route] = [:]
@@ -129,7 +127,7 @@ public struct TailSampler<Span: Sendable>: Sendable {
     private static var overhead: Int { 200 }
 
     /// `now` is any clock that does not go back.
-    public init(_ configuration: Configuration, now: Duration) {
+    public init(_ configuration: TailSampling, now: Duration) {
         self.configuration = configuration
         periodEnd = now + configuration.period
         secondEnd = now + .seconds(1)

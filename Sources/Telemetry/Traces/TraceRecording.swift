@@ -2,90 +2,55 @@
 
 internal import Synchronization
 
-/// Packs the spans of one trace as they end in this process, and hands them on together.
+/// Packs the spans of one trace as they end in this process, so that they are handed on together.
 ///
 /// A span takes some ten pieces of memory, and is at hand for seconds to minutes until the sampler has decided; thousands of
 /// requests a second would leave the allocator nothing but holes. Packed while they are still in the processor's caches, all
 /// spans of a request are one piece.
 final class TraceRecording: Sendable {
-    /// Where bundles go.
-    final class Destination: Sendable {
-        /// Whoever has one of these attributes is kept whatever becomes of it.
-        let chosen: [Attribute]
-        private let receive: @Sendable (SpanBundle) -> Void
-        /// Emptied, for the next traces.
-        private let buffers = Mutex<[[UInt8]]>([])
-
-        private static let buffersMax = 64
-        /// A larger one is not kept.
-        private static let bufferMax = 16 << 10
-
-        /// `receive` copies what it keeps of a bundle's bytes.
-        init(chosen: [Attribute] = [], receive: @escaping @Sendable (SpanBundle) -> Void) {
-            (self.chosen, self.receive) = (chosen, receive)
-        }
-
-        func buffer() -> [UInt8] {
-            if let buffer = buffers.withLock({ $0.popLast() }) { return buffer }
-            var buffer: [UInt8] = []
-            buffer.reserveCapacity(2_048)
-            return buffer
-        }
-
-        func take(_ bundle: consuming SpanBundle) {
-            receive(bundle)
-            var buffer = bundle.bytes
-            _ = consume bundle
-            guard buffer.capacity <= Self.bufferMax else { return }
-            buffer.removeAll(keepingCapacity: true)
-            buffers.withLock { if $0.count < Self.buffersMax { $0.append(buffer) } }
-        }
-    }
-
     private struct State {
         /// `nil` where nothing has ended that was not handed on.
         var bundle: SpanBundle?
-        var since: UInt64 = 0
         /// Whether the span that began it has ended. What comes later goes on by itself.
         var isOver = false
+        /// Whether the pipeline will ask for what is held.
+        var isListed = false
     }
 
-    let destination: Destination
+    let pipeline: SpanPipeline
     private let root: TraceContext
     private let state = Mutex(State())
 
     /// More is handed on before the trace is over.
     private static let bytesMax = 64 << 10
-    /// Nanoseconds after which what has ended is handed on, though the trace goes on.
-    private static let patience: UInt64 = 1_000_000_000
 
     /// For the trace that `root` begins in this process.
-    init(of root: TraceContext, to destination: Destination) {
-        (self.destination, self.root) = (destination, root)
-    }
+    init(of root: TraceContext, for pipeline: SpanPipeline) { (self.pipeline, self.root) = (pipeline, root) }
 
-    /// What of it ended and was never told, because the span that began it never ended.
-    deinit {
-        if let rest = state.withLock({ $0.bundle.take() }) { destination.take(rest) }
-    }
-
-    func add(_ head: PackedSpan.Head, _ span: borrowing LiveSpan.State) {
-        let isChosen = !destination.chosen.isEmpty && PackedSpan.has(destination.chosen, span)
+    /// - Returns: what is now to be given to the pipeline. An error is told of at once: the process may not live to see the
+    ///   end of the trace.
+    func add(_ head: PackedSpan.Head, _ span: borrowing LiveSpan.State) -> SpanBundle? {
+        let isChosen = !pipeline.chosen.isEmpty && PackedSpan.has(pipeline.chosen, span)
         let isRoot = head.spanID == root.spanID
-        let complete = state.withLock { state -> SpanBundle? in
-            if state.bundle == nil {
-                state.bundle = SpanBundle(root, in: destination.buffer())
-                state.since = span.end
-            }
-            state.bundle?.append(head, span, isRoot: isRoot, isChosen: isChosen)
+        return state.withLock { state in
+            var bundle = state.bundle.take() ?? SpanBundle(root, in: pipeline.buffer())
+            bundle.append(head, span, isRoot: isRoot, isChosen: isChosen)
             state.isOver = state.isOver || isRoot
-            guard let bundle = state.bundle else { return nil }
-            // An error is told of at once: the process may not live to see the end of the trace.
-            let isDue =
-                state.isOver || bundle.isError || bundle.length > Self.bytesMax
-                || span.end > state.since && span.end - state.since > Self.patience
-            return isDue ? state.bundle.take() : nil
+            let isDue = state.isOver || bundle.isError || bundle.length > Self.bytesMax
+            if state.isListed == isDue { pipeline.list(self, !isDue) }
+            state.isListed = !isDue
+            if isDue { return bundle }
+            state.bundle = bundle
+            return nil
         }
-        if let complete { destination.take(consume complete) }
+    }
+
+    /// Takes out what has ended and was not handed on.
+    func takeOut() -> SpanBundle? {
+        state.withLock { state in
+            if state.isListed { pipeline.list(self, false) }
+            state.isListed = false
+            return state.bundle.take()
+        }
     }
 }
