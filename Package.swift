@@ -150,11 +150,11 @@ let edge: [Target] = [
 ]
 
 let binary: [Target] = [
-    .systemLibrary(name: "CMalloc"),
+    .target(name: "CJemalloc", exclude: ["README.md"], linkerSettings: [.linkedLibrary("jemalloc")]),
     .executableTarget(
         name: "Vitrine",
         dependencies: [
-            "Catalog", "CMalloc", "Console", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel",
+            "Catalog", "CJemalloc", "Console", "Customers", "CZstd", "Identity", "Inventory", "Jobs", "Kernel",
             "ObservatoryAPI",
             "OTLP", "Ordering", "Payments", "Persistence", "Portal", "PromQL", "RateLimiting", "Resilience", "Scraping",
             "TLS", "Telemetry", "TelemetryStore", "Web", arguments, coreMetrics, hummingbird, lifecycle, logging,

@@ -4,7 +4,8 @@
 # With "test" or "bench", also what only those need.
 set -euo pipefail
 
-packages=(libhiredis-dev libpq-dev libsqlite3-dev zlib1g-dev libzstd-dev libpcre2-dev libsnappy-dev pkg-config curl)
+packages=(libhiredis-dev libjemalloc-dev libpq-dev libsqlite3-dev zlib1g-dev libzstd-dev libpcre2-dev libsnappy-dev
+    pkg-config curl)
 case "${1:-}" in
     test)
         packages+=(python3-venv postgresql redis-server prometheus gcc openssl chromium chromium-driver)

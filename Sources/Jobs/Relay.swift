@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CoreMetrics
-internal import Instrumentation
 internal import Kernel
 internal import Logging
 package import Persistence
-internal import ServiceContextModule
 internal import ServiceLifecycle
-internal import Tracing
 
 /// Who wants to hear of which events.
 package struct Subscription: Sendable {
@@ -92,23 +89,16 @@ package struct Relay: Service {
         let lag = Gauge(label: "vitrine.relay.lag", dimensions: [("consumer", subscription.consumer)])
         lag.record(oldest.map { max(0, $0.duration(to: WallClock.system.now()) / .seconds(1)) } ?? 0)
         guard oldest != nil else { return 0 }
-        // Taken here, because a body runs on a thread where no task's tracer is known.
-        let tracer = InstrumentationSystem.tracer
+        let deliveries = Deliveries()
+        defer { for delivery in deliveries.all { delivery.tell(of: subscription.consumer) } }
         return try await database.write { transaction in
+            deliveries.forget()
             try transaction.serialize(on: "consumer \(subscription.consumer)")
             let cursor = try Self.cursor(of: subscription, in: transaction)
             let events = try Outbox(clock: .system).events(after: cursor, limit: Self.batchMax, in: transaction)
             for event in events where subscription.types.contains(event.type) {
                 transaction.trace = event.trace
-                let span = Self.span(of: event, for: subscription, tracer)
-                defer { span?.end() }
-                do {
-                    try subscription.handle(event, transaction)
-                } catch {
-                    span?.recordError(error)
-                    span?.setStatus(.init(code: .error))
-                    throw error
-                }
+                try deliveries.noting(event) { try subscription.handle(event, transaction) }
             }
             guard let last = events.last else { return 0 }
             try transaction.execute(
@@ -118,27 +108,6 @@ package struct Relay: Service {
                 """)
             return events.count
         }
-    }
-
-    /// Part of the trace in which the event was written, however much later (semantic conventions 1.44, messaging spans).
-    private static func span(of event: Event, for subscription: Subscription, _ tracer: any Tracer) -> (any Span)? {
-        guard let trace = event.trace else { return nil }
-        var context = ServiceContext.topLevel
-        tracer.extract(trace, into: &context, using: ParentExtractor())
-        let span = tracer.startAnySpan("process \(event.type)", context: context, ofKind: .consumer)
-        span.addLink(SpanLink(context: context, attributes: [:]))
-        span.attributes = [
-            "messaging.system": "vitrine", "messaging.operation.type": "process",
-            "messaging.operation.name": "process", "messaging.destination.name": .string(event.type),
-            "messaging.message.id": .string(event.id.rawValue),
-            "messaging.consumer.group.name": .string(subscription.consumer),
-            "vitrine.event.subject": .string(event.subject),
-        ]
-        return span
-    }
-
-    private struct ParentExtractor: Extractor {
-        func extract(key: String, from trace: String) -> String? { key == "traceparent" ? trace : nil }
     }
 
     private static func cursor(of subscription: Subscription, in connection: Connection) throws -> Int64 {

@@ -27,6 +27,8 @@ package struct ObservatoryServer: Service {
         package var queryTimeout: Duration = .seconds(120)
         /// Queries at once. Default two.
         package var queryThreads = 2
+        /// Called on the thread of a query that is long, which from then on may be put aside at any moment.
+        package var steppingAside: @Sendable () -> Void = {}
 
         package init() {}
     }
@@ -69,7 +71,7 @@ package struct ObservatoryServer: Service {
         self.targets = targets
         self.pages = pages
         api = PrometheusAPI(store: store, metadata: metadata, settings: settings.query, version: version, now: now)
-        threads = QueryThreads(count: settings.queryThreads)
+        threads = QueryThreads(count: settings.queryThreads, steppingAside: settings.steppingAside)
         intake = Intake { batch in
             do {
                 let admission: Admission

@@ -71,9 +71,10 @@ final class QueryThreads: Sendable {
     private let state = Mutex(State())
     private let wake = NSCondition()
     private let answers = AnswerThread()
+    private let steppingAside: @Sendable () -> Void
 
-    init(count: Int) {
-        self.count = count
+    init(count: Int, steppingAside: @escaping @Sendable () -> Void = {}) {
+        (self.count, self.steppingAside) = (count, steppingAside)
         for _ in 0..<count { addThread() }
     }
 
@@ -159,7 +160,10 @@ final class QueryThreads: Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let job = Job(wish: wish, end: end) {
-                    let stint = Stint { self.replaceThread() }
+                    let stint = Stint {
+                        defer { self.steppingAside() }
+                        return self.replaceThread()
+                    }
                     let result = Swift.Result {
                         try work {
                             let now = ContinuousClock.now

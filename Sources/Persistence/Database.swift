@@ -67,7 +67,7 @@ package struct Database: Sendable {
             let before = connection.statements
             connection.observe(observation != nil)
             if let transaction = connection as? Transaction {
-                transaction.trace = observation?.trace
+                transaction.findTrace = observation.map { observation in { observation.trace } }
                 transaction.origin = facts?.subjects.first { $0.name == "client.address" }?.value
             }
             defer {
@@ -103,9 +103,9 @@ package struct Database: Sendable {
         }
         guard ServiceContext.current != nil else { return try await body(observed(nil)) }
         let outcome = await withSpan(operation.name, ofKind: .client) { span -> Swift.Result<Result, any Error> in
-            let observation = span.isRecording ? DatabaseObservation(dialect: dialect, operation: operation.name) : nil
-            // Only what is written is read later by others.
-            if operation.name == "write", let context = ServiceContext.current { observation?.note(context) }
+            let observation =
+                span.isRecording
+                ? DatabaseObservation(dialect: dialect, operation: operation.name, in: ServiceContext.current) : nil
             defer { observation?.describe(span) }
             do {
                 return .success(try await body(observed(observation)))

@@ -12,24 +12,28 @@ internal import Tracing
 final class DatabaseObservation: Sendable {
     private let dialect: Dialect
     private let operation: String
-    private let parent = Mutex<String?>(nil)
+    private let context: ServiceContext?
+    private let instrument: any Instrument
     private let texts = Mutex<[String]>([])
 
     /// Longer summaries are cut (semantic conventions, `db.query.summary`).
     private static let summaryLengthMax = 255
 
-    init(dialect: Dialect, operation: String) {
+    /// `context` is that of the span.
+    init(dialect: Dialect, operation: String, in context: ServiceContext?) {
         self.dialect = dialect
         self.operation = operation
+        self.context = context
+        // Taken here, because a body runs on a thread where no task's instrument is known.
+        instrument = InstrumentationSystem.instrument
     }
 
     /// The span's place, for what is written to be read later by others.
-    var trace: String? { parent.withLock { $0 } }
-
-    func note(_ context: ServiceContext) {
+    var trace: String? {
+        guard let context else { return nil }
         var carrier: String?
-        InstrumentationSystem.instrument.inject(context, into: &carrier, using: ParentInjector())
-        parent.withLock { $0 = carrier }
+        instrument.inject(context, into: &carrier, using: ParentInjector())
+        return carrier
     }
 
     private struct ParentInjector: Injector {

@@ -12,7 +12,7 @@ struct HouseRulesTests {
     // The plan: who may import whom. Later rooms stand in it already, so that they find their place.
     private static let floors: [String: Set<String>] = [
         "Kernel": ["CZlib"], "CSQLite": [], "CZlib": [], "CZstd": [], "CLibpq": [], "CHiredis": [],
-        "CMalloc": [], "CPcre2": [], "CResolv": [], "CSnappy": [], "Patterns": ["CPcre2"],
+        "CJemalloc": [], "CPcre2": [], "CResolv": [], "CSnappy": [], "Patterns": ["CPcre2"],
         "TLS": ["Kernel"], "Telemetry": ["Kernel"], "OTLP": ["Kernel", "Telemetry", "TLS"], "Resilience": ["Kernel"],
         "RateLimiting": ["Kernel", "Redis"], "Caching": ["Kernel", "Redis"], "Redis": ["Kernel", "CHiredis"],
         "Persistence": ["Kernel", "CSQLite", "CLibpq"], "Jobs": ["Kernel", "Persistence", "Resilience"],
@@ -82,7 +82,7 @@ struct HouseRulesTests {
     @Test(arguments: [
         ("CSQLite", #"^Persistence/SQLite/"#), ("CLibpq", #"^Persistence/Postgres/"#), ("CHiredis", #"^Redis/"#),
         ("CZlib", #"^Kernel/"#), ("CZstd", #"^(TelemetryStore/|Vitrine/OnlineRetail/)"#),
-        ("CMalloc", #"^Vitrine/Commands/"#), ("CResolv", #"^Scraping/Client/"#), ("CPcre2", #"^Patterns/"#),
+        ("CJemalloc", #"^Vitrine/Composition/Heap"#), ("CResolv", #"^Scraping/Client/"#), ("CPcre2", #"^Patterns/"#),
         ("CSnappy", #"^ObservatoryAPI/"#),
         (
             "Hummingbird",

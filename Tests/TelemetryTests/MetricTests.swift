@@ -57,6 +57,20 @@ import Testing
         #expect(text.contains("vitrine_telemetry_metrics_overflowed_total 990\n"))
     }
 
+    @Test func `what was destroyed begins anew, however often it was asked for`() {
+        let registry = MetricRegistry()
+        let labels = [("currency", "GBP")]
+        registry.makeCounter(label: "orders", dimensions: labels).increment(by: 5)
+        let counter = registry.makeCounter(label: "orders", dimensions: labels)
+        registry.makeCounter(label: "orders", dimensions: [("currency", "EUR")]).increment(by: 7)
+        registry.destroyCounter(counter)
+        registry.makeCounter(label: "orders", dimensions: labels).increment(by: 1)
+        registry.makeCounter(label: "orders", dimensions: labels).increment(by: 1)
+        let text = text(registry)
+        #expect(text.contains("orders_total{currency=\"GBP\"} 2\n"))
+        #expect(text.contains("orders_total{currency=\"EUR\"} 7\n"))
+    }
+
     @Test func `exponential buckets hold every value within their bounds, whatever the range`() {
         var dice = SystemRandomNumberGenerator()
         for range in [1e-9...1e9, 0.99...1.01, 1...2, 1e-300...1e300] as [ClosedRange<Double>] {

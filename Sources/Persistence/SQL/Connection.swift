@@ -100,7 +100,20 @@ package final class Transaction: Connection {
     private(set) var changed: Set<String> = []
 
     /// The trace on whose behalf it changes data, as `traceparent`; `nil` where nobody traces.
-    package var trace: String?
+    package var trace: String? {
+        get {
+            if let findTrace {
+                knownTrace = findTrace()
+                self.findTrace = nil
+            }
+            return knownTrace
+        }
+        set { (knownTrace, findTrace) = (newValue, nil) }
+    }
+
+    private var knownTrace: String?
+    /// Most that is changed tells nobody else of its trace, so it is found out when it is asked for.
+    var findTrace: (() -> String?)?
     /// The address from which it was asked for; `nil` for chores.
     package var origin: String?
 

@@ -38,9 +38,19 @@ public final class MetricRegistry: MetricsFactory, Sendable {
         let attributes: [MetricLabel]
     }
 
+    /// An instrument as it is asked for.
+    private struct Wish: Hashable {
+        let name: String
+        let dimensions: [MetricLabel]
+        let kind: MetricDescription.Kind
+        let unit: String
+    }
+
     private struct State {
         /// By name in Prometheus, so that no two metrics can meet there.
         var families: [String: Family] = [:]
+        /// By what was asked for, so that whoever asks again costs one look-up.
+        var known: [Wish: any SeriesRecorder] = [:]
         var readers: [@Sendable (MetricRegistry) -> Void] = []
     }
 
@@ -78,6 +88,7 @@ public final class MetricRegistry: MetricsFactory, Sendable {
         let description = descriptions[name]
         let prometheusName = PrometheusName.family(name, unit: description?.unit ?? "", kind: .counter)
         state.withLock {
+            $0.known = [:]
             $0.families[
                 prometheusName,
                 default: Family(
@@ -133,6 +144,9 @@ public final class MetricRegistry: MetricsFactory, Sendable {
         _ name: String, _ dimensions: [(String, String)], _ kind: MetricDescription.Kind, unit: String,
         _ make: (MetricDescription?) -> any SeriesRecorder
     ) -> (any SeriesRecorder)? {
+        let wish = Wish(
+            name: name, dimensions: dimensions.map { MetricLabel($0.0, $0.1) }, kind: kind, unit: unit)
+        if let known = state.withLock({ $0.known[wish] }) { return known }
         let description = descriptions[name]
         let unit = description?.unit ?? unit
         let prometheusName = PrometheusName.family(name, unit: unit, kind: kind)
@@ -145,7 +159,11 @@ public final class MetricRegistry: MetricsFactory, Sendable {
             // Taken out meanwhile, so that its dictionary is changed in place.
             defer { state.families[prometheusName] = family }
             guard family.kind == kind else { return nil }
-            if let known = family.series[labels] { return known.recorder }
+            func remember(_ recorder: any SeriesRecorder) -> any SeriesRecorder {
+                if state.known.count < Self.knownMax { state.known[wish] = recorder }
+                return recorder
+            }
+            if let known = family.series[labels] { return remember(known.recorder) }
             guard labels.isEmpty || family.series.count < configuration.seriesPerMetricMax else {
                 overflown.increment(by: 1)
                 let overflow = family.series[[Self.overflowLabel]]?.recorder ?? make(description)
@@ -153,11 +171,13 @@ public final class MetricRegistry: MetricsFactory, Sendable {
                 return overflow
             }
             let series = make(description)
-            family.series[labels] = Series(
-                recorder: series, attributes: dimensions.map { MetricLabel($0.0, $0.1) })
-            return series
+            family.series[labels] = Series(recorder: series, attributes: wish.dimensions)
+            return remember(series)
         }
     }
+
+    /// Wishes that are remembered; further ones are put together each time.
+    private static let knownMax = 4_096
 
     /// Sorted, with names as Prometheus takes them; of two that become the same the first stays.
     private static func labels(_ dimensions: [(String, String)]) -> [MetricLabel] {
@@ -172,6 +192,7 @@ public final class MetricRegistry: MetricsFactory, Sendable {
 
     private func destroy(_ handler: AnyObject) {
         state.withLock { state in
+            state.known = state.known.filter { $0.value !== handler }
             for (name, family) in state.families {
                 for (labels, series) in family.series where series.recorder === handler {
                     state.families[name]?.series[labels] = nil

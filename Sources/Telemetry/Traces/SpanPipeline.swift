@@ -6,10 +6,10 @@ internal import Synchronization
 final class SpanPipeline: Sendable {
     /// Whoever has one of these attributes is kept whatever becomes of it.
     let chosen: [Attribute]
-    /// Recordings that hold ended spans, and since when.
-    private let listed = Mutex<[ObjectIdentifier: (recording: TraceRecording, since: Duration)]>([:])
-    /// Ended spans that recordings hold.
-    private let held = Atomic(0)
+    /// Recordings that hold ended spans, and since when; each knows its place.
+    private let listed = Mutex<[(recording: TraceRecording, since: ContinuousClock.Instant)]>([])
+    /// Ended spans that recordings have handed on.
+    private let handedOn = Atomic(0)
     /// What bundles were written in, emptied for the next.
     private let buffers = Mutex<[[UInt8]]>([])
     private let waiting = Mutex(WaitingBundles())
@@ -36,13 +36,8 @@ final class SpanPipeline: Sendable {
 
     /// Produced = delivered + sampled out + dropped + overflown + in flight.
     var inFlight: Int {
-        sampler.withLock { sampler in sampler.spans + waiting.withLock { $0.spans } + held.load(ordering: .relaxed) }
-    }
-
-    /// A span has ended, and is held by a recording.
-    func count() {
-        produced.increment(by: 1)
-        held.add(1, ordering: .relaxed)
+        let held = Int(produced.total) - handedOn.load(ordering: .relaxed)
+        return sampler.withLock { sampler in sampler.spans + waiting.withLock { $0.spans } + held }
     }
 
     func take(_ bundle: consuming SpanBundle) {
@@ -53,7 +48,7 @@ final class SpanPipeline: Sendable {
             return true
         }
         if !isTaken { overflown.increment(by: Int64(count)) }
-        held.subtract(count, ordering: .relaxed)
+        handedOn.add(count, ordering: .relaxed)
         // What waits is a copy, so that the buffer is free.
         var buffer = bundle.bytes
         _ = consume bundle
@@ -65,13 +60,14 @@ final class SpanPipeline: Sendable {
     func work() {
         let now = ContinuousClock.now - start
         // The rest of such a trace may be long in coming.
-        collect(from: listed.withLock { $0.values.filter { now - $0.since > Self.patience } }.map(\.recording))
+        let limit = ContinuousClock.now - Self.patience
+        collect(from: listed.withLock { $0.filter { $0.since < limit } }.map(\.recording))
         decide(now)
     }
 
     func finish() {
         let now = ContinuousClock.now - start
-        collect(from: listed.withLock { $0.values.map(\.recording) })
+        collect(from: listed.withLock { $0 }.map(\.recording))
         decide(now)
         sampler.withLock { perform($0.finish(now: now)) }
     }
@@ -116,10 +112,23 @@ extension SpanPipeline {
     /// A larger one is not kept.
     private static let bufferMax = 16 << 10
 
-    /// Whether a recording will be asked for what it holds.
-    func list(_ recording: TraceRecording, _ isListed: Bool) {
-        let since = ContinuousClock.now - start
-        listed.withLock { $0[ObjectIdentifier(recording)] = isListed ? (recording, since) : nil }
+    /// Has a recording asked for what it holds, should it hold it for long.
+    func list(_ recording: TraceRecording) {
+        let since = ContinuousClock.now
+        listed.withLock { listed in
+            recording.place.store(listed.count, ordering: .relaxed)
+            listed.append((recording, since))
+        }
+    }
+
+    /// Leaves a recording alone that was listed. The last one takes its place, so that nothing is looked for.
+    func unlist(_ recording: TraceRecording) {
+        listed.withLock { listed in
+            let (place, last) = (recording.place.load(ordering: .relaxed), listed.removeLast())
+            guard place < listed.count else { return }
+            listed[place] = last
+            last.recording.place.store(place, ordering: .relaxed)
+        }
     }
 
     /// An empty one with room for the spans of a request.

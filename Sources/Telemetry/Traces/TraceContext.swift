@@ -53,15 +53,27 @@ public struct TraceContext: Hashable, Sendable {
 
     /// `traceparent`, in version 00.
     public var traceparent: String {
-        "00-\(traceID.hex)-\(spanHex)-0\((isSampled ? 1 : 0) | (isRandom ? 2 : 0))"
+        String(unsafeUninitializedCapacity: Self.length) { buffer in
+            buffer.update(repeating: UInt8(ascii: "-"))
+            Hex.write(0, digits: 2, to: buffer, at: 0)
+            Hex.write(traceID.high, digits: 16, to: buffer, at: 3)
+            Hex.write(traceID.low, digits: 16, to: buffer, at: 19)
+            Hex.write(spanID, digits: 16, to: buffer, at: 36)
+            Hex.write((isSampled ? 1 : 0) | (isRandom ? 2 : 0), digits: 2, to: buffer, at: 53)
+            return Self.length
+        }
     }
+
+    /// Of a `traceparent` in version 00.
+    private static let length = 55
 
     /// - Returns: `nil` for what is no valid `traceparent`; the caller then begins a trace of its own.
     public init?(traceparent: String, tracestate: String = "") {
         let bytes = Array(traceparent.utf8)
-        guard bytes.count >= 55, let version = Hex.value(bytes[0..<2]), version != 0xFF,
-            version == 0 ? bytes.count == 55 : bytes.count == 55 || bytes[55] == UInt8(ascii: "-"),
-            [2, 35, 52].allSatisfy({ bytes[$0] == UInt8(ascii: "-") }),
+        let hyphen = UInt8(ascii: "-")
+        guard bytes.count >= Self.length, let version = Hex.value(bytes[0..<2]), version != 0xFF,
+            bytes.count == Self.length || version != 0 && bytes[Self.length] == hyphen,
+            bytes[2] == hyphen, bytes[35] == hyphen, bytes[52] == hyphen,
             let high = Hex.value(bytes[3..<19]), let low = Hex.value(bytes[19..<35]),
             let span = Hex.value(bytes[36..<52]), let flags = Hex.value(bytes[53..<55]),
             high != 0 || low != 0, span != 0
@@ -148,9 +160,14 @@ enum Hex {
 
     static func text(_ value: UInt64) -> String {
         String(unsafeUninitializedCapacity: 16) { buffer in
-            for place in 0..<16 { buffer[place] = digits[Int(value >> UInt64(60 - 4 * place) & 15)] }
+            write(value, digits: 16, to: buffer, at: 0)
             return 16
         }
+    }
+
+    /// The last `digits` of a value.
+    static func write(_ value: UInt64, digits count: Int, to buffer: UnsafeMutableBufferPointer<UInt8>, at start: Int) {
+        for place in 0..<count { buffer[start + place] = digits[Int(value >> UInt64(4 * (count - 1 - place)) & 15)] }
     }
 
     /// At most 16 digits, lower case only, as Trace Context wants them.
@@ -195,6 +212,11 @@ extension ServiceContext {
     var position: TracePosition? {
         get { self[TracePositionKey.self] }
         set { self[TracePositionKey.self] = newValue }
+    }
+
+    /// The same as to set it to `nil`, and cheaper where there is nothing else.
+    mutating func forgetPosition() {
+        if count == 1 { self = .topLevel } else { position = nil }
     }
 
     /// The span at work, or the caller's. Set it to go on with a trace that came by another way than headers.

@@ -20,6 +20,8 @@ final class TraceRecording: Sendable {
     let pipeline: SpanPipeline
     private let root: TraceContext
     private let state = Mutex(State())
+    /// Where the pipeline has listed it; only the pipeline looks at it, under its lock.
+    let place = Atomic(0)
 
     /// More is handed on before the trace is over.
     private static let bytesMax = 64 << 10
@@ -37,8 +39,7 @@ final class TraceRecording: Sendable {
             bundle.append(head, span, isRoot: isRoot, isChosen: isChosen)
             state.isOver = state.isOver || isRoot
             let isDue = state.isOver || bundle.isError || bundle.length > Self.bytesMax
-            if state.isListed == isDue { pipeline.list(self, !isDue) }
-            state.isListed = !isDue
+            list(!isDue, &state)
             if isDue { return bundle }
             state.bundle = bundle
             return nil
@@ -48,9 +49,14 @@ final class TraceRecording: Sendable {
     /// Takes out what has ended and was not handed on.
     func takeOut() -> SpanBundle? {
         state.withLock { state in
-            if state.isListed { pipeline.list(self, false) }
-            state.isListed = false
+            list(false, &state)
             return state.bundle.take()
         }
+    }
+
+    private func list(_ isListed: Bool, _ state: inout State) {
+        guard isListed != state.isListed else { return }
+        state.isListed = isListed
+        if isListed { pipeline.list(self) } else { pipeline.unlist(self) }
     }
 }

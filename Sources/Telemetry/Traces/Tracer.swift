@@ -199,7 +199,7 @@ public final class LiveSpan: Tracing.Span {
             guard !state.hasEnded else { return nil }
             state.hasEnded = true
             state.end = max(time, start)
-            recording?.pipeline.count()
+            recording?.pipeline.produced.increment(by: 1)
             let complete = recording?.add(
                 PackedSpan.Head(
                     spanID: trace.spanID, parentID: parentID, hasRemoteParent: hasRemoteParent, kind: kind, start: start
@@ -207,7 +207,7 @@ public final class LiveSpan: Tracing.Span {
                 state)
             // Who still holds the span, such as work that goes on after it, need not hold what it was about.
             (state.events, state.links, state.exemplars) = ([], [], [])
-            if parentID != 0 { state.parent.position = nil }
+            if parentID != 0 { state.parent.forgetPosition() }
             return complete
         }
         if let complete { recording?.pipeline.take(complete) }

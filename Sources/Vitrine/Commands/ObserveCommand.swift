@@ -48,7 +48,6 @@ struct ObserveCommand: AsyncParsableCommand {
     var otlpGRPCPort = 4_317
 
     func run() async throws {
-        ProcessLimits.useOneArena()
         ProcessLimits.raiseFileLimit()
         let configuration = try Configuration()
         var settings = configuration.observatory

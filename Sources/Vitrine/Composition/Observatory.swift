@@ -54,6 +54,7 @@ struct Observatory: Sendable {
         self.scraper = jobs.isEmpty ? nil : scraper
         var listening = ObservatoryServer.Settings()
         (listening.host, listening.port, listening.certificates) = (host, port, certificates)
+        listening.steppingAside = { Heap.stepAside() }
         server = ObservatoryServer(
             listening, store: store, metadata: metadata, access: access, version: VitrineCommand.version,
             targets: { scraper.targets },

@@ -166,9 +166,15 @@ private struct FieldInjector: Injector {
 }
 
 private struct HeaderExtractor: Extractor {
+    /// Those that tracers ask for. To make a name of a text costs more than to look for the field.
+    private static let names = Dictionary(
+        uniqueKeysWithValues: ["traceparent", "tracestate", "baggage", "x-correlation-id"].compactMap { key in
+            HTTPField.Name(key).map { (key, $0) }
+        })
+
     /// A field that is sent several times is joined, as RFC 9110 section 5.3 has it.
     func extract(key: String, from headers: HTTPFields) -> String? {
-        guard let name = HTTPField.Name(key) else { return nil }
+        guard let name = Self.names[key] ?? HTTPField.Name(key) else { return nil }
         return headers[name]
     }
 }
