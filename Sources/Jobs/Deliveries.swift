@@ -7,7 +7,7 @@ internal import Synchronization
 internal import Tracing
 
 /// What a batch has handed to a consumer, to be told as spans once its transaction is over: the thread that writes is what all
-/// changes of the shop wait for.
+/// changes of the shop wait for. They say how each went, whatever became of the batch.
 final class Deliveries: Sendable {
     private let noted = Mutex<[Delivery]>([])
 
@@ -53,7 +53,7 @@ struct Delivery: Sendable {
             "vitrine.event.subject": .string(event.subject),
         ]
         if let error {
-            span.recordError(error)
+            span.recordError(error, attributes: [:], at: end)
             span.setStatus(.init(code: .error))
         }
         span.end(at: end)

@@ -172,6 +172,33 @@ struct ListTests {
         }
     }
 
+    @Test func `short words and beginnings are found, however common they are`() async throws {
+        try await TestShop.run { shop in
+            let lines = (0..<1_100).map { number in
+                #"{"title":"Box \#(number)","handle":"b\#(number)","variants":[{"sku":"N-\#(10_000 + number)"}]}"#
+            }
+            _ = try await shop.send(
+                .post, "/v1/products/import", body: Array(lines.joined(separator: "\n").utf8),
+                headers: ["Content-Type": "application/x-ndjson"])
+            _ = try await shop.makeProduct("Z1", title: "Ox cart")
+            _ = try await shop.makeProduct("Z2", title: "Oxen of oak")
+            func titles(_ text: String) async throws -> [JSON?] {
+                try await shop.get("/v1/products?q=\(text)&limit=100").items.map { $0["title"] }
+            }
+            #expect(try await titles("ox") == ["Ox cart", "Oxen of oak"])
+            #expect(try await titles("oxe") == ["Oxen of oak"])
+            #expect(try await titles("o+oa") == ["Oxen of oak"])
+            #expect(try await titles("o+1") == [])
+            #expect(try await titles("obx") == [])
+            // More words begin so than a beginning is put together from.
+            #expect(try await titles("n+1").count == 100)
+            let numbers = [1_099] + (990..<1_000).reversed()
+            #expect(try await titles("n+1099") == numbers.map { .string("Box \($0)") })
+            #expect(try await titles("n+11099+box") == ["Box 1099"])
+            #expect(try await titles("n+1+ox") == [])
+        }
+    }
+
     @Test func `facets tell how many products they counted`() async throws {
         try await TestShop.run { shop in
             try await fill(shop)

@@ -130,6 +130,14 @@ enum CatalogMigrations {
                 );
                 CREATE INDEX product_search_by_title ON product_search USING gin (title);
                 CREATE INDEX product_search_by_word ON product_search USING gin (words);
-                """)
+                """),
+        // Words of up to three letters, too; SQLite has an index of such beginnings.
+        Migration(
+            "catalog-0002-short-words", .expand, "",
+            postgres: """
+                INSERT INTO search_words (word)
+                SELECT word FROM ts_stat('SELECT words FROM product_search') WHERE length(word) <= 3
+                ON CONFLICT DO NOTHING;
+                """),
     ]
 }

@@ -89,6 +89,7 @@ struct ProductQuery: Sendable {
             (from, number) = (tier, request.position?.keys.last)
         }
         let parts = source.tiers.enumerated().compactMap { index, match -> SQL? in
+            guard let match else { return nil }
             let tier = Int64(index)
             var inner = PageRequest(limit: request.limit)
             if let from, let number {
@@ -201,7 +202,7 @@ struct ProductQuery: Sendable {
         let matches: SearchIndex.Matches?
         let join: SQL
 
-        var tiers: [SQL] { matches?.tiers ?? [] }
+        var tiers: [SQL?] { matches?.tiers ?? [] }
         var everything: SQL { matches.map { matching($0.all) } ?? "FROM \(tables) WHERE \(conditions)" }
 
         func matching(_ match: SQL) -> SQL { "FROM \(tables) WHERE \(match) AND \(conditions)" }

@@ -10,9 +10,11 @@ enum SearchIndex {
     /// Other words are taken as typed: one error in three letters could mean anything, and what is so long that its
     /// likenesses would fill the index is nobody's word. Nor is what has digits, such as an article number.
     private static let typoLengths = 4...32
-    /// Words that are known, to be found by their beginnings: shorter beginnings are indexed, and longer words cannot be
-    /// typed into a search.
-    private static let knownLengths = (indexedBeginning + 1)...200
+    /// Words that are known, to be found by their beginnings: longer ones cannot be typed into a search, and on SQLite the
+    /// beginnings of shorter ones are indexed.
+    private static func isKnown(_ word: String, on dialect: Dialect) -> Bool {
+        word.count <= 200 && (dialect == .postgres || word.count > indexedBeginning)
+    }
     private static let wordsMax = 8
     private static let alternativesMax = 6
 
@@ -41,7 +43,8 @@ enum SearchIndex {
                     to_tsvector('simple', \(texts.title + " " + texts.body)))
                 """)
         }
-        try learn(rows.unseen(of: Set((title + body).filter { knownLengths.contains($0.count) })), in: transaction)
+        let known = Set((title + body).filter { isKnown($0, on: transaction.dialect) })
+        try learn(rows.unseen(of: known), in: transaction)
     }
 
     /// On SQLite everything that changes the index is done at the end, in order: FTS5 writes a segment whenever another kind
@@ -92,8 +95,8 @@ enum SearchIndex {
     struct Matches {
         /// Everything that is found.
         let all: SQL
-        /// The same in classes, the better before the worse, without overlap.
-        let tiers: [SQL]
+        /// The same in classes, the better before the worse, without overlap; `nil` for one in which nothing can be.
+        let tiers: [SQL?]
     }
 
     /// What holds for a product that is found: every word occurs in it, as itself or as a beginning. A word that nothing
@@ -103,29 +106,36 @@ enum SearchIndex {
     /// rest. A finer order, such as bm25, has to read everything that is found before it can tell the first page: on
     /// 100,000 products a common word took 100 ms with it, and takes less than one with classes.
     ///
-    /// - Returns: `nil` when `text` has no words.
+    /// - Returns: `nil` when `text` has no words, or one that no product has.
     static func matches(_ text: String, in connection: Connection) throws -> Matches? {
         let words = SearchText.words(text).prefix(wordsMax)
         guard !words.isEmpty else { return nil }
         let meant = try words.map { try meanings(of: $0, in: connection) }
+        guard !meant.contains([]) else { return nil }
         let exact = words.map { [Term.word($0)] }
+        let isMore = meant != exact
         switch connection.dialect {
         case .sqlite:
             let (exact, title, all) = ("title : \(fts5(exact))", "title : \(fts5(meant))", fts5(meant))
             return Matches(
                 all: "product_search MATCH \(all)",
                 tiers: [
-                    "product_search MATCH \(exact)", "product_search MATCH \("(\(title)) NOT (\(exact))")",
+                    "product_search MATCH \(exact)",
+                    isMore ? "product_search MATCH \("(\(title)) NOT (\(exact))")" : nil,
                     "product_search MATCH \("\(all) NOT (\(title))")",
                 ])
         case .postgres:
-            let (exact, all) = (tsquery(exact), tsquery(meant))
+            let all = holding(meant)
+            let (exact, title) = (tsquery(exact), tsquery(meant))
+            // Of one word only what else it may mean is sought, which is often rare where the word itself is not.
+            let others = meant.count == 1 ? [meant[0].filter { $0 != .word(words[0]) }] : meant
             return Matches(
-                all: "product_search.words @@ \(all)",
+                all: all,
                 tiers: [
                     "product_search.title @@ \(exact)",
-                    "product_search.title @@ \(all) AND NOT product_search.title @@ \(exact)",
-                    "product_search.words @@ \(all) AND NOT product_search.title @@ \(all)",
+                    isMore
+                        ? "product_search.title @@ \(tsquery(others)) AND NOT product_search.title @@ \(exact)" : nil,
+                    "\(all) AND NOT product_search.title @@ \(title)",
                 ])
         }
     }
@@ -138,11 +148,22 @@ enum SearchIndex {
             terms.map { term in
                 switch term {
                 case .word(let word): "\"\(word)\""
-                case .beginning(let word): "\"\(word)\"*"
+                case .beginning(let word), .commonBeginning(let word): "\"\(word)\"*"
                 }
             }.joined(separator: " OR ")
         }
         return "(" + parts.map { "(\($0))" }.joined(separator: " AND ") + ")"
+    }
+
+    /// Holds where every word occurs anywhere. A walk through the newest soon meets what begins in a common way, where the
+    /// index would have to put together all that does; so that is put in a way in which the index is not asked.
+    private static func holding(_ words: [[Term]]) -> SQL {
+        let common = words.filter { $0.allSatisfy(\.isCommon) }
+        let others = words.filter { !$0.allSatisfy(\.isCommon) }
+        var parts: [SQL] = []
+        if !others.isEmpty { parts.append("product_search.words @@ \(tsquery(others))") }
+        if !common.isEmpty { parts.append("(product_search.words @@ \(tsquery(common))) IS TRUE") }
+        return parts.dropFirst().reduce(parts.first ?? .empty) { $0 + " AND " + $1 }
     }
 
     /// Postgres manual, section 8.11.2.
@@ -151,7 +172,7 @@ enum SearchIndex {
             terms.map { term in
                 switch term {
                 case .word(let word): word
-                case .beginning(let word): "\(word):*"
+                case .beginning(let word), .commonBeginning(let word): "\(word):*"
                 }
             }.joined(separator: " | ")
         }
@@ -159,30 +180,41 @@ enum SearchIndex {
     }
 
     /// What a typed word may match.
-    private enum Term {
+    private enum Term: Equatable {
         case word(String)
         case beginning(String)
+        /// With which so many words begin that many products have one.
+        case commonBeginning(String)
+
+        var isCommon: Bool { if case .commonBeginning = self { true } else { false } }
     }
 
-    /// So few letters are indexed as beginnings; longer ones are sought as the words that they begin.
+    /// So few letters are indexed as beginnings on SQLite; longer ones are sought as the words that they begin.
     private static let indexedBeginning = 3
     private static let completionsMax = 64
 
+    /// From so many words on a beginning is common.
+    private static let commonMin = 1_000
+
     private static func meanings(of word: String, in connection: Connection) throws -> [Term] {
-        guard word.count > indexedBeginning else { return [.beginning(word)] }
+        let isSQLite = connection.dialect == .sqlite
+        guard word.count > indexedBeginning || !isSQLite else { return [.beginning(word)] }
+        let max = isSQLite ? completionsMax + 1 : commonMin
         let completions = try connection.all(
             """
             SELECT word FROM search_words WHERE word >= \(word) AND word < \(word + "\u{10FFFF}")
-            ORDER BY word LIMIT \(completionsMax + 1)
+            ORDER BY word LIMIT \(max)
             """
         ) { try $0.next(String.self) }
         if completions.isEmpty {
             let alternatives = mayBeMistyped(word) ? try alternatives(to: word, in: connection) : []
-            return alternatives.isEmpty ? [.beginning(word)] : alternatives.map(Term.word)
+            // On Postgres all words are known, so this one means nothing; on SQLite it may stand in the index all the same.
+            return alternatives.isEmpty && isSQLite ? [.beginning(word)] : alternatives.map(Term.word)
         }
-        // A beginning that is not indexed is put together from its words before the first of them is known.
-        return connection.dialect == .sqlite && completions.count <= completionsMax
-            ? completions.map(Term.word) : [.beginning(word)]
+        // A beginning that is not indexed is put together from its words before the first of them is known; and Postgres
+        // knows how common words are, but not beginnings.
+        if completions.count <= completionsMax { return completions.map(Term.word) }
+        return [isSQLite || completions.count < max ? .beginning(word) : .commonBeginning(word)]
     }
 
     private static func alternatives(to word: String, in connection: Connection) throws -> [String] {

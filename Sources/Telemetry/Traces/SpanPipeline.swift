@@ -36,8 +36,12 @@ final class SpanPipeline: Sendable {
 
     /// Produced = delivered + sampled out + dropped + overflown + in flight.
     var inFlight: Int {
-        let held = Int(produced.total) - handedOn.load(ordering: .relaxed)
-        return sampler.withLock { sampler in sampler.spans + waiting.withLock { $0.spans } + held }
+        sampler.withLock { sampler in
+            let further = sampler.spans + waiting.withLock { $0.spans }
+            // In this order, so that what ends meanwhile is counted once too often rather than less than nothing.
+            let handedOn = handedOn.load(ordering: .acquiring)
+            return further + Int(produced.total) - handedOn
+        }
     }
 
     func take(_ bundle: consuming SpanBundle) {
@@ -48,7 +52,7 @@ final class SpanPipeline: Sendable {
             return true
         }
         if !isTaken { overflown.increment(by: Int64(count)) }
-        handedOn.add(count, ordering: .relaxed)
+        handedOn.add(count, ordering: .releasing)
         // What waits is a copy, so that the buffer is free.
         var buffer = bundle.bytes
         _ = consume bundle

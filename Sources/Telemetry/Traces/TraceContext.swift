@@ -216,6 +216,7 @@ extension ServiceContext {
 
     /// The same as to set it to `nil`, and cheaper where there is nothing else.
     mutating func forgetPosition() {
+        guard position != nil else { return }
         if count == 1 { self = .topLevel } else { position = nil }
     }
 
