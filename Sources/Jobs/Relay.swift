@@ -43,7 +43,8 @@ package struct Relay: Service {
                             while !Task.isCancelled {
                                 try await number()
                                 let delivered = try await deliver(to: subscription)
-                                if delivered == 0 { try await Task.sleep(for: Self.pollInterval) }
+                                // What comes meanwhile comes together, which costs the shop far less than one by one.
+                                if delivered < Self.batchMax { try await Task.sleep(for: Self.pollInterval) }
                             }
                         }
                     }
