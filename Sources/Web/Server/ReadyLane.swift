@@ -69,12 +69,16 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
         // Whoever has used up his limit is told so by the general path, which can also ask other processes.
         let (isAllowed, decision) = answers.limits.decideAtOnce(answer.principal, answer.use)
         guard isAllowed else { return nil }
-        let isKnown = head.ifNoneMatch.map { known in
-            EntityTag.matches(ifNoneMatch: String(decoding: known, as: UTF8.self), answer.tag)
-        }
+        // Mostly it is that very tag, and no list has to be taken apart.
+        let isKnown =
+            head.ifNoneMatch.map { known in
+                known.elementsEqual(answer.tag.utf8)
+                    || EntityTag.matches(ifNoneMatch: String(decoding: known, as: UTF8.self), answer.tag)
+            } ?? false
+        let (fields, body) = isKnown ? (answer.unchangedHead, []) : (answer.head, answer.body)
         let requestID = APIContext.makeRequestID()
-        var buffer = allocator.buffer(capacity: answer.head.count + answer.body.count + 384)
-        buffer.writeBytes(isKnown == true ? answer.unchangedHead : answer.head)
+        var buffer = allocator.buffer(capacity: fields.count + body.count + 384)
+        buffer.writeBytes(fields)
         buffer.writeStaticString("X-Request-Id: ")
         buffer.writeString(requestID)
         buffer.writeStaticString("\r\nServer-Timing: cache;desc=hit\r\nDate: ")
@@ -82,8 +86,8 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
         buffer.writeStaticString("\r\n")
         if let decision { answers.limits.told(decision, now: clock.now()).write(to: &buffer) }
         buffer.writeStaticString("\r\n")
-        if isKnown != true { buffer.writeBytes(answer.body) }
-        let (status, duration) = (isKnown == true ? 304 : 200, ContinuousClock.now - start)
+        buffer.writeBytes(body)
+        let (status, duration) = (isKnown ? 304 : 200, ContinuousClock.now - start)
         answer.signals.answered(status, "GET", after: duration)
         answers.requests.note(
             requestID, of: answer.principal, "GET", answer.signals.route, status: status, after: duration)
