@@ -54,6 +54,7 @@ bench-telemetry: setup
 	@python3 Benchmarks/telemetry.py $(ARGS)
 
 bench-import: setup
+	@Scripts/setup.sh bench
 	@Scripts/build.sh
 	@python3 Benchmarks/imports.py $(ARGS)
 

@@ -148,7 +148,7 @@ enum SearchIndex {
             terms.map { term in
                 switch term {
                 case .word(let word): "\"\(word)\""
-                case .beginning(let word), .commonBeginning(let word): "\"\(word)\"*"
+                case .beginning(let word, _): "\"\(word)\"*"
                 }
             }.joined(separator: " OR ")
         }
@@ -172,7 +172,7 @@ enum SearchIndex {
             terms.map { term in
                 switch term {
                 case .word(let word): word
-                case .beginning(let word), .commonBeginning(let word): "\(word):*"
+                case .beginning(let word, _): "\(word):*"
                 }
             }.joined(separator: " | ")
         }
@@ -182,11 +182,10 @@ enum SearchIndex {
     /// What a typed word may match.
     private enum Term: Equatable {
         case word(String)
-        case beginning(String)
-        /// With which so many words begin that many products have one.
-        case commonBeginning(String)
+        /// Common where so many words begin so that many products have one.
+        case beginning(String, isCommon: Bool = false)
 
-        var isCommon: Bool { if case .commonBeginning = self { true } else { false } }
+        var isCommon: Bool { if case .beginning(_, true) = self { true } else { false } }
     }
 
     /// So few letters are indexed as beginnings on SQLite; longer ones are sought as the words that they begin.
@@ -214,7 +213,7 @@ enum SearchIndex {
         // A beginning that is not indexed is put together from its words before the first of them is known; and Postgres
         // knows how common words are, but not beginnings.
         if completions.count <= completionsMax { return completions.map(Term.word) }
-        return [isSQLite || completions.count < max ? .beginning(word) : .commonBeginning(word)]
+        return [.beginning(word, isCommon: !isSQLite && completions.count == commonMin)]
     }
 
     private static func alternatives(to word: String, in connection: Connection) throws -> [String] {

@@ -22,7 +22,8 @@ package enum EntityTag {
 
     /// Whether `If-None-Match` lists `tag`, by weak comparison (RFC 9110 section 13.1.2).
     static func matches(ifNoneMatch header: String, _ tag: String) -> Bool {
-        list(header).contains { $0 == "*" || opaque($0) == opaque(tag) }
+        // Mostly it is that very tag, and no list has to be taken apart.
+        header == tag || list(header).contains { $0 == "*" || opaque($0) == opaque(tag) }
     }
 
     /// What `If-Match` may say (RFC 9110 section 13.1.1).

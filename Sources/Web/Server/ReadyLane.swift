@@ -69,11 +69,9 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
         // Whoever has used up his limit is told so by the general path, which can also ask other processes.
         let (isAllowed, decision) = answers.limits.decideAtOnce(answer.principal, answer.use)
         guard isAllowed else { return nil }
-        // Mostly it is that very tag, and no list has to be taken apart.
         let isKnown =
             head.ifNoneMatch.map { known in
-                known.elementsEqual(answer.tag.utf8)
-                    || EntityTag.matches(ifNoneMatch: String(decoding: known, as: UTF8.self), answer.tag)
+                EntityTag.matches(ifNoneMatch: String(decoding: known, as: UTF8.self), answer.tag)
             } ?? false
         let (fields, body) = isKnown ? (answer.unchangedHead, []) : (answer.head, answer.body)
         let requestID = APIContext.makeRequestID()
