@@ -8,14 +8,13 @@ import platform
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 
-from servers import free_port, start_postgres
+from servers import free_port, start_haproxy, start_nginx, start_postgres, wait_for
 
 root = pathlib.Path(__file__).resolve().parent.parent
 options = argparse.ArgumentParser()
@@ -26,16 +25,6 @@ options = options.parse_args()
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(root / "Benchmarks/oscar"))
 import peer  # noqa: E402
-
-
-def wait_for(port):
-    for _ in range(600):
-        try:
-            socket.create_connection(("127.0.0.1", port), 0.2).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit("nothing listens on port %d" % port)
 
 
 def family(pid):
@@ -128,48 +117,6 @@ def post(url, key, body):
     request = urllib.request.Request(
         url, json.dumps(body).encode(), {"Authorization": "Bearer " + key, "Content-Type": "application/json"})
     return json.loads(urllib.request.urlopen(request).read())
-
-
-def start_nginx(folder, files):
-    port = free_port()
-    (folder / "www").mkdir()
-    for name, data in files.items():
-        (folder / "www" / name).write_bytes(data)
-    (folder / "nginx.conf").write_text(
-        "daemon off; worker_processes 1; pid %(d)s/nginx.pid; error_log /dev/null; events { worker_connections 1024; }\n"
-        # Never at its limit, so that only the counting is measured.
-        "http { limit_req_zone $http_authorization zone=keys:10m rate=1000000r/s;\n"
-        "access_log off; keepalive_requests 1000000000; default_type application/json; sendfile on;\n"
-        "open_file_cache max=10; client_body_temp_path %(d)s/b; proxy_temp_path %(d)s/p; fastcgi_temp_path %(d)s/f;\n"
-        "uwsgi_temp_path %(d)s/u; scgi_temp_path %(d)s/s;\n"
-        "server { listen 127.0.0.1:%(p)d; root %(d)s/www;\n"
-        "location /limited/ { limit_req zone=keys burst=1000000 nodelay; alias %(d)s/www/; } } }\n"
-        % {"d": folder, "p": port})
-    # Workers of a root process change to another user, who must be able to read the files.
-    for path in [folder, folder / "www"]:
-        path.chmod(0o755)
-    nginx = shutil.which("nginx") or "/usr/sbin/nginx"
-    process = subprocess.Popen([nginx, "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL)
-    wait_for(port)
-    return process, port
-
-
-def start_haproxy(folder, path, counts):
-    """Answers a file; with `counts` after it has counted the key in a stick table, which is never at its limit."""
-    port = free_port()
-    table = "  stick-table type string len 64 size 100k expire 1m store http_req_rate(60s)\n" \
-        "  http-request track-sc0 req.hdr(authorization)\n" \
-        "  http-request deny deny_status 429 if { sc_http_req_rate(0) gt 1000000000 }\n"
-    config = folder / ("haproxy-%d.cfg" % port)
-    config.write_text(
-        "global\n  nbthread 1\n  maxconn 1000\n  tune.bufsize 65536\n"
-        "defaults\n  mode http\n  timeout connect 5s\n  timeout client 30s\n  timeout server 30s\n"
-        "frontend all\n  bind 127.0.0.1:%d\n%s  http-request return status 200 content-type application/json file %s\n"
-        % (port, table if counts else "", path))
-    haproxy = shutil.which("haproxy") or "/usr/sbin/haproxy"
-    process = subprocess.Popen([haproxy, "-db", "-q", "-f", str(config)], stderr=subprocess.DEVNULL)
-    wait_for(port)
-    return process, port
 
 
 def prepare_orders(base, key):

@@ -7,15 +7,13 @@ import pathlib
 import random
 import re
 import shutil
-import socket
 import statistics
 import subprocess
 import tempfile
 import threading
-import time
 import urllib.request
 
-from servers import cpu, free_port
+from servers import cpu, free_port, wait_for
 
 root = pathlib.Path(__file__).resolve().parent.parent
 options = argparse.ArgumentParser()
@@ -82,15 +80,6 @@ class Shop:
         self.process.terminate()
         self.process.wait(30)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def wait_for(port):
-    for _ in range(200):
-        try:
-            return socket.create_connection(("127.0.0.1", port), 0.2).close()
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit("nothing listens on port %d" % port)
 
 
 def median(runs, column):

@@ -35,6 +35,13 @@ struct SharedCosts {
         for callers in [1, 8, 64] {
             try await measure("\(callers) callers, asked each time", asking, callers, keys: 100_000)
         }
+        // Each key comes some thirty times a second here, so that soon there is something in every slot of two seconds.
+        let short = ["d", "e", "f"].map {
+            RatePolicy.slidingWindow($0, limit: 1_000_000, per: .seconds(2), slots: 60)
+        }
+        let full = try SharedRateLimiter(short, redis: url, options: options)
+        await full.settled()
+        try await measure("64 callers, every slot in use", full, 64, keys: 2_000, rounds: 500_000)
         options.leaseTime = .milliseconds(200)
         let leasing = try SharedRateLimiter(policies, redis: url, options: options)
         await leasing.settled()
@@ -42,13 +49,13 @@ struct SharedCosts {
     }
 
     private func measure(
-        _ name: String, _ limiter: SharedRateLimiter, _ callers: Int, keys: Int
+        _ name: String, _ limiter: SharedRateLimiter, _ callers: Int, keys: Int, rounds all: Int = 120_000
     ) async throws {
         let client = RedisClient(try RedisAddress(url), deadline: .seconds(1))
         await client.settled()
         let before = try await used(client)
         let start = ContinuousClock.now
-        let rounds = 120_000 / callers
+        let rounds = all / callers
         let (times, local) = await withTaskGroup(of: ([Int64], Int).self) { group in
             for _ in 0..<callers {
                 group.addTask {

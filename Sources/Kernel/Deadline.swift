@@ -20,8 +20,6 @@ package struct Deadline: Sendable {
         return try await $current.withValue(mine) { try await work() }
     }
 
-    package var hasPassed: Bool { ContinuousClock.now >= instant }
-
     /// What is left; negative once it has passed.
     package var remaining: Duration { instant - ContinuousClock.now }
 }

@@ -26,7 +26,5 @@ package struct Failure: Error, CustomStringConvertible {
         self.cause = cause
     }
 
-    package var description: String {
-        "\(code.rawValue): \(message)" + (cause.map { " (\($0))" } ?? "")
-    }
+    package var description: String { "\(code.rawValue): \(message)" + (cause.map { " (\($0))" } ?? "") }
 }

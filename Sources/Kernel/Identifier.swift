@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Glibc
 internal import Synchronization
 
 /// What an ``Identifier`` names; gives the prefix under which people and logs recognise it.
@@ -18,7 +19,7 @@ package struct Identifier<Kind: EntityKind>: Hashable, Comparable, Sendable, Cus
 
     /// A new identifier, created at `time`.
     package static func make(at time: Timestamp) -> Self {
-        Self(unchecked: Kind.prefix + "_" + ULID.text(milliseconds: time.milliseconds))
+        Self(unchecked: ULID.text(Kind.prefix + "_", milliseconds: time.milliseconds))
     }
 
     /// Reads an identifier that a client sent.
@@ -33,9 +34,7 @@ package struct Identifier<Kind: EntityKind>: Hashable, Comparable, Sendable, Cus
     }
 
     /// Takes an identifier that this process or its database wrote, without checking it again.
-    package init(unchecked rawValue: String) {
-        self.rawValue = rawValue
-    }
+    package init(unchecked rawValue: String) { self.rawValue = rawValue }
 
     package var description: String { rawValue }
 
@@ -48,29 +47,41 @@ enum ULID {
 
     static func isDigit(_ byte: UInt8) -> Bool { alphabet.contains(byte) }
 
-    /// What was made last in each of some milliseconds, by their lowest bits: more than one, because a clock that a test has
-    /// stopped and that of the world take turns.
-    private static let last = Mutex([UInt128](repeating: 0, count: 64))
+    /// The last of some milliseconds, by their lowest bits, because a clock that a test has stopped and the world's take turns.
+    private static let state = Mutex((last: [UInt128](repeating: 0, count: 64), pool: [UInt64]()))
 
-    static func text(milliseconds: Int64) -> String {
-        var number = last.withLock { last in
+    static func text(_ prefix: String, milliseconds: Int64) -> String {
+        var number = state.withLock { state in
             let slot = Int(milliseconds & 63)
-            last[slot] = following(last[slot], in: UInt128(truncatingIfNeeded: milliseconds) << 80)
-            return last[slot]
+            let time = UInt128(truncatingIfNeeded: milliseconds) << 80
+            state.last[slot] = following(state.last[slot], in: time, &state.pool)
+            return state.last[slot]
         }
-        return String(unsafeUninitializedCapacity: digits) { buffer in
-            for index in (0..<digits).reversed() {
+        let start = prefix.utf8.count
+        return String(unsafeUninitializedCapacity: start + digits) { buffer in
+            for (index, byte) in prefix.utf8.enumerated() { buffer[index] = byte }
+            for index in (start..<start + digits).reversed() {
                 buffer[index] = alphabet[Int(number & 31)]
                 number >>= 5
             }
-            return digits
+            return start + digits
         }
     }
 
     /// Within the millisecond of the last one a random step of 56 bits further, as nobody may guess the next; otherwise a random
     /// one in the lower half, so that there is room above it for eight million steps.
-    private static func following(_ last: UInt128, in time: UInt128) -> UInt128 {
-        last > 0 && last >> 80 == time >> 80 ? last + .random(in: 1..<1 << 56) : time | .random(in: 0..<1 << 79)
+    private static func following(_ last: UInt128, in time: UInt128, _ pool: inout [UInt64]) -> UInt128 {
+        if last > 0 && last >> 80 == time >> 80 { return last + UInt128(max(1, draw(&pool) >> 8)) }
+        return time | (UInt128(draw(&pool)) << 64 | UInt128(draw(&pool))) >> 49
+    }
+
+    /// From the system's generator, many at once, because a call took most of the time that an identifier takes.
+    private static func draw(_ pool: inout [UInt64]) -> UInt64 {
+        if pool.isEmpty {
+            pool = [UInt64](repeating: 0, count: 32)
+            pool.withUnsafeMutableBytes { if let start = $0.baseAddress { arc4random_buf(start, $0.count) } }
+        }
+        return pool.removeLast()
     }
 }
 

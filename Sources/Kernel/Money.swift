@@ -49,9 +49,7 @@ package struct Money: Hashable, Sendable {
     }
 
     /// - Throws: ``MoneyError/overflow``.
-    package func subtracting(_ other: Money) throws(MoneyError) -> Money {
-        try adding(other.negated)
-    }
+    package func subtracting(_ other: Money) throws(MoneyError) -> Money { try adding(other.negated) }
 
     /// - Throws: ``MoneyError/overflow``.
     package func multiplied(by quantity: Int64) throws(MoneyError) -> Money {

@@ -15,9 +15,7 @@ package struct Timestamp: Hashable, Comparable, Sendable {
         Timestamp(milliseconds: milliseconds + duration.wholeMilliseconds)
     }
 
-    package func duration(to other: Timestamp) -> Duration {
-        .milliseconds(other.milliseconds - milliseconds)
-    }
+    package func duration(to other: Timestamp) -> Duration { .milliseconds(other.milliseconds - milliseconds) }
 }
 
 extension Duration {

@@ -39,8 +39,10 @@ package final class TableVersions: Sendable {
         guard !names.isEmpty else { return }
         // In one step, so that a later change is never overwritten by an earlier one.
         tables.withLock { tables in
-            let moment = clock.add(1, ordering: .acquiringAndReleasing).newValue
+            let moment = clock.load(ordering: .relaxed) + 1
             for name in names { tables[name]?.changedAt.store(moment, ordering: .releasing) }
+            // Last, so that whoever sees this moment sees all that changed in it.
+            clock.store(moment, ordering: .releasing)
         }
     }
 

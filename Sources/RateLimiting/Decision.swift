@@ -78,6 +78,9 @@ public struct Decision: Sendable {
 
     public var retryAfter: Duration { .nanoseconds(waitNanoseconds) }
 
+    /// Of a request that no policy was asked about.
+    public static let unlimited = Decision()
+
     /// Policies that one request may be checked against.
     public static let checksMax = 8
 }

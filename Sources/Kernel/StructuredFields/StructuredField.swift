@@ -23,9 +23,7 @@ package struct NamedValues<Value: Hashable & Sendable>: Hashable, Sendable {
 
     package init() {}
 
-    package init(_ members: KeyValuePairs<String, Value>) {
-        for (name, value) in members { self[name] = value }
-    }
+    package init(_ members: KeyValuePairs<String, Value>) { for (name, value) in members { self[name] = value } }
 
     /// The last value of a name counts and stands where the first one stood.
     package subscript(name: String) -> Value? {

@@ -62,7 +62,9 @@ package enum CancelReason: String, CaseIterable, Sendable {
 /// single wrong digit and every exchange of neighbours (H. M. Damm, 2004).
 package enum OrderNumber {
     package static func make() -> String {
-        let digits = (0..<9).map { _ in Int.random(in: 0...9) }
+        // One draw, because each is a call of the system.
+        let digits = (1_000_000_000 + Int.random(in: 0..<1_000_000_000)).description.dropFirst().compactMap(
+            \.wholeNumberValue)
         let text = (digits + [checkDigit(digits)]).map(String.init).joined()
         return "\(text.prefix(3))-\(text.dropFirst(3).prefix(3))-\(text.suffix(4))"
     }

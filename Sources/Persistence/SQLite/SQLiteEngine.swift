@@ -103,7 +103,9 @@ extension Deadline? {
     /// - Throws: `Failure` with `timed_out` where the caller has gone, so that a queue which grew too long is not worked
     ///   off for nobody.
     func requireTime() throws {
-        if let self, self.hasPassed { throw Failure(.timedOut, "The request waited too long for the database.") }
+        if let self, self.remaining <= .zero {
+            throw Failure(.timedOut, "The request waited too long for the database.")
+        }
     }
 }
 

@@ -20,6 +20,8 @@ struct Algorithm: Sendable {
     private let kind: Kind
     let rule: RatePolicy.Rule
     let stateBytes: Int
+    /// Of what a state has beside it; 0 where there is nothing.
+    let ringBytes: Int
     let limit: Int
     /// The largest cost that can ever fit.
     let costMax: Int
@@ -33,13 +35,14 @@ struct Algorithm: Sendable {
         switch rule {
         case .slidingWindow(let limit, _, let slots):
             kind = .window(SlidingWindow(limit: limit, window: window, slots: slots), isNarrow: isNarrow)
-            stateBytes = SlidingWindow.stateBytes(slots: slots, isNarrow: isNarrow)
+            stateBytes = SlidingWindow.stateBytes
+            ringBytes = SlidingWindow.ringBytes(slots: slots, isNarrow: isNarrow)
         case .tokenBucket(let limit, _, let burst):
             kind = .bucket(TokenBucket(limit: limit, window: window, burst: burst))
-            stateBytes = TokenBucket.stateBytes
+            (stateBytes, ringBytes) = (TokenBucket.stateBytes, 0)
         case .concurrency(let limit):
             kind = .concurrency(limit: limit)
-            stateBytes = 8
+            (stateBytes, ringBytes) = (8, 0)
         }
     }
 

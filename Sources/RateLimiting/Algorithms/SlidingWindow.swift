@@ -4,7 +4,8 @@
 /// `slots + 1` counters, so that what passed in it is never more than the limit.
 ///
 /// The state is the number of the newest slot, the sum of the counters, the places of the oldest counter that is not zero and
-/// of the newest, and the counters as a ring. A sum of zero means that they are all zero.
+/// of the newest, the newest counter itself, and where the others lie as a ring, in which the newest has a place and is zero.
+/// What comes within a slot needs no ring, so that those lie apart. A sum of zero means that all counters are zero.
 struct SlidingWindow: Sendable {
     let limit: Int
     /// The ring has one more than the policy has slots.
@@ -22,7 +23,9 @@ struct SlidingWindow: Sendable {
     /// Counters of 16 bits hold limits below 65,536.
     static func isNarrow(limit: Int) -> Bool { limit <= UInt16.max }
 
-    static func stateBytes(slots: Int, isNarrow: Bool) -> Int { (16 + (slots + 1) * (isNarrow ? 2 : 4) + 7) & ~7 }
+    static let stateBytes = 24
+
+    static func ringBytes(slots: Int, isNarrow: Bool) -> Int { ((slots + 1) * (isNarrow ? 2 : 4) + 7) & ~7 }
 
     struct State<Counter: FixedWidthInteger & UnsignedInteger> {
         private let start: UnsafeMutableRawPointer
@@ -51,7 +54,22 @@ struct SlidingWindow: Sendable {
             nonmutating set { start.storeBytes(of: UInt16(newValue), toByteOffset: 14, as: UInt16.self) }
         }
 
-        var counters: UnsafeMutablePointer<Counter> { (start + 16).assumingMemoryBound(to: Counter.self) }
+        /// What counts in the newest slot.
+        var current: Int {
+            get { Int(start.load(fromByteOffset: 16, as: UInt32.self)) }
+            nonmutating set { start.storeBytes(of: UInt32(newValue), toByteOffset: 16, as: UInt32.self) }
+        }
+
+        var ring: UnsafeMutablePointer<Counter> {
+            (start + Int(start.load(fromByteOffset: 20, as: UInt32.self)) * 8).assumingMemoryBound(to: Counter.self)
+        }
+
+        /// Says where the ring lies, which is behind the state and a multiple of eight bytes away.
+        func set(ring: UnsafeMutableRawPointer) {
+            start.storeBytes(of: UInt32((ring - start) / 8), toByteOffset: 20, as: UInt32.self)
+        }
+
+        subscript(place: Int) -> Int { place == newest ? current : Int(ring[place]) }
     }
 
     /// What is overdrawn beyond this is not remembered.
@@ -71,18 +89,20 @@ struct SlidingWindow: Sendable {
     }
 
     private func advance<Counter>(_ state: State<Counter>, by slots: Int64) {
-        let counters = state.counters
+        let ring = state.ring
         guard slots < Int64(ringCount) else {
-            counters.update(repeating: 0, count: ringCount)
-            state.total = 0
+            ring.update(repeating: 0, count: ringCount)
+            (state.total, state.current) = (0, 0)
             return
         }
         var place = state.newest
+        ring[place] = Counter(state.current)
+        state.current = 0
         var freed = 0
         for _ in 0..<slots {
             place = after(place)
-            freed += Int(counters[place])
-            counters[place] = 0
+            freed += Int(ring[place])
+            ring[place] = 0
         }
         state.newest = place
         state.total -= freed
@@ -92,7 +112,7 @@ struct SlidingWindow: Sendable {
     private func findOldest<Counter>(_ state: State<Counter>) {
         guard state.total > 0 else { return }
         var place = state.oldest
-        while state.counters[place] == 0 { place = after(place) }
+        while state[place] == 0 { place = after(place) }
         state.oldest = place
     }
 
@@ -103,8 +123,8 @@ struct SlidingWindow: Sendable {
     func add<Counter>(_ state: State<Counter>, _ cost: Int) -> Int64 {
         let place = state.newest
         if state.total == 0 { state.oldest = place }
-        let added = min(cost, Int(Counter.max) - Int(state.counters[place]), Self.totalMax - state.total)
-        state.counters[place] += Counter(added)
+        let added = min(cost, Int(Counter.max) - state.current, Self.totalMax - state.total)
+        state.current += added
         state.total += added
         return state.slot
     }
@@ -114,8 +134,8 @@ struct SlidingWindow: Sendable {
         let age = Int(clamping: state.slot - slot)
         guard age >= 0, age < ringCount else { return }
         let place = state.newest >= age ? state.newest - age : state.newest - age + ringCount
-        let removed = min(cost, Int(state.counters[place]))
-        state.counters[place] -= Counter(removed)
+        let removed = min(cost, state[place])
+        if age == 0 { state.current -= removed } else { state.ring[place] -= Counter(removed) }
         state.total -= removed
         findOldest(state)
     }
@@ -137,7 +157,7 @@ struct SlidingWindow: Sendable {
         var age = age(state)
         var freed = 0
         while true {
-            freed += Int(state.counters[place])
+            freed += state[place]
             if freed >= units || age == 0 { return (state.slot + Int64(ringCount - age)) * slotWidth - now }
             place = after(place)
             age -= 1

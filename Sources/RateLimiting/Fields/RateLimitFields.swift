@@ -6,73 +6,84 @@ package import NIOCore
 /// What a client is told of its quotas: `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11), and the
 /// `X-RateLimit-` fields that older clients read.
 public struct RateLimitFields: Sendable {
-    private let policies: [UInt8]
-    private let limits: [UInt8]
-    /// Of the policy that is nearest to its end: limit, what is left, and when that may be more, in seconds since 1970.
-    public let legacy: (limit: Int, remaining: Int, reset: Int64)?
+    private let decision: Decision
+    private let limiter: RateLimiter
+    private let now: Int64
 
     /// `now` is in seconds since 1970.
     public init(_ decision: Decision, of limiter: RateLimiter, now: Int64) {
-        // Written by hand, because it is done for every answer; a test reads it with the codec of structured fields.
-        var (policies, limits) = ([UInt8](), [UInt8]())
-        policies.reserveCapacity(48 * decision.count)
-        limits.reserveCapacity(48 * decision.count)
-        var nearest: (quota: Quota, span: Int64, share: Double)?
-        for place in 0..<decision.count {
-            let quota = decision[place]
-            let told = limiter.told[quota.policy.index]
-            guard !told.isShadow else { continue }
-            let span = Self.span(quota, told)
-            if !policies.isEmpty {
-                policies.append(", ")
-                limits.append(", ")
-            }
-            policies += told.quotedName
-            policies.append(";q=")
-            policies.append(decimal: Int64(quota.limit))
-            policies += told.windowParameter
-            limits += told.quotedName
-            limits.append(";r=")
-            limits.append(decimal: Int64(quota.usable))
-            guard told.window > 0 else { continue }
-            limits.append(";t=")
-            limits.append(decimal: span)
-            // Of what it can hold, which is less than the limit in a bucket with a small burst.
-            let share = Double(quota.usable) / (told.capacityShare * Double(quota.limit))
-            if share < nearest?.share ?? 2 { nearest = (quota, span, share) }
-        }
-        (self.policies, self.limits) = (policies, limits)
-        legacy = nearest.map { ($0.quota.limit, $0.quota.usable, now + $0.span) }
+        (self.decision, self.limiter, self.now) = (decision, limiter, now)
     }
 
-    /// `nil` where no quota is told.
-    public var policy: String? { policies.isEmpty ? nil : String(decoding: policies, as: UTF8.self) }
-    public var limit: String? { limits.isEmpty ? nil : String(decoding: limits, as: UTF8.self) }
+    /// The value of `RateLimit-Policy`; `nil` where no quota is told.
+    public var policy: String? { text { $0.add(policiesOf: self) } }
+
+    /// The value of `RateLimit`; `nil` where no quota is told.
+    public var limit: String? { text { $0.add(limitsOf: self) } }
+
+    private func text(_ write: (inout FieldText) -> Void) -> String? {
+        let text = String(unsafeUninitializedCapacity: sizeMax) { bytes in
+            var text = FieldText(UnsafeMutableRawBufferPointer(bytes))
+            write(&text)
+            return text.count
+        }
+        return text.isEmpty ? nil : text
+    }
+
+    /// Of the policy that is nearest to its end: limit, what is left, and when that may be more, in seconds since 1970.
+    public var legacy: (limit: Int, remaining: Int, reset: Int64)? {
+        var nearest: (place: Int, share: Double)?
+        for place in 0..<decision.count {
+            let (quota, told) = (decision.quotas[place], told(place))
+            guard !told.isShadow, told.window > 0 else { continue }
+            // Of what it can hold, which is less than the limit in a bucket with a small burst.
+            let share = Double(quota.usable) / (told.capacityShare * Double(quota.limit))
+            if share < nearest?.share ?? 2 { nearest = (place, share) }
+        }
+        guard let nearest else { return nil }
+        let quota = decision.quotas[nearest.place]
+        return (quota.limit, quota.usable, now + Self.span(quota, told(nearest.place)))
+    }
 
     /// Adds the fields to a head of HTTP/1.1, each on a line of its own.
     package func write(to head: inout ByteBuffer) {
-        guard !policies.isEmpty else { return }
-        head.writeStaticString("RateLimit-Policy: ")
-        head.writeBytes(policies)
-        head.writeStaticString("\r\nRateLimit: ")
-        head.writeBytes(limits)
-        if let legacy {
-            var lines = [UInt8]()
-            lines.reserveCapacity(112)
-            lines.append("\r\nX-RateLimit-Limit: ")
-            lines.append(decimal: Int64(legacy.limit))
-            lines.append("\r\nX-RateLimit-Remaining: ")
-            lines.append(decimal: Int64(legacy.remaining))
-            lines.append("\r\nX-RateLimit-Reset: ")
-            lines.append(decimal: legacy.reset)
-            head.writeBytes(lines)
+        guard (0..<decision.count).contains(where: { !told($0).isShadow }) else { return }
+        head.writeWithUnsafeMutableBytes(minimumWritableBytes: sizeMax) { bytes in
+            var text = FieldText(bytes)
+            text.add("RateLimit-Policy: ")
+            text.add(policiesOf: self)
+            text.add("\r\nRateLimit: ")
+            text.add(limitsOf: self)
+            if let legacy {
+                text.add("\r\nX-RateLimit-Limit: ")
+                text.add(decimal: Int64(legacy.limit))
+                text.add("\r\nX-RateLimit-Remaining: ")
+                text.add(decimal: Int64(legacy.remaining))
+                text.add("\r\nX-RateLimit-Reset: ")
+                text.add(decimal: legacy.reset)
+            }
+            text.add("\r\n")
+            return text.count
         }
-        head.writeStaticString("\r\n")
     }
+
+    /// Bytes that all lines together have at most: a name of 64 letters comes twice, and five numbers.
+    package var sizeMax: Int { decision.count == 0 ? 0 : 192 + 256 * decision.count }
+
+    /// What is told, in the order of the policies.
+    fileprivate func forEach(_ body: (Quota, ToldPolicy, _ isFirst: Bool) -> Void) {
+        var isFirst = true
+        for place in 0..<decision.count where !told(place).isShadow {
+            body(decision.quotas[place], told(place), isFirst)
+            isFirst = false
+        }
+    }
+
+    private func told(_ place: Int) -> ToldPolicy { limiter.told[Int(decision.quotas[place].policyIndex)] }
 
     /// Whole seconds in which no more than what is told can be used: until more comes, and so long that nobody reads a higher
     /// rate from it than the policy's own (draft section 8.5).
-    private static func span(_ quota: Quota, _ told: ToldPolicy) -> Int64 {
+    fileprivate static func span(_ quota: Quota, _ told: ToldPolicy) -> Int64 {
         guard told.window > 0 else { return 1 }
         let comes = quota.fits ? quota.spanNanoseconds : quota.waitNanoseconds
         let fair = Int64(Double(told.window) * min(1, Double(quota.usable) / Double(quota.limit)))
@@ -129,19 +140,55 @@ extension Decision {
     }
 }
 
-extension [UInt8] {
-    fileprivate mutating func append(_ text: StaticString) {
-        append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+/// Bytes that are written by hand, because that is done for every answer; a test reads them with the codec of structured fields.
+private struct FieldText {
+    private let bytes: UnsafeMutableRawBufferPointer
+    private(set) var count = 0
+
+    init(_ bytes: UnsafeMutableRawBufferPointer) { self.bytes = bytes }
+
+    mutating func add(policiesOf fields: RateLimitFields) {
+        fields.forEach { quota, told, isFirst in
+            if !isFirst { add(", ") }
+            add(told.quotedName)
+            add(";q=")
+            add(decimal: Int64(quota.limit))
+            add(told.windowParameter)
+        }
+    }
+
+    mutating func add(limitsOf fields: RateLimitFields) {
+        fields.forEach { quota, told, isFirst in
+            if !isFirst { add(", ") }
+            add(told.quotedName)
+            add(";r=")
+            add(decimal: Int64(quota.usable))
+            guard told.window > 0 else { return }
+            add(";t=")
+            add(decimal: RateLimitFields.span(quota, told))
+        }
+    }
+
+    mutating func add(_ text: StaticString) {
+        add(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    mutating func add(_ text: [UInt8]) { text.withUnsafeBytes { add($0) } }
+
+    private mutating func add(_ text: UnsafeRawBufferPointer) {
+        UnsafeMutableRawBufferPointer(rebasing: bytes[count...]).copyMemory(from: text)
+        count += text.count
     }
 
     /// Adds a number in decimal digits; one below zero as 0, because nobody has less than nothing left.
-    fileprivate mutating func append(decimal number: Int64) {
-        let start = count
+    mutating func add(decimal number: Int64) {
         var rest = UInt64(clamping: number)
-        repeat {
-            append(UInt8(ascii: "0") + UInt8(rest % 10))
+        var (digits, power) = (1, UInt64(10))
+        while digits < 19, rest >= power { (digits, power) = (digits + 1, power &* 10) }
+        count += digits
+        for place in 1...digits {
+            bytes[count - place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
             rest /= 10
-        } while rest > 0
-        self[start...].reverse()
+        }
     }
 }

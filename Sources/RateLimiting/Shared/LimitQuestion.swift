@@ -86,7 +86,7 @@ struct LimitAnswer {
 
     /// - Returns: `nil` where it is not an answer to so many lines.
     init?(_ value: RedisValue, lines: Int) {
-        guard case .array(let parts) = value, parts.count == lines + 2,
+        guard case .array(let parts) = value, parts.count == 2 * lines + 2,
             case .integer(let allowed) = parts[0], case .integer(let now) = parts[1]
         else { return nil }
         isAllowed = allowed == 1
@@ -95,10 +95,10 @@ struct LimitAnswer {
     }
 
     subscript(place: Int) -> Line {
-        guard case .bytes(let bytes) = states[states.startIndex + place], bytes.count >= 5 else {
+        let start = states.startIndex + 2 * place
+        guard case .integer(let told) = states[start], case .bytes(let state) = states[start + 1] else {
             return Line(fits: true, granted: 0, state: [])
         }
-        let granted = bytes[1...4].reversed().reduce(0) { $0 << 8 | Int($1) }
-        return Line(fits: bytes[0] == 1, granted: granted, state: bytes[5...])
+        return Line(fits: told & 1 == 1, granted: Int(told >> 1), state: state[...])
     }
 }

@@ -4,16 +4,16 @@ internal import Redis
 
 /// What runs inside Redis: looks at the use of every policy, and counts with each or with none.
 ///
-/// Keys are hashes with a field for each policy. A window is kept in the bytes of ``SlidingWindow/State``: the number of its
-/// newest slot, the sum, the places of the oldest counter in use and of the newest, and the counters as a ring. A bucket is kept
-/// as the microsecond at which it was looked at and the nanoseconds until it would be full from there. The first argument is
-/// packed by ``LimitQuestion``; the further ones name the fields. Times are microseconds, for the nanoseconds of an epoch are
-/// more than a number of Lua holds.
+/// Keys are hashes with a field for each policy. A window is kept as the number of its newest slot, the sum, and for each slot in
+/// which something was counted, the oldest first, the last 16 bits of its number and how much: mostly a few bytes, because each
+/// string that is made in Lua costs as much as all the arithmetic. A bucket is kept as the microsecond at which it was looked at
+/// and the nanoseconds until it would be full from there. The first argument is packed by ``LimitQuestion``; the further ones name
+/// the fields. Times are microseconds, for the nanoseconds of an epoch are more than a number of Lua holds.
 enum LimitScript {
-    static let shared = RedisScript(prelude + window + bucket + decide)
+    static let shared = RedisScript(prelude + giveBack + window + bucket + decide)
 
     private static let prelude = #"""
-        local unpack, pack, byte, sub, rep = struct.unpack, struct.pack, string.byte, string.sub, string.rep
+        local unpack, pack, sub = struct.unpack, struct.pack, string.sub
         local floor, max, min = math.floor, math.max, math.min
         local now, mode, divisor, ttl, horizon = unpack('<i8BBi8I4', ARGV[1])
         if now == 0 then
@@ -24,81 +24,54 @@ enum LimitScript {
         """#
 
     private static let window = #"""
-        local function counter(counters, place, before)
-            local at = before + place * 4
-            local a, b, c, d = byte(counters, at + 1, at + 4)
-            return a + b * 256 + c * 65536 + d * 16777216
-        end
-
-        local function spliced(counters, from, bytes)
-            return sub(counters, 1, from) .. bytes .. sub(counters, from + #bytes + 1)
-        end
-
-        local function with(counters, place, units)
-            return spliced(counters, place * 4, pack('<I4', units))
-        end
-
-        local function cleared(counters, place, count, ring)
-            local here = min(count, ring - place)
-            counters = spliced(counters, place * 4, rep('\0', here * 4))
-            if count > here then counters = spliced(counters, 0, rep('\0', (count - here) * 4)) end
-            return counters
-        end
-
-        local function oldest(p, age)
-            while age > 0 and counter(p.counters, (p.newest - age) % p.ring, p.before) == 0 do age = age - 1 end
-            return (p.newest - age) % p.ring
-        end
-
-        local function giveBack(p)
-            local age = p.slot - p.backSlot
-            if p.back == 0 or age < 0 or age >= p.ring then return end
-            local place = (p.newest - age) % p.ring
-            p.counters, p.before = sub(p.counters, p.before + 1), 0
-            local held = counter(p.counters, place, 0)
-            local given = min(held, p.back)
-            p.total, p.counters = p.total - given, with(p.counters, place, held - given)
-            if given == held and place == p.oldest then p.oldest = oldest(p, (p.newest - p.oldest) % p.ring) end
-        end
-
         local function readWindow(p, state)
             local slot = floor(now / p.pace)
-            p.slot = slot
             if state then
-                local last, total, first, newest = unpack('<i8I4HH', state)
-                local passed = slot - last
-                p.newest = newest
-                if passed <= 0 then
-                    -- As it came, because each string that is made costs as much as all the arithmetic.
-                    p.slot, p.total, p.oldest, p.counters, p.before = last, total, first, state, 16
-                elseif total > 0 and passed < p.ring then
-                    local counters = sub(state, 17)
-                    for step = 1, passed do
-                        total = total - counter(counters, (newest + step) % p.ring, 0)
-                    end
-                    p.total = total
-                    p.counters = cleared(counters, (newest + 1) % p.ring, passed, p.ring)
-                    p.newest = (newest + passed) % p.ring
-                    local age = (newest - first) % p.ring + passed
-                    p.oldest = age < p.ring and first or oldest(p, p.ring - 1)
+                local last, total = unpack('<i8I4', state)
+                -- A clock that is behind counts as the newest slot.
+                slot = max(slot, last)
+                local from, size, ended = 13, #state, slot - p.ring
+                while from <= size do
+                    local low, units = unpack('<HI4', state, from)
+                    if last - (last - low) % 65536 > ended then break end
+                    total, from = total - units, from + 6
                 end
+                p.total, p.from, p.state = total, from, state
             end
-            p.counters = p.counters or rep('\0', p.ring * 4)
-            giveBack(p)
+            p.slot = slot
+            if p.back > 0 then giveBack(p) end
             p.room = p.most - p.total - p.cost
         end
 
-        local function head(p) return pack('<i8I4HH', p.slot, p.total, p.oldest, p.newest) end
-
         local function chargeWindow(p, granted)
-            local units = p.cost + granted
-            local counters, before = p.counters, p.before
-            if units == 0 then return head(p) .. sub(counters, before + 1) end
-            if p.total == 0 then p.oldest = p.newest end
-            local held, at = counter(counters, p.newest, before), before + p.newest * 4
+            local units, state, last = p.cost + granted, p.state, #p.state
+            if units == 0 then return pack('<i8I4', p.slot, p.total) .. sub(state, p.from) end
+            local low, held = p.slot % 65536, 0
+            if last > p.from then
+                local newest, count = unpack('<HI4', state, last - 5)
+                if newest == low then held, last = count, last - 6 end
+            end
             units = min(units, 4294967295 - held, 4000000000 - p.total)
             p.total = p.total + units
-            return head(p) .. sub(counters, before + 1, at) .. pack('<I4', held + units) .. sub(counters, at + 5)
+            return pack('<i8I4', p.slot, p.total) .. sub(state, p.from, last) .. pack('<HI4', low, held + units)
+        end
+
+        """#
+
+    private static let giveBack = #"""
+        local function giveBack(p)
+            local from, low = p.from, p.backSlot % 65536
+            if p.backSlot <= p.slot - p.ring then return end
+            while from < #p.state do
+                local slot, units = unpack('<HI4', p.state, from)
+                if slot == low then
+                    local given = min(units, p.back)
+                    p.total = p.total - given
+                    p.state = sub(p.state, 1, from - 1) .. pack('<HI4', low, units - given) .. sub(p.state, from + 6)
+                    return
+                end
+                from = from + 6
+            end
         end
 
         """#
@@ -138,7 +111,7 @@ enum LimitScript {
             local p = {
                 key = key, isBucket = kind % 128 == 0, isShadow = kind >= 128, ring = ring, most = most, pace = pace,
                 cost = cost, want = want, back = back, backSlot = backSlot, room = 0, slot = 0, total = 0,
-                oldest = 0, newest = 0, counters = false, before = 0
+                from = 1, state = ''
             }
             local state = states and states[i] or not states and redis.call('HGET', KEYS[key], ARGV[i + 1])
             if p.isBucket then readBucket(p, state) else readWindow(p, state) end
@@ -158,7 +131,7 @@ enum LimitScript {
                 granted = max(0, min(floor(p.want * share), floor(p.room / divisor)))
             end
             local state = p.isBucket and chargeBucket(p, granted) or chargeWindow(p, granted)
-            reply[i + 2] = pack('<BI4', has and 1 or 0, granted) .. state
+            reply[i * 2 + 1], reply[i * 2 + 2] = granted * 2 + (has and 1 or 0), state
             if mode ~= 1 and (isCharged or p.back > 0) then
                 local list = writes[p.key]
                 if not list then

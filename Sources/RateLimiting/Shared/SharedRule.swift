@@ -53,7 +53,7 @@ struct SharedPolicy: Sendable {
             // twentieth at most.
             leaseTime = leaseTimeMax * 20 <= shared.most ? leaseTimeMax : 0
         } else {
-            field = "\(name):\(shared.ringCount):\(shared.pace)"
+            field = "\(name):slots:\(shared.ringCount):\(shared.pace)"
             leaseTime = isConcurrency ? 0 : leaseTimeMax
         }
     }
@@ -83,7 +83,8 @@ struct SharedPolicy: Sendable {
     /// - Returns: when the check would fit, and what is left.
     func read(_ bytes: ArraySlice<UInt8>, _ check: Check, at now: Int64) -> SharedReading {
         let algorithm = check.limit.map { self.algorithm.with(limit: $0) } ?? self.algorithm
-        return withUnsafeTemporaryAllocation(byteCount: algorithm.stateBytes, alignment: 8) { state in
+        return withUnsafeTemporaryAllocation(byteCount: algorithm.stateBytes + algorithm.ringBytes, alignment: 8) {
+            state in
             guard let start = state.baseAddress else { preconditionFailure("A state has bytes.") }
             state.initializeMemory(as: UInt8.self, repeating: 0)
             if !algorithm.shared.isWindow {
@@ -93,7 +94,9 @@ struct SharedPolicy: Sendable {
                 let fullAt = max(now, numbers[0] * 1_000 + numbers[1])
                 start.storeBytes(of: fullAt + held(by: check, algorithm.shared), as: Int64.self)
             } else {
-                state.copyBytes(from: bytes.prefix(algorithm.stateBytes))
+                let window = SlidingWindow.State(start, of: UInt32.self)
+                window.set(ring: start + algorithm.stateBytes)
+                bytes.withUnsafeBytes { fill(window, from: $0, ringCount: algorithm.shared.ringCount) }
             }
             let reading = algorithm.read(start, check.cost, now)
             let (available, span) = algorithm.quota(start, now)
@@ -102,6 +105,23 @@ struct SharedPolicy: Sendable {
                 wait: wait, available: available, span: isConcurrency ? 0 : span,
                 limit: algorithm.limit, slot: !algorithm.shared.isWindow ? 0 : start.load(as: Int64.self),
                 isImpossible: check.cost > algorithm.costMax)
+        }
+    }
+
+    /// Makes a window of what the script keeps: the number of its newest slot, the sum, and slots with what was counted in them.
+    private func fill(_ state: SlidingWindow.State<UInt32>, from bytes: UnsafeRawBufferPointer, ringCount: Int) {
+        guard bytes.count >= 12 else { return }
+        state.slot = bytes.loadUnaligned(as: Int64.self)
+        state.total = Int(bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
+        (state.newest, state.oldest) = (ringCount - 1, ringCount - 1)
+        for entry in stride(from: 12, to: bytes.count - 5, by: 6) {
+            let low = bytes.loadUnaligned(fromByteOffset: entry, as: UInt16.self)
+            let units = bytes.loadUnaligned(fromByteOffset: entry + 2, as: UInt32.self)
+            let age = Int(UInt16(truncatingIfNeeded: state.slot) &- low)
+            guard units > 0, age < ringCount else { continue }
+            let place = state.newest - age
+            state.oldest = min(state.oldest, place)
+            if age == 0 { state.current = Int(units) } else { state.ring[place] = units }
         }
     }
 }

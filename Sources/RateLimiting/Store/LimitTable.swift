@@ -53,10 +53,12 @@ struct LimitShard: ~Copyable {
     private(set) var algorithm: Algorithm
     private(set) var account = LimitTableAccount()
     /// At each place a hash, zero where there is none, and the state behind it; one place more than there are hashes, whose
-    /// state is shared.
+    /// state is shared. Behind all of them their rings.
     private var places: UnsafeMutableRawPointer
-    private var stride: Int
     private let mask: Int
+
+    private var count: Int { mask + 2 }
+    private var stride: Int { 8 + algorithm.stateBytes }
 
     /// How far a key may lie from its home.
     private static let probesMax = 32
@@ -67,15 +69,20 @@ struct LimitShard: ~Copyable {
         var count = 64
         while count < capacity { count *= 2 }
         mask = count - 1
-        stride = 8 + algorithm.stateBytes
-        // Zeroed by the system when they are first touched, so that a large table costs what is used of it.
-        places = Self.zeroed(count + 1, stride)
+        places = Self.zeroed(Self.bytes(count + 1, algorithm))
+        setRing(of: count)
     }
 
-    deinit { free(places) }
+    deinit { munmap(places, Self.bytes(count, algorithm)) }
 
-    private static func zeroed(_ count: Int, _ bytes: Int) -> UnsafeMutableRawPointer {
-        guard let memory = calloc(count, bytes) else { preconditionFailure("There is no room for so many keys.") }
+    private static func bytes(_ count: Int, _ algorithm: Algorithm) -> Int {
+        count * (8 + algorithm.stateBytes + algorithm.ringBytes)
+    }
+
+    /// Zeroed by the system when it is first touched, so that a large table costs what is used of it.
+    private static func zeroed(_ size: Int) -> UnsafeMutableRawPointer {
+        let memory = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let memory, memory != MAP_FAILED else { preconditionFailure("There is no room for so many keys.") }
         return memory
     }
 
@@ -92,6 +99,7 @@ struct LimitShard: ~Copyable {
             if found == hash { return start + 8 }
             if found == 0 {
                 start.storeBytes(of: hash, as: UInt64.self)
+                setRing(of: place)
                 return start + 8
             }
             place = (place + 1) & mask
@@ -100,6 +108,15 @@ struct LimitShard: ~Copyable {
     }
 
     private func state(at place: Int) -> UnsafeMutableRawPointer { places + place * stride + 8 }
+
+    private func ring(at place: Int) -> UnsafeMutableRawPointer {
+        places + count * stride + place * algorithm.ringBytes
+    }
+
+    private func setRing(of place: Int) {
+        guard algorithm.ringBytes > 0 else { return }
+        SlidingWindow.State(state(at: place), of: UInt32.self).set(ring: ring(at: place))
+    }
 
     @inline(never)
     private mutating func takenOver(by hash: UInt64, _ now: Int64) -> UnsafeMutableRawPointer {
@@ -123,6 +140,8 @@ struct LimitShard: ~Copyable {
         let start = places + place * stride
         start.storeBytes(of: hash, as: UInt64.self)
         memset(start + 8, 0, algorithm.stateBytes)
+        memset(ring(at: place), 0, algorithm.ringBytes)
+        setRing(of: place)
         return start + 8
     }
 
@@ -132,19 +151,18 @@ struct LimitShard: ~Copyable {
             return
         }
         // Counters of 16 bits become counters of 32.
-        let wider = Algorithm(rule, isNarrow: false)
-        let width = 8 + wider.stateBytes
-        let moved = Self.zeroed(mask + 2, width)
-        for place in 0...(mask + 1) {
-            let (from, to) = (places + place * stride, moved + place * width)
-            // The hash and what stands before the counters.
-            memcpy(to, from, 8 + 16)
-            let old = SlidingWindow.State(from + 8, of: UInt16.self)
-            let new = SlidingWindow.State(to + 8, of: UInt32.self)
-            guard old.total > 0, case .slidingWindow(_, _, let slots) = wider.rule else { continue }
-            for counter in 0...slots { new.counters[counter] = UInt32(old.counters[counter]) }
+        guard case .slidingWindow(_, _, let slots) = rule else { return }
+        let narrow = (places: places, algorithm: algorithm, rings: ring(at: 0))
+        algorithm = Algorithm(rule, isNarrow: false)
+        places = Self.zeroed(Self.bytes(count, algorithm))
+        // The states are as they were.
+        memcpy(places, narrow.places, count * stride)
+        for place in 0..<count {
+            setRing(of: place)
+            let old = (narrow.rings + place * narrow.algorithm.ringBytes).assumingMemoryBound(to: UInt16.self)
+            let new = ring(at: place).assumingMemoryBound(to: UInt32.self)
+            for counter in 0...slots { new[counter] = UInt32(old[counter]) }
         }
-        free(places)
-        (places, stride, algorithm) = (moved, width, wider)
+        munmap(narrow.places, Self.bytes(count, narrow.algorithm))
     }
 }

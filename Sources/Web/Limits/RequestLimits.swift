@@ -109,16 +109,20 @@ package final class RequestLimits: Sendable {
     }
 
     /// Decides about an answer that is ready and needs nothing to be released.
-    /// - Returns: whether it may be given at once, and by what decision; what may not is for ``decide(_:_:_:)``.
-    package func decideAtOnce(_ principal: Principal?, _ use: EndpointUse) -> (isAllowed: Bool, decision: Decision?) {
-        let checks = checks(principal, nil, use, isInstant: true)
-        guard !checks.isEmpty else { return (true, nil) }
-        guard let shared else {
-            let decision = limiter.decide(checks)
-            return (decision.isAllowed, decision)
+    /// - Returns: why it may be given at once, with no quota where nothing limits it; `nil` for what ``decide(_:_:_:)`` has to say.
+    package func admitAtOnce(_ principal: Principal, _ use: EndpointUse) -> Decision? {
+        // Mostly one, for which no list is made.
+        var (first, further): (Check?, [Check]) = (nil, [])
+        forEachCheck(principal, nil, use, isInstant: true) { check in
+            if first == nil { first = check } else { further.append(check) }
         }
-        let decision = shared.decideAtOnce(checks)
-        return (decision?.isAllowed ?? false, decision)
+        guard let first else { return .unlimited }
+        if let shared {
+            guard let decision = shared.decideAtOnce([first] + further), decision.isAllowed else { return nil }
+            return decision
+        }
+        let decision = further.isEmpty ? limiter.decide(first) : limiter.decide([first] + further)
+        return decision.isAllowed ? decision : nil
     }
 
     /// What ``decide(_:_:_:)`` would say, with nothing counted.
@@ -131,14 +135,20 @@ package final class RequestLimits: Sendable {
     private func checks(
         _ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse, isInstant: Bool
     ) -> [Check] {
-        guard use.cost > 0, principal?.tier != .trusted else { return [] }
-        let off = off
         var checks: [Check] = []
         checks.reserveCapacity(4)
+        forEachCheck(principal, address, use, isInstant: isInstant) { checks.append($0) }
+        return checks
+    }
+
+    /// In the order of the policies.
+    private func forEachCheck(
+        _ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse, isInstant: Bool, _ body: (Check) -> Void
+    ) {
+        guard use.cost > 0, principal?.tier != .trusted else { return }
+        let off = off
         func add(_ name: LimitName, _ key: LimitKey, _ cost: Int, limit: Int? = nil) {
-            if !off.contains(name) {
-                checks.append(Check(limiter.policyIDs[name.index], key, cost: cost, limit: limit))
-            }
+            if !off.contains(name) { body(Check(limiter.policyIDs[name.index], key, cost: cost, limit: limit)) }
         }
         let key = principal?.limitKey ?? address?.key() ?? Self.local
         if let principal {
@@ -156,7 +166,6 @@ package final class RequestLimits: Sendable {
             if use.kind == .write { add(.writes, key, use.cost) }
         }
         if !isInstant { add(.open, key, 1) }
-        return checks
     }
 
     /// As many in the limit's own window.

@@ -43,7 +43,9 @@ package struct APIContext: RequestContext {
         let logger: Logger
     }
 
-    static func makeRequestID() -> String { Identifier<RequestKind>.make(at: WallClock.system.now()).rawValue }
+    static func makeRequestID(at time: Timestamp = WallClock.system.now()) -> String {
+        Identifier<RequestKind>.make(at: time).rawValue
+    }
 
     private enum RequestKind: EntityKind { static let prefix = "req" }
 }

@@ -12,9 +12,8 @@ package enum HTTPDate {
 
     private static let latest = Mutex((second: Int64.min, text: ""))
 
-    /// The present second's date, made once for all answers in it.
-    static func now(_ clock: WallClock) -> String {
-        let time = clock.now()
+    /// The date of a moment, made once for all answers in its second.
+    static func text(of time: Timestamp) -> String {
         let second = time.milliseconds / 1_000
         return latest.withLock { latest in
             if latest.second != second { latest = (second, format(time)) }

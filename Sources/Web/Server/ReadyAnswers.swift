@@ -22,7 +22,8 @@ package final class ReadyAnswers: Sendable {
         let encoding: String
     }
 
-    struct Answer: Sendable {
+    /// An object, because what is found goes through several hands, which would count the references of each part.
+    final class Answer: Sendable {
         /// Status line and fields, without those that differ each time.
         let head: [UInt8]
         let body: [UInt8]
@@ -33,19 +34,49 @@ package final class ReadyAnswers: Sendable {
         /// Whose answer it is, and what it uses of his limits.
         let principal: Principal
         let use: EndpointUse
-        fileprivate let tables: [TableVersions.Table]
-        fileprivate let madeAt: Int
-        fileprivate let until: ContinuousClock.Instant
+        fileprivate let key: Key
+        private let tables: [TableVersions.Table]
+        private let madeAt: Int
+        private let until: ContinuousClock.Instant
+        /// The latest moment of all changes at which none of the tables had changed.
+        private let checkedAt = Atomic(-1)
 
-        fileprivate var isCurrent: Bool {
-            tables.allSatisfy { $0.isUnchanged(since: madeAt) } && ContinuousClock.now < until
+        fileprivate init(
+            _ response: WireResponse, for key: Key, fields: [HeaderField], tag: String, made moment: Int,
+            of tables: [TableVersions.Table], signals: EndpointSignals, principal: Principal, use: EndpointUse
+        ) {
+            self.key = key
+            body = response.body
+            let length = HeaderField("Content-Length", String(body.count))
+            head = Self.head("200 OK", response.headers + fields + [length])
+            unchangedHead = Self.head(
+                "304 Not Modified",
+                fields + response.headers.filter { !ReadyAnswers.aboutContent.contains($0.name.lowercased()) })
+            until = .now + principal.memory
+            (self.tables, madeAt) = (tables, moment)
+            (self.tag, self.signals, self.principal, self.use) = (tag, signals, principal, use)
+        }
+
+        /// `moment` is that of all changes, taken before.
+        fileprivate func isCurrent(at now: ContinuousClock.Instant, _ moment: Int) -> Bool {
+            guard now < until else { return false }
+            if checkedAt.load(ordering: .relaxed) == moment { return true }
+            guard tables.allSatisfy({ $0.isUnchanged(since: madeAt) }) else { return false }
+            checkedAt.store(moment, ordering: .relaxed)
+            return true
         }
 
         fileprivate var size: Int { head.count + body.count + unchangedHead.count + 512 }
+
+        private static func head(_ status: String, _ fields: [HeaderField]) -> [UInt8] {
+            var text = "HTTP/1.1 \(status)\r\n"
+            for field in fields { text += "\(field.name): \(field.value)\r\n" }
+            return Array((text + "Server: vitrine\r\n").utf8)
+        }
     }
 
     private struct State {
-        var answers: [Int: (key: Key, answer: Answer)] = [:]
+        var answers: [Int: Answer] = [:]
         var size = 0
     }
 
@@ -88,17 +119,19 @@ package final class ReadyAnswers: Sendable {
     func tables(_ names: [String]) -> [TableVersions.Table] { names.map(versions.table) }
 
     /// The current answer under a hash, if `matches` says that it is the one.
-    func find(hash: Int, where matches: (Key) -> Bool) -> Answer? {
-        state.withLock { state in
+    func find(hash: Int, at now: ContinuousClock.Instant, where matches: (Key) -> Bool) -> Answer? {
+        let moment = versions.now
+        let answer = state.withLock { state -> Answer? in
             guard let found = state.answers[hash], matches(found.key) else { return nil }
-            guard found.answer.isCurrent else {
-                state.size -= found.answer.size
+            guard found.isCurrent(at: now, moment) else {
+                state.size -= found.size
                 state.answers[hash] = nil
                 return nil
             }
-            served.increment()
-            return found.answer
+            return found
         }
+        if answer != nil { served.increment() }
+        return answer
     }
 
     /// Keeps a whole answer.
@@ -112,20 +145,14 @@ package final class ReadyAnswers: Sendable {
             let tag = response.header("ETag")
         else { return }
         let answer = Answer(
-            head: Self.head(
-                "200 OK", response.headers + fields + [HeaderField("Content-Length", String(response.body.count))]),
-            body: response.body,
-            unchangedHead: Self.head(
-                "304 Not Modified",
-                fields + response.headers.filter { !Self.aboutContent.contains($0.name.lowercased()) }),
-            tag: tag, signals: signals, principal: principal, use: use, tables: tables, madeAt: moment,
-            until: .now + principal.memory)
-        guard answer.size <= Self.answerSizeMax, answer.isCurrent else { return }
+            response, for: key, fields: fields, tag: tag, made: moment, of: tables, signals: signals,
+            principal: principal, use: use)
+        guard answer.size <= Self.answerSizeMax, answer.isCurrent(at: .now, now) else { return }
         let hash = RequestHead.hash(key)
         state.withLock { state in
-            if let old = state.answers[hash] { state.size -= old.answer.size }
-            if state.size + answer.size > Self.sizeMax { Self.makeRoom(&state) }
-            state.answers[hash] = (key, answer)
+            if let old = state.answers[hash] { state.size -= old.size }
+            if state.size + answer.size > Self.sizeMax { makeRoom(&state) }
+            state.answers[hash] = answer
             state.size += answer.size
             size.set(state.size)
         }
@@ -133,15 +160,10 @@ package final class ReadyAnswers: Sendable {
     }
 
     /// Drops what is out of date, and everything where that is not enough.
-    private static func makeRoom(_ state: inout State) {
-        state.answers = state.answers.filter { $0.value.answer.isCurrent }
-        state.size = state.answers.values.reduce(0) { $0 + $1.answer.size }
-        if state.size > sizeMax / 2 { state = State() }
-    }
-
-    private static func head(_ status: String, _ fields: [HeaderField]) -> [UInt8] {
-        var text = "HTTP/1.1 \(status)\r\n"
-        for field in fields { text += "\(field.name): \(field.value)\r\n" }
-        return Array((text + "Server: vitrine\r\n").utf8)
+    private func makeRoom(_ state: inout State) {
+        let (now, moment) = (ContinuousClock.now, versions.now)
+        state.answers = state.answers.filter { $0.value.isCurrent(at: now, moment) }
+        state.size = state.answers.values.reduce(0) { $0 + $1.size }
+        if state.size > Self.sizeMax / 2 { state = State() }
     }
 }

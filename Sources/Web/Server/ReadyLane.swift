@@ -63,26 +63,24 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
     private func answer(
         to bytes: UnsafeRawBufferPointer, since start: ContinuousClock.Instant, _ allocator: ByteBufferAllocator
     ) -> ByteBuffer? {
-        guard let head = RequestHead(bytes), let answer = answers.find(hash: head.hash, where: head.matches) else {
-            return nil
-        }
+        guard let head = RequestHead(bytes),
+            let answer = answers.find(hash: head.hash, at: start, where: head.matches)
+        else { return nil }
         // Whoever has used up his limit is told so by the general path, which can also ask other processes.
-        let (isAllowed, decision) = answers.limits.decideAtOnce(answer.principal, answer.use)
-        guard isAllowed else { return nil }
-        let isKnown =
-            head.ifNoneMatch.map { known in
-                EntityTag.matches(ifNoneMatch: String(decoding: known, as: UTF8.self), answer.tag)
-            } ?? false
+        guard let decision = answers.limits.admitAtOnce(answer.principal, answer.use) else { return nil }
+        let isKnown = head.knows(answer.tag)
         let (fields, body) = isKnown ? (answer.unchangedHead, []) : (answer.head, answer.body)
-        let requestID = APIContext.makeRequestID()
-        var buffer = allocator.buffer(capacity: fields.count + body.count + 384)
+        let now = clock.now()
+        let requestID = APIContext.makeRequestID(at: now)
+        let quotas = answers.limits.told(decision, now: now)
+        var buffer = allocator.buffer(capacity: fields.count + body.count + 192 + quotas.sizeMax)
         buffer.writeBytes(fields)
         buffer.writeStaticString("X-Request-Id: ")
         buffer.writeString(requestID)
         buffer.writeStaticString("\r\nServer-Timing: cache;desc=hit\r\nDate: ")
-        buffer.writeString(HTTPDate.now(clock))
+        buffer.writeString(HTTPDate.text(of: now))
         buffer.writeStaticString("\r\n")
-        if let decision { answers.limits.told(decision, now: clock.now()).write(to: &buffer) }
+        quotas.write(to: &buffer)
         buffer.writeStaticString("\r\n")
         buffer.writeBytes(body)
         let (status, duration) = (isKnown ? 304 : 200, ContinuousClock.now - start)

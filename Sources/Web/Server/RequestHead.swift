@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Glibc
+internal import Kernel
+
 /// The head of a plain `GET` in the bytes that came, taken apart just far enough to look for a ready answer.
 ///
 /// It is deliberately narrow: whatever is in the least unusual is not recognised, and goes the general way unchanged.
@@ -150,8 +153,21 @@ struct RequestHead {
             && Self.same(key.language, language) && Self.same(key.encoding, encoding)
     }
 
+    /// Whether the client has the representation that is tagged so (RFC 9110 section 13.1.2).
+    func knows(_ tag: String) -> Bool {
+        guard let ifNoneMatch else { return false }
+        return Self.same(tag, ifNoneMatch)
+            || EntityTag.matches(ifNoneMatch: String(decoding: ifNoneMatch, as: UTF8.self), tag)
+    }
+
     private static func same(_ text: String, _ bytes: Bytes?) -> Bool {
         guard let bytes else { return text.isEmpty }
-        return text.utf8.count == bytes.count && text.utf8.elementsEqual(bytes)
+        guard text.utf8.count == bytes.count else { return false }
+        // Byte by byte it took a tenth of what the lane takes.
+        let isSame = text.utf8.withContiguousStorageIfAvailable { text in
+            guard let left = text.baseAddress, let right = bytes.base.baseAddress else { return true }
+            return memcmp(left, right + bytes.startIndex, text.count) == 0
+        }
+        return isSame ?? text.utf8.elementsEqual(bytes)
     }
 }

@@ -46,12 +46,8 @@ final class RequestSignals: Sendable {
 final class EndpointSignals: Sendable {
     /// The address's template.
     let route: String?
-    private let timers = Mutex<[Key: any TimerHandler]>([:])
-
-    private struct Key: Hashable {
-        let method: String
-        let status: Int
-    }
+    /// By the status, and by the place of the method among those that are known.
+    private let timers = Mutex<[Int: any TimerHandler]>([:])
 
     /// What clients are told of an operation that is on its way out.
     let deprecation: [HeaderField]
@@ -70,10 +66,14 @@ final class EndpointSignals: Sendable {
     static let unknown = EndpointSignals(route: nil)
 
     func answered(_ status: Int, _ method: String, after duration: Duration) {
-        let key = Key(method: Self.known.contains(method) ? method : "_OTHER", status: status)
+        let known = Self.known.firstIndex(of: method)
         let timer = timers.withLock { timers in
+            let key = status << 8 | (known ?? 0xFF)
             if let timer = timers[key] { return timer }
-            var labels = [("http.request.method", key.method), ("http.response.status_code", String(status))]
+            var labels = [
+                ("http.request.method", known == nil ? "_OTHER" : method),
+                ("http.response.status_code", String(status)),
+            ]
             if let route { labels.append(("http.route", route)) }
             if status >= 500 { labels.append(("error.type", String(status))) }
             let timer = MetricsSystem.factory.makeTimer(
@@ -84,7 +84,7 @@ final class EndpointSignals: Sendable {
         timer.recordNanoseconds(duration.wholeNanoseconds)
     }
 
-    private static let known: Set = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"]
+    private static let known = ["GET", "POST", "PATCH", "DELETE", "PUT", "HEAD", "OPTIONS", "TRACE", "CONNECT"]
 }
 
 /// Says which endpoint a request has come to, before anything can refuse it.
