@@ -27,6 +27,9 @@ package struct ObservatoryServer: Service {
         package var queryTimeout: Duration = .seconds(120)
         /// Queries at once. Default two.
         package var queryThreads = 2
+        /// What long queries have of each processor together while this process has something else to do; all that nobody else
+        /// wants where it is `nil`, as where there is nothing else. Default `nil`.
+        package var longQueryShare: Double?
         /// Called on the thread of a query that is long, which from then on may be put aside at any moment.
         package var steppingAside: @Sendable () -> Void = {}
 
@@ -71,7 +74,10 @@ package struct ObservatoryServer: Service {
         self.targets = targets
         self.pages = pages
         api = PrometheusAPI(store: store, metadata: metadata, settings: settings.query, version: version, now: now)
-        threads = QueryThreads(count: settings.queryThreads, steppingAside: settings.steppingAside)
+        let pace = settings.longQueryShare.map { share in
+            QueryPace(share: share * Double(ProcessInfo.processInfo.activeProcessorCount))
+        }
+        threads = QueryThreads(count: settings.queryThreads, pace: pace, steppingAside: settings.steppingAside)
         intake = Intake { batch in
             do {
                 let admission: Admission

@@ -11,7 +11,7 @@ internal import Telemetry
 ///
 /// Few run at once. Those that wait take turns by who asks, so that nobody's many keep others waiting for long, and of nobody
 /// more than some wait; who comes then is told to come back. A query that is seen to be long has from then on only what nobody
-/// else wants of the processors, and no place among the few while there is one of as many for long ones.
+/// else wants of the processors, at a ``QueryPace``, and no place among the few while there is one of as many for long ones.
 final class QueryThreads: Sendable {
     private struct Job {
         let wish: Wish
@@ -71,10 +71,11 @@ final class QueryThreads: Sendable {
     private let state = Mutex(State())
     private let wake = NSCondition()
     private let answers = AnswerThread()
+    private let pace: QueryPace?
     private let steppingAside: @Sendable () -> Void
 
-    init(count: Int, steppingAside: @escaping @Sendable () -> Void = {}) {
-        (self.count, self.steppingAside) = (count, steppingAside)
+    init(count: Int, pace: QueryPace? = nil, steppingAside: @escaping @Sendable () -> Void = {}) {
+        (self.count, self.pace, self.steppingAside) = (count, pace, steppingAside)
         for _ in 0..<count { addThread() }
     }
 
@@ -160,7 +161,7 @@ final class QueryThreads: Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let job = Job(wish: wish, end: end) {
-                    let stint = Stint {
+                    let stint = Stint(pace: self.pace) {
                         defer { self.steppingAside() }
                         return self.replaceThread()
                     }
@@ -209,36 +210,54 @@ final class QueryThreads: Sendable {
 
     /// What one query takes of its thread, which alone asks.
     private final class Stint: Sendable {
-        /// Time of a processor from which on a query is long. Those of a dashboard mostly take a few milliseconds.
-        private static let shortMax = Duration.milliseconds(30)
+        /// Time of a processor from which on a query is long, and while long ones have used more than their share. Those of a
+        /// dashboard mostly take a few milliseconds.
+        private static let (shortMax, shortMaxThen) = (Duration.milliseconds(10), Duration.milliseconds(3))
+        /// How often a long one is told how long to rest, at most.
+        private static let restEvery = Duration.milliseconds(1)
         /// `SCHED_IDLE` of sched(7), which Glibc's module does not have.
         private static let idlePolicy: Int32 = 5
 
         private let began = (clock: ContinuousClock.now, used: ThreadTime.used)
+        private let pace: QueryPace?
         private let replace: @Sendable () -> @Sendable () -> Void
         private let leaving = Mutex(Leaving())
 
         /// A structure, because a function that is itself the value of a mutex is wrapped once more by each look at it.
         private struct Leaving {
             var end: (@Sendable () -> Void)?
+            /// What it had used, and when, as it was last asked to rest.
+            var rested: (clock: ContinuousClock.Instant, used: Duration)?
         }
 
         /// What to do when it is over; `nil` where it was short.
         var leave: (@Sendable () -> Void)? { leaving.withLock { $0.end } }
 
         /// - Parameter replace: makes another thread, and returns what to do when the query is over.
-        init(_ replace: @escaping @Sendable () -> @Sendable () -> Void) { self.replace = replace }
+        init(pace: QueryPace?, _ replace: @escaping @Sendable () -> @Sendable () -> Void) {
+            (self.pace, self.replace) = (pace, replace)
+        }
 
-        /// Leaves the processors to everybody else once the query is a long one.
+        /// Leaves the processors to everybody else once the query is a long one, and rests as long as it is told.
         func note(_ now: ContinuousClock.Instant) {
+            guard leave == nil else { return rest(now) }
             // The thread's own time is asked of the system, and only where it can matter.
-            guard now - began.clock > Self.shortMax, leave == nil, ThreadTime.used - began.used > Self.shortMax else {
-                return
-            }
+            guard now - began.clock > Self.shortMaxThen else { return }
+            let shortMax = pace?.isOverdrawn == true ? Self.shortMaxThen : Self.shortMax
+            guard now - began.clock > shortMax, ThreadTime.used - began.used > shortMax else { return }
             let leave = replace()
             leaving.withLock { $0.end = leave }
             var parameters = sched_param(sched_priority: 0)
             sched_setscheduler(0, Self.idlePolicy, &parameters)
+        }
+
+        private func rest(_ now: ContinuousClock.Instant) {
+            let last = leaving.withLock { $0.rested } ?? began
+            guard let pace, now - last.clock >= Self.restEvery else { return }
+            let used = ThreadTime.used
+            let rest = pace.rest(after: used - last.used, now)
+            if rest > .zero { Thread.sleep(forTimeInterval: rest / .seconds(1)) }
+            leaving.withLock { $0.rested = (.now, used) }
         }
     }
 

@@ -28,7 +28,7 @@ struct Observatory: Sendable {
     /// - Throws: `Failure` where the folder cannot be used, or is used by another process.
     init(
         _ settings: ObservatorySettings, jobs: [ScrapeJob], folder: String, host: String, port: Int,
-        access: ObservatoryAccess, certificates: Certificates?,
+        access: ObservatoryAccess, certificates: Certificates?, longQueryShare: Double? = nil,
         started: @escaping @Sendable (Int) async -> Void
     ) throws {
         let store = try SignalStore(on: FileDisk(locking: folder), settings.store)
@@ -54,6 +54,7 @@ struct Observatory: Sendable {
         self.scraper = jobs.isEmpty ? nil : scraper
         var listening = ObservatoryServer.Settings()
         (listening.host, listening.port, listening.certificates) = (host, port, certificates)
+        listening.longQueryShare = longQueryShare
         listening.steppingAside = { Heap.stepAside() }
         server = ObservatoryServer(
             listening, store: store, metadata: metadata, access: access, version: VitrineCommand.version,
@@ -68,6 +69,10 @@ struct Observatory: Sendable {
             "observatory",
             sleep: { pause in try await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) } })
     }
+
+    /// What long queries have of each processor beside a shop that is busy: with a tenth, twenty callers who never stop were seen
+    /// in one of a hundred requests.
+    private static let longQueryShare = 0.03
 
     /// The one beside a shop; `nil` where there is to be none, or where its folder cannot be used: the shop opens without.
     ///
@@ -87,7 +92,7 @@ struct Observatory: Sendable {
         do {
             return try Observatory(
                 settings, jobs: jobs, folder: folder, host: host, port: settings.port, access: access,
-                certificates: certificates
+                certificates: certificates, longQueryShare: Self.longQueryShare
             ) { port in await started("\(certificates == nil ? "http" : "https")://\(host):\(port)") }
         } catch {
             process.mailbox?.close()
