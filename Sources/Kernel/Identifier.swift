@@ -79,7 +79,8 @@ enum ULID {
     private static func draw(_ pool: inout [UInt64]) -> UInt64 {
         if pool.isEmpty {
             pool = [UInt64](repeating: 0, count: 32)
-            pool.withUnsafeMutableBytes { if let start = $0.baseAddress { arc4random_buf(start, $0.count) } }
+            let failure = pool.withUnsafeMutableBytes { getentropy($0.baseAddress, $0.count) }
+            precondition(failure == 0, "The system has no random numbers.")
         }
         return pool.removeLast()
     }

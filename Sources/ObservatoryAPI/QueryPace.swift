@@ -25,51 +25,60 @@ final class QueryPace: Sendable {
     /// Of one processor that others use from which on they are somebody: what a shop takes that nobody asks is below one in a hundred.
     private static let othersMin = 0.02
     private static let lookEvery = Duration.milliseconds(100)
-    /// At a time, so that a query that nobody waits for any more is soon given up.
-    private static let restMax = Duration.milliseconds(250)
+    /// A look back over more than this says nothing of now.
+    private static let lookMax = Duration.seconds(1)
+    /// What was used beyond the share in one piece is made up for so far, so that nobody waits for long.
+    private static let debtMax = Duration.seconds(-1)
 
     /// Of one processor.
     private let share: Double
     private let creditMax: Duration
     private let processTime: @Sendable () -> Duration
     private let state: Mutex<State>
+    private let began: ContinuousClock.Instant
+    /// Until when those that run have used more than their share, in nanoseconds since it began. Read without a lock, because
+    /// whoever holds that may be put aside at any moment, and short queries ask.
+    private let overdrawnUntil = Atomic<Int64>(0)
 
-    /// - Parameters:
-    ///   - share: of one processor, for all long queries together, while others in this process are busy.
-    ///   - creditMax: what may be saved up.
+    /// Long queries together have `share` of one processor while others in this process are busy, and may save up `creditMax`.
     init(
         share: Double, creditMax: Duration = .milliseconds(300), now: ContinuousClock.Instant = .now,
         processTime: @escaping @Sendable () -> Duration = { ThreadTime.usedByAll }
     ) {
         (self.share, self.creditMax, self.processTime) = (share, creditMax, processTime)
+        began = now
         state = Mutex(State(credit: creditMax, creditedAt: now, looked: (now, processTime())))
     }
 
     /// Whether long queries have used more than their share, as far as is known.
-    var isOverdrawn: Bool { state.withLock { $0.isBusy && $0.credit < .zero } }
+    func isOverdrawn(at now: ContinuousClock.Instant) -> Bool {
+        (now - began).wholeNanoseconds < overdrawnUntil.load(ordering: .relaxed)
+    }
 
     /// Counts what a long query has `used` of a processor since it last asked.
-    /// - Returns: how long it is to rest.
+    /// - Returns: how long it is to rest, as things are.
     func rest(after used: Duration, _ now: ContinuousClock.Instant) -> Duration {
-        state.withLock { state in
-            state.credit = min(creditMax, state.credit + (now - state.creditedAt) * share) - used
-            state.creditedAt = now
+        // Outside the lock, because it is asked of the system.
+        let process = processTime()
+        let rest = state.withLock { state -> Duration in
+            let passed = max(.zero, now - state.creditedAt)
+            state.credit = max(Self.debtMax, min(creditMax, state.credit + passed * share) - used)
+            state.creditedAt = max(state.creditedAt, now)
             state.queries += used
-            look(&state, now)
-            guard state.isBusy else {
-                state.credit = max(state.credit, .zero)
-                return .zero
-            }
-            return min(Self.restMax, max(.zero, (.zero - state.credit) / share))
+            look(&state, now, process)
+            if !state.isBusy { state.credit = max(state.credit, .zero) }
+            return max(.zero, (.zero - state.credit) / share)
         }
+        overdrawnUntil.store((now - began + rest).wholeNanoseconds, ordering: .relaxed)
+        return rest
     }
 
     /// Finds out whether others use a processor, every now and then.
-    private func look(_ state: inout State, _ now: ContinuousClock.Instant) {
+    private func look(_ state: inout State, _ now: ContinuousClock.Instant, _ process: Duration) {
         let passed = now - state.looked.at
         guard passed >= Self.lookEvery else { return }
-        let process = processTime()
-        state.isBusy = process - state.looked.process - state.queries > passed * Self.othersMin
+        state.isBusy =
+            passed > Self.lookMax || process - state.looked.process - state.queries > passed * Self.othersMin
         (state.looked, state.queries) = ((now, process), .zero)
     }
 }

@@ -11,56 +11,75 @@ internal import Telemetry
 ///
 /// Few run at once. Those that wait take turns by who asks, so that nobody's many keep others waiting for long, and of nobody
 /// more than some wait; who comes then is told to come back. A query that is seen to be long has from then on only what nobody
-/// else wants of the processors, at a ``QueryPace``, and no place among the few while there is one of as many for long ones.
+/// else wants of the processors, at a ``QueryPace``, on one of as many threads for long ones. Where there is none it is stopped,
+/// and begun again when there is: so no long one keeps a short one waiting.
 final class QueryThreads: Sendable {
     private struct Job {
+        let caller: Int
         let wish: Wish
         let end: ContinuousClock.Instant
-        /// - Returns: whether it took long.
-        let work: @Sendable () -> Bool
+        /// Told whether it is known to be long.
+        let work: @Sendable (_ isLong: Bool) -> Outcome
         /// Instead, where nobody waits for it any more.
         let giveUp: @Sendable () -> Void
 
         var isOver: Bool { wish.isGone || ContinuousClock.now > end }
     }
 
-    private struct State {
-        /// Of each caller that waits, in the order of their turns; none is empty.
-        var queues: [(caller: Int, jobs: [Job])] = []
-        /// Queries that run and are long.
-        var long = 0
-        var isClosed = false
+    private enum Outcome {
+        case short
+        /// The thread that it ran on is one for long queries now.
+        case long
+        /// It is long, and there is no thread for it.
+        case stopped
+    }
 
-        /// - Returns: whether there was room.
-        mutating func add(_ job: Job, of caller: Int) -> Bool {
-            guard queues.reduce(0, { $0 + $1.jobs.count }) < waitingMax else { return false }
-            guard let place = queues.firstIndex(where: { $0.caller == caller }) else {
-                queues.append((caller, [job]))
-                return true
+    /// Those that wait, of each caller in the order of their turns.
+    private struct Queue {
+        /// None is empty.
+        private var turns: [(caller: Int, jobs: [Job])] = []
+
+        var count: Int { turns.reduce(0) { $0 + $1.jobs.count } }
+
+        func count(of caller: Int) -> Int { turns.first { $0.caller == caller }?.jobs.count ?? 0 }
+
+        mutating func add(_ job: Job) {
+            if let place = turns.firstIndex(where: { $0.caller == job.caller }) {
+                turns[place].jobs.append(job)
+            } else {
+                turns.append((job.caller, [job]))
             }
-            guard queues[place].jobs.count < waitingOfOneMax else { return false }
-            queues[place].jobs.append(job)
-            return true
+        }
+
+        mutating func take() -> Job? {
+            guard !turns.isEmpty else { return nil }
+            var turn = turns.removeFirst()
+            let job = turn.jobs.removeFirst()
+            if !turn.jobs.isEmpty { turns.append(turn) }
+            return job
         }
 
         /// Those that nobody waits for any more, which so keep no place.
         mutating func removeOver() -> [Job] {
-            let over = queues.flatMap { $0.jobs.filter(\.isOver) }
+            let over = turns.flatMap { $0.jobs.filter(\.isOver) }
             guard !over.isEmpty else { return [] }
-            for place in queues.indices {
-                queues[place].jobs.removeAll { job in over.contains { $0.wish === job.wish } }
+            for place in turns.indices {
+                turns[place].jobs.removeAll { job in over.contains { $0.wish === job.wish } }
             }
-            queues.removeAll { $0.jobs.isEmpty }
+            turns.removeAll { $0.jobs.isEmpty }
             return over
         }
+    }
 
-        mutating func take() -> Job? {
-            guard !queues.isEmpty else { return nil }
-            var turn = queues.removeFirst()
-            let job = turn.jobs.removeFirst()
-            if !turn.jobs.isEmpty { queues.append(turn) }
-            return job
-        }
+    private struct State {
+        var queue = Queue()
+        /// Of queries that are known to be long.
+        var longQueue = Queue()
+        /// Threads for long queries.
+        var long = 0
+        var isClosed = false
+
+        var waiting: Int { queue.count + longQueue.count }
     }
 
     /// Queries that may wait for a thread, and those of one caller: more than a dashboard has panels.
@@ -79,12 +98,8 @@ final class QueryThreads: Sendable {
         for _ in 0..<count { addThread() }
     }
 
-    /// - Parameter end: what to wait for before it takes anything.
-    private func addThread(after end: DispatchSemaphore? = nil) {
-        let thread = Thread { [weak self] in
-            end?.wait()
-            Self.work { self }
-        }
+    private func addThread(_ body: @escaping @Sendable (_ owner: () -> QueryThreads?) -> Void = QueryThreads.work) {
+        let thread = Thread { [weak self] in body { self } }
         thread.name = "query"
         // Expressions may stand within each other a hundred times.
         thread.stackSize = 8 << 20
@@ -105,39 +120,75 @@ final class QueryThreads: Sendable {
         // whole machine, which is when it is asked about most.
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
         while let threads = owner(), let job = threads.next() {
+            guard let job else { continue }
+            switch job.work(false) {
+            case .short: continue
+            case .stopped: threads.addLong(job)
             // There is no way back from the idle policy; another thread goes on.
-            if let job, job.work() { return }
+            case .long: return workLong(owner)
+            }
         }
     }
 
-    /// Makes a thread in place of the calling one, which is to leave the processors to others. It goes on at once where there is
-    /// a place for a long query, and else when that is over.
-    ///
-    /// - Returns: What to do when it is over.
-    private func replaceThread() -> @Sendable () -> Void {
-        let isRoom = state.withLock { state in
+    /// Goes on with long queries while there are any, on a thread that has stepped aside.
+    private static func workLong(_ owner: () -> QueryThreads?) {
+        while let job = owner()?.nextLong() {
+            if job.isOver { job.giveUp() } else { _ = job.work(true) }
+        }
+    }
+
+    private func addLong(_ job: Job) {
+        let hasRoom = state.withLock { state in
+            state.longQueue.add(job)
             guard state.long < count else { return false }
             state.long += 1
             return true
         }
-        // Before the policy changes: a thread begins under that of the one that makes it.
-        guard !isRoom else {
-            addThread()
-            return { [weak self] in self?.state.withLock { $0.long -= 1 } }
+        guard hasRoom else { return }
+        addThread { [steppingAside] owner in
+            Self.beIdle()
+            steppingAside()
+            Self.workLong(owner)
         }
-        let end = DispatchSemaphore(value: 0)
-        addThread(after: end)
-        return { end.signal() }
+    }
+
+    private func nextLong() -> Job? {
+        state.withLock { state in
+            if let job = state.longQueue.take() { return job }
+            state.long -= 1
+            return nil
+        }
+    }
+
+    /// Makes the calling thread one for long queries, if there may be one more, and another in its place.
+    private func turnLong() -> Bool {
+        let hasRoom = state.withLock { state in
+            guard state.long < count else { return false }
+            state.long += 1
+            return true
+        }
+        guard hasRoom else { return false }
+        // Before the policy changes: a thread begins under that of the one that makes it.
+        addThread()
+        Self.beIdle()
+        steppingAside()
+        return true
+    }
+
+    private static func beIdle() {
+        // `SCHED_IDLE` of sched(7), which Glibc's module does not have.
+        var parameters = sched_param(sched_priority: 0)
+        sched_setscheduler(0, 5, &parameters)
     }
 
     /// Queries that wait for a thread.
-    var waiting: Int { state.withLock { $0.queues.reduce(0) { $0 + $1.jobs.count } } }
+    var waiting: Int { state.withLock { $0.waiting } }
 
     /// - Returns: `nil` once there is no more; a job, or none yet.
     private func next() -> Job?? {
         wake.lock()
         defer { wake.unlock() }
-        let (job, isClosed) = state.withLock { ($0.take(), $0.isClosed) }
+        let (job, isClosed) = state.withLock { ($0.queue.take(), $0.isClosed) }
         if let job { return .some(job) }
         if isClosed { return nil }
         // Not for ever, so that the thread sees when its owner is gone.
@@ -150,7 +201,7 @@ final class QueryThreads: Sendable {
     /// - Parameters:
     ///   - caller: who asks, in whatever way callers are told apart.
     ///   - limit: how long it may take, with the time that it waits.
-    ///   - work: the query.
+    ///   - work: the query, which may be begun twice.
     /// - Returns: what `work` does.
     /// - Throws: What `work` throws; `Failure` with `overloaded` where too many wait.
     func run<Result: Sendable>(
@@ -160,36 +211,26 @@ final class QueryThreads: Sendable {
         let (end, wish) = (ContinuousClock.now + limit, Wish())
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                let job = Job(wish: wish, end: end) {
-                    let stint = Stint(pace: self.pace) {
-                        defer { self.steppingAside() }
-                        return self.replaceThread()
-                    }
-                    let result = Swift.Result {
-                        try work {
-                            let now = ContinuousClock.now
-                            stint.note(now)
-                            return wish.isGone || now > end
+                add(
+                    Job(caller: caller, wish: wish, end: end) { isLong in
+                        let stint = Stint(isLong: isLong, pace: self.pace, turnLong: self.turnLong)
+                        let result = Swift.Result {
+                            try work { stint.isStopped(at: .now, end: end) { wish.isGone } }
                         }
+                        switch (stint.outcome, result) {
+                        // What has come to its end though it was stopped is as good.
+                        case (.short, _), (.stopped, .success): continuation.resume(with: result)
+                        case (.stopped, .failure): return .stopped
+                        case (.long, _): self.answers.give { continuation.resume(with: result) }
+                        }
+                        return stint.outcome == .long ? .long : .short
+                    } giveUp: {
+                        continuation.resume(throwing: CancellationError())
                     }
-                    guard let leave = stint.leave else {
-                        continuation.resume(with: result)
-                        return false
-                    }
-                    self.answers.give { continuation.resume(with: result) }
-                    leave()
-                    return true
-                } giveUp: {
-                    continuation.resume(throwing: CancellationError())
-                }
-                dropOver()
-                guard state.withLock({ $0.add(job, of: caller) }) else {
-                    return continuation.resume(
+                ) {
+                    continuation.resume(
                         throwing: Failure(.overloaded, "Too many queries wait. Ask again in a moment."))
                 }
-                wake.lock()
-                wake.signal()
-                wake.unlock()
             }
         } onCancel: {
             wish.end()
@@ -197,8 +238,23 @@ final class QueryThreads: Sendable {
         }
     }
 
+    private func add(_ job: Job, otherwise refuse: () -> Void) {
+        dropOver()
+        let hasRoom = state.withLock { state in
+            guard state.waiting < Self.waitingMax,
+                state.queue.count(of: job.caller) + state.longQueue.count(of: job.caller) < Self.waitingOfOneMax
+            else { return false }
+            state.queue.add(job)
+            return true
+        }
+        guard hasRoom else { return refuse() }
+        wake.lock()
+        wake.signal()
+        wake.unlock()
+    }
+
     private func dropOver() {
-        for job in state.withLock({ $0.removeOver() }) { job.giveUp() }
+        for job in state.withLock({ $0.queue.removeOver() + $0.longQueue.removeOver() }) { job.giveUp() }
     }
 
     /// Whether somebody still waits.
@@ -215,49 +271,75 @@ final class QueryThreads: Sendable {
         private static let (shortMax, shortMaxThen) = (Duration.milliseconds(10), Duration.milliseconds(3))
         /// How often a long one is told how long to rest, at most.
         private static let restEvery = Duration.milliseconds(1)
-        /// `SCHED_IDLE` of sched(7), which Glibc's module does not have.
-        private static let idlePolicy: Int32 = 5
+        /// At a time, so that a query that nobody waits for any more is soon given up.
+        private static let restMax = Duration.milliseconds(250)
 
-        private let began = (clock: ContinuousClock.now, used: ThreadTime.used)
+        private struct State {
+            var outcome: Outcome
+            /// When it was last counted, and what it had used.
+            var counted: (clock: ContinuousClock.Instant, used: Duration)
+        }
+
         private let pace: QueryPace?
-        private let replace: @Sendable () -> @Sendable () -> Void
-        private let leaving = Mutex(Leaving())
+        private let turnLong: @Sendable () -> Bool
+        private let state: Mutex<State>
 
-        /// A structure, because a function that is itself the value of a mutex is wrapped once more by each look at it.
-        private struct Leaving {
-            var end: (@Sendable () -> Void)?
-            /// What it had used, and when, as it was last asked to rest.
-            var rested: (clock: ContinuousClock.Instant, used: Duration)?
+        var outcome: Outcome { state.withLock { $0.outcome } }
+
+        init(isLong: Bool, pace: QueryPace?, turnLong: @escaping @Sendable () -> Bool) {
+            (self.pace, self.turnLong) = (pace, turnLong)
+            state = Mutex(State(outcome: isLong ? .long : .short, counted: (.now, ThreadTime.used)))
         }
 
-        /// What to do when it is over; `nil` where it was short.
-        var leave: (@Sendable () -> Void)? { leaving.withLock { $0.end } }
-
-        /// - Parameter replace: makes another thread, and returns what to do when the query is over.
-        init(pace: QueryPace?, _ replace: @escaping @Sendable () -> @Sendable () -> Void) {
-            (self.pace, self.replace) = (pace, replace)
+        /// Whether the query is to end: because it took too long, nobody waits for it, or it is long and has no thread for that.
+        /// One that is long rests here.
+        func isStopped(
+            at now: ContinuousClock.Instant, end: ContinuousClock.Instant, isGone: () -> Bool
+        ) -> Bool {
+            guard !isGone(), now < end else { return true }
+            let (outcome, counted) = state.withLock { ($0.outcome, $0.counted) }
+            switch outcome {
+            case .short: return isLong(now, since: counted) ? becomeLong(now, since: counted) : false
+            case .stopped: return true
+            case .long: return rest(now, since: counted, until: end, isGone)
+            }
         }
 
-        /// Leaves the processors to everybody else once the query is a long one, and rests as long as it is told.
-        func note(_ now: ContinuousClock.Instant) {
-            guard leave == nil else { return rest(now) }
-            // The thread's own time is asked of the system, and only where it can matter.
-            guard now - began.clock > Self.shortMaxThen else { return }
-            let shortMax = pace?.isOverdrawn == true ? Self.shortMaxThen : Self.shortMax
-            guard now - began.clock > shortMax, ThreadTime.used - began.used > shortMax else { return }
-            let leave = replace()
-            leaving.withLock { $0.end = leave }
-            var parameters = sched_param(sched_priority: 0)
-            sched_setscheduler(0, Self.idlePolicy, &parameters)
+        /// The thread's own time is asked of the system, and only where it can matter.
+        private func isLong(
+            _ now: ContinuousClock.Instant, since began: (clock: ContinuousClock.Instant, used: Duration)
+        ) -> Bool {
+            guard now - began.clock > Self.shortMaxThen else { return false }
+            let shortMax = pace?.isOverdrawn(at: now) == true ? Self.shortMaxThen : Self.shortMax
+            return now - began.clock > shortMax && ThreadTime.used - began.used > shortMax
         }
 
-        private func rest(_ now: ContinuousClock.Instant) {
-            let last = leaving.withLock { $0.rested } ?? began
-            guard let pace, now - last.clock >= Self.restEvery else { return }
+        /// - Returns: whether there is no thread for it.
+        private func becomeLong(
+            _ now: ContinuousClock.Instant, since began: (clock: ContinuousClock.Instant, used: Duration)
+        ) -> Bool {
+            let hasThread = turnLong()
+            state.withLock { $0.outcome = hasThread ? .long : .stopped }
+            // Else it is counted when it rests.
+            if !hasThread { _ = pace?.rest(after: ThreadTime.used - began.used, now) }
+            return !hasThread
+        }
+
+        /// - Returns: whether it is over meanwhile.
+        private func rest(
+            _ now: ContinuousClock.Instant, since counted: (clock: ContinuousClock.Instant, used: Duration),
+            until end: ContinuousClock.Instant, _ isGone: () -> Bool
+        ) -> Bool {
+            guard let pace, now - counted.clock >= Self.restEvery else { return false }
             let used = ThreadTime.used
-            let rest = pace.rest(after: used - last.used, now)
-            if rest > .zero { Thread.sleep(forTimeInterval: rest / .seconds(1)) }
-            leaving.withLock { $0.rested = (.now, used) }
+            var rest = pace.rest(after: used - counted.used, now)
+            while rest > .zero {
+                Thread.sleep(forTimeInterval: min(rest, Self.restMax, end - .now) / .seconds(1))
+                guard !isGone(), ContinuousClock.now < end else { return true }
+                rest = pace.rest(after: .zero, .now)
+            }
+            state.withLock { $0.counted = (.now, used) }
+            return false
         }
     }
 

@@ -24,7 +24,7 @@ public final class RateLimiter: Sendable {
     private let counters: [(allowed: Counter, limited: Counter)]
 
     /// So many keys of each policy as `capacity` says are remembered. With a token bucket a key takes 16 bytes, with a window of
-    /// 60 slots 160.
+    /// 60 slots 160, or 280 where a limit may be above 65,535.
     /// - Throws: ``RatePolicyError``.
     public init(
         _ policies: [RatePolicy], capacity: Int = 65_536, clock: LimitClock = .monotonic

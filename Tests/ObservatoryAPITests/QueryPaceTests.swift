@@ -49,18 +49,20 @@ struct QueryPaceTests {
             // Until it has been looked at once, the process counts as busy, which what is saved up is more than enough for.
             #expect(rest == .zero)
         }
-        #expect(!pace.isOverdrawn)
+        #expect(!pace.isOverdrawn(at: world.now))
         world.pass(.seconds(1), others: 0.3)
         #expect(pace.rest(after: .milliseconds(50), world.now) == .zero)
         world.pass(.milliseconds(100), others: 0.3, query: .milliseconds(100))
         #expect(pace.rest(after: .milliseconds(100), world.now) > .zero)
-        #expect(pace.isOverdrawn)
+        #expect(pace.isOverdrawn(at: world.now))
     }
 
-    @Test func `nobody rests so long that he does not see that nobody waits for him`() {
+    @Test func `what one used in one piece is made up for only in part, so that others wait ten seconds at most`() {
         let world = World()
         let pace = pace(world)
         world.pass(.seconds(60), others: 1, query: .seconds(60))
-        #expect(pace.rest(after: .seconds(60), world.now) == .milliseconds(250))
+        #expect(pace.rest(after: .seconds(60), world.now) == .seconds(10))
+        world.pass(.seconds(4), others: 1)
+        #expect(abs(pace.rest(after: .zero, world.now) / .seconds(1) - 6) < 0.001)
     }
 }

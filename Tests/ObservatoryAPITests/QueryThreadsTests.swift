@@ -117,33 +117,40 @@ struct QueryThreadsTests {
         #expect(try await threads.run(within: .seconds(60)) { _ in true })
     }
 
-    @Test func `a long query keeps no short one out, and a second long one waits for nobody`() async throws {
+    @Test func `long queries keep no short one out, and wait for each other`() async throws {
         let threads = QueryThreads(count: 1)
-        let idle = IdleCount()
-        try await withThrowingTaskGroup(of: Bool.self) { group in
-            // The first has the place for long ones; the second has none, and is put aside where it is.
-            for _ in 0..<2 {
+        let course = Long()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            // One has the thread for long ones; two are stopped, and begun again when it is free.
+            for number in 0..<3 {
                 group.addTask {
-                    try await threads.run(of: 9, within: .seconds(20)) { isOver in
-                        while sched_getscheduler(0) == SCHED_OTHER, !isOver() {}
-                        idle.count.add(1, ordering: .acquiringAndReleasing)
-                        while !idle.isEnough, !isOver() {}
-                        return !isOver()
+                    try await threads.run(of: number, within: .seconds(60)) { isOver in
+                        course.begun.add(1, ordering: .acquiringAndReleasing)
+                        while sched_getscheduler(0) == SCHED_OTHER {
+                            if isOver() { throw CancellationError() }
+                        }
+                        while course.isHeld.load(ordering: .acquiring), !isOver() {}
+                        course.ended.add(1, ordering: .acquiringAndReleasing)
                     }
                 }
-                if idle.count.load(ordering: .acquiring) == 0 {
-                    while idle.count.load(ordering: .acquiring) == 0 { try await Task.sleep(for: .milliseconds(1)) }
-                    // While the first is at it.
-                    #expect(try await threads.run(of: 1, within: .seconds(60)) { _ in !idle.isEnough })
-                }
             }
-            for try await isInTime in group { #expect(isInTime) }
+            while course.begun.load(ordering: .acquiring) < 3 || threads.waiting < 2 {
+                try await Task.sleep(for: .milliseconds(1))
+            }
+            for _ in 0..<10 {
+                #expect(
+                    try await threads.run(of: 9, within: .seconds(60)) { _ in sched_getscheduler(0) } == SCHED_OTHER)
+            }
+            #expect(course.ended.load(ordering: .acquiring) == 0)
+            course.isHeld.store(false, ordering: .releasing)
+            try await group.waitForAll()
         }
-        #expect(try await threads.run(of: 1, within: .seconds(60)) { _ in sched_getscheduler(0) } == SCHED_OTHER)
+        #expect(course.begun.load(ordering: .acquiring) == 5 && course.ended.load(ordering: .acquiring) == 3)
     }
 
-    private final class IdleCount: Sendable {
-        let count = Atomic(0)
-        var isEnough: Bool { count.load(ordering: .acquiring) == 2 }
+    private final class Long: Sendable {
+        let begun = Atomic(0)
+        let ended = Atomic(0)
+        let isHeld = Atomic(true)
     }
 }

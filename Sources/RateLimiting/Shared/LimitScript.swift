@@ -61,7 +61,7 @@ enum LimitScript {
     private static let giveBack = #"""
         local function giveBack(p)
             local from, low = p.from, p.backSlot % 65536
-            if p.backSlot <= p.slot - p.ring then return end
+            if p.backSlot <= p.slot - p.ring or p.backSlot > p.slot then return end
             while from < #p.state do
                 local slot, units = unpack('<HI4', p.state, from)
                 if slot == low then

@@ -155,10 +155,14 @@ struct LimitShard: ~Copyable {
         let narrow = (places: places, algorithm: algorithm, rings: ring(at: 0))
         algorithm = Algorithm(rule, isNarrow: false)
         places = Self.zeroed(Self.bytes(count, algorithm))
-        // The states are as they were.
-        memcpy(places, narrow.places, count * stride)
         for place in 0..<count {
+            let state = narrow.places + place * stride
+            // What nobody has used is not touched, so that it takes no memory.
+            guard state.load(as: UInt64.self) != 0 || place == count - 1 else { continue }
+            // Up to the ring the states are as they were.
+            memcpy(places + place * stride, state, stride)
             setRing(of: place)
+            guard SlidingWindow.State(self.state(at: place), of: UInt32.self).total > 0 else { continue }
             let old = (narrow.rings + place * narrow.algorithm.ringBytes).assumingMemoryBound(to: UInt16.self)
             let new = ring(at: place).assumingMemoryBound(to: UInt32.self)
             for counter in 0...slots { new[counter] = UInt32(old[counter]) }
