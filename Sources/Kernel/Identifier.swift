@@ -79,8 +79,7 @@ enum ULID {
     private static func draw(_ pool: inout [UInt64]) -> UInt64 {
         if pool.isEmpty {
             pool = [UInt64](repeating: 0, count: 32)
-            let failure = pool.withUnsafeMutableBytes { getentropy($0.baseAddress, $0.count) }
-            precondition(failure == 0, "The system has no random numbers.")
+            precondition(pool.withUnsafeMutableBytes { getentropy($0.baseAddress, $0.count) } == 0, "No random numbers.")
         }
         return pool.removeLast()
     }
