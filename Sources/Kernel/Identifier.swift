@@ -12,8 +12,7 @@ package protocol EntityKind: Sendable {
 /// A prefixed, time-ordered identifier such as `prod_01k9x3c5v8q2e6m4n7p0r1s2t3`.
 ///
 /// The part after the underscore is a ULID in lower-case Crockford base 32: 48 bits of Unix milliseconds, then 79 random bits
-/// or, in the millisecond of the last one, a random step from that. Sorting identifiers as text sorts them by creation, so
-/// lists page by primary key alone.
+/// or, in the millisecond of the last one, a random step from that. As text they sort by creation, for lists.
 package struct Identifier<Kind: EntityKind>: Hashable, Comparable, Sendable, CustomStringConvertible {
     package let rawValue: String
 
@@ -79,7 +78,8 @@ enum ULID {
     private static func draw(_ pool: inout [UInt64]) -> UInt64 {
         if pool.isEmpty {
             pool = [UInt64](repeating: 0, count: 32)
-            precondition(pool.withUnsafeMutableBytes { getentropy($0.baseAddress, $0.count) } == 0, "No random numbers.")
+            let isFilled = pool.withUnsafeMutableBytes { getentropy($0.baseAddress, $0.count) } == 0
+            precondition(isFilled, "The system has no random numbers.")
         }
         return pool.removeLast()
     }
