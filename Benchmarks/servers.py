@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmarks share: a Postgres, protobuf by hand, and what a process has used."""
+"""What the benchmarks share: a Postgres, nginx and haproxy, protobuf by hand, and what a process has used."""
 import os
 import pathlib
 import shutil

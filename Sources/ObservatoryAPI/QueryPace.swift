@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Glibc
 internal import Kernel
 internal import Synchronization
 internal import Telemetry

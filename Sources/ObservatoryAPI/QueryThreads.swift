@@ -120,7 +120,11 @@ final class QueryThreads: Sendable {
         // whole machine, which is when it is asked about most.
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
         while let threads = owner(), let job = threads.next() {
-            guard let job else { continue }
+            guard let job else {
+                // Nobody else would tell those that wait for a long query's thread that their time is over.
+                threads.dropOver()
+                continue
+            }
             switch job.work(false) {
             case .short: continue
             case .stopped: threads.addLong(job)
@@ -132,8 +136,8 @@ final class QueryThreads: Sendable {
 
     /// Goes on with long queries while there are any, on a thread that has stepped aside.
     private static func workLong(_ owner: () -> QueryThreads?) {
-        while let job = owner()?.nextLong() {
-            if job.isOver { job.giveUp() } else { _ = job.work(true) }
+        while let threads = owner(), let job = threads.nextLong() {
+            if job.isOver { threads.answers.give(job.giveUp) } else { _ = job.work(true) }
         }
     }
 

@@ -279,7 +279,7 @@ final class PostgresSession: SQLSession {
         var descriptor = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
         while true {
             let left = deadline.map { max(0, $0.remaining.components.seconds * 1_000 + 1) } ?? -1
-            if let deadline, deadline.remaining <= .zero { return false }
+            if deadline.hasPassed { return false }
             let ready = poll(&descriptor, 1, Int32(clamping: left))
             if ready > 0 { return true }
             if ready < 0, errno != EINTR { throw connectionError() }

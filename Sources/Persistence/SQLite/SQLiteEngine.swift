@@ -103,10 +103,11 @@ extension Deadline? {
     /// - Throws: `Failure` with `timed_out` where the caller has gone, so that a queue which grew too long is not worked
     ///   off for nobody.
     func requireTime() throws {
-        if let self, self.remaining <= .zero {
-            throw Failure(.timedOut, "The request waited too long for the database.")
-        }
+        if hasPassed { throw Failure(.timedOut, "The request waited too long for the database.") }
     }
+
+    /// Never where there is none.
+    var hasPassed: Bool { map { $0.remaining <= .zero } ?? false }
 }
 
 /// A read that waits for a thread.

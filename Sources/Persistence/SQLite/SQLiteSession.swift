@@ -46,7 +46,7 @@ final class SQLiteSession: SQLSession {
             { session in
                 guard let session else { return 0 }
                 let deadline = Unmanaged<SQLiteSession>.fromOpaque(session).takeUnretainedValue().deadline
-                return deadline.map { $0.remaining <= .zero } == true ? 1 : 0
+                return deadline.hasPassed ? 1 : 0
             }, Unmanaged.passUnretained(self).toOpaque())
         // Other processes on the same file are waited for; our own writers queue before they get here.
         try script("PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;")

@@ -112,7 +112,6 @@ struct SharedPolicy: Sendable {
     private func fill(_ state: SlidingWindow.State<UInt32>, from bytes: UnsafeRawBufferPointer, ringCount: Int) {
         guard bytes.count >= 12 else { return }
         state.slot = bytes.loadUnaligned(as: Int64.self)
-        state.total = Int(bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
         (state.newest, state.oldest) = (ringCount - 1, ringCount - 1)
         for entry in stride(from: 12, to: bytes.count - 5, by: 6) {
             let low = bytes.loadUnaligned(fromByteOffset: entry, as: UInt16.self)
@@ -120,6 +119,8 @@ struct SharedPolicy: Sendable {
             let age = Int(UInt16(truncatingIfNeeded: state.slot) &- low)
             guard units > 0, age < ringCount else { continue }
             let place = state.newest - age
+            // Added up, so that the sum is what the ring holds, whatever came.
+            state.total += Int(units)
             state.oldest = min(state.oldest, place)
             if age == 0 { state.current = Int(units) } else { state.ring[place] = units }
         }

@@ -70,8 +70,8 @@ struct Observatory: Sendable {
             sleep: { pause in try await cancelWhenGracefulShutdown { try await Task.sleep(for: pause) } })
     }
 
-    /// What long queries have of each processor beside a shop that is busy: with a tenth, twenty callers who never stop were seen
-    /// in one of a hundred requests.
+    /// What long queries have of each processor beside a shop that is busy: with 4 and 6 in a hundred, twenty callers who never
+    /// stopped made the slowest of a hundred requests 5 % slower (`Benchmarks/RESULTS.md`).
     private static let longQueryShare = 0.03
 
     /// The one beside a shop; `nil` where there is to be none, or where its folder cannot be used: the shop opens without.
