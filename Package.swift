@@ -171,7 +171,8 @@ let benchmarks: [Target] = [
         name: "BareServer", dependencies: [hummingbird, logging], path: "Benchmarks/BareServer",
         swiftSettings: testSettings),
     .executableTarget(
-        name: "GuardCosts", dependencies: ["RateLimiting", "Redis", "Resilience"], path: "Benchmarks/GuardCosts",
+        name: "GuardCosts", dependencies: ["RateLimiting", "Redis", "Resilience", nioCore],
+        path: "Benchmarks/GuardCosts",
         swiftSettings: testSettings),
     .executableTarget(
         name: "TelemetryCosts", dependencies: ["OTLP", "Telemetry", coreMetrics, logging, serviceContext, tracing],

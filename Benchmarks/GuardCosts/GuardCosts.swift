@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import NIOCore
 import RateLimiting
 import Resilience
 
@@ -38,6 +39,12 @@ import Resilience
         let decision = limiter.decide(limiter.policyIDs.map { Check($0, keys[0]) })
         measure("the fields that tell of three policies", 200_000) { _ in
             _ = RateLimitFields(decision, of: limiter, now: 1_700_000_000).all
+        }
+        let one = Check(limiter.policyIDs[1], keys[0])
+        var head = ByteBufferAllocator().buffer(capacity: 4_096)
+        measure("a decision, and the lines that tell of it", 2_000_000) { _ in
+            head.clear()
+            limiter.decide(one).writeFields(of: limiter, now: 1_700_000_000, to: &head)
         }
         try await pipeline()
         try flood()

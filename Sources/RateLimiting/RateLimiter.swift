@@ -19,9 +19,11 @@ public final class RateLimiter: Sendable {
     public let policyIDs: [PolicyID]
     private let declared: [RatePolicy]
     private let tables: [LimitTable]
-    let told: [ToldPolicy]
+    let told: ToldPolicies
     private let clock: LimitClock
     private let counters: [(allowed: Counter, limited: Counter)]
+    /// The same without counting references, whose counts all threads would write for every decision.
+    private let uncounted: [(table: Unmanaged<LimitTable>, allowed: Unmanaged<Counter>, limited: Unmanaged<Counter>)]
 
     /// So many keys of each policy as `capacity` says are remembered. With a token bucket a key takes 16 bytes, with a window of
     /// 60 slots 160, or 280 where a limit may be above 65,535.
@@ -35,7 +37,7 @@ public final class RateLimiter: Sendable {
         if let twice = names.first(where: { name in names.filter { $0 == name }.count > 1 }) {
             throw RatePolicyError(twice, "is declared twice")
         }
-        told = policies.map(ToldPolicy.init)
+        told = ToldPolicies(policies)
         declared = policies
         tables = policies.map { LimitTable($0, capacity: capacity) }
         policyIDs = policies.indices.map(PolicyID.init)
@@ -45,6 +47,9 @@ public final class RateLimiter: Sendable {
                 Counter(label: "rate_limit.requests", dimensions: [("policy", policy.name), ("outcome", outcome)])
             }
             return (counter("allowed"), counter(policy.isShadow ? "shadow_limited" : "limited"))
+        }
+        uncounted = zip(tables, counters).map {
+            (.passUnretained($0), .passUnretained($1.allowed), .passUnretained($1.limited))
         }
     }
 
@@ -108,32 +113,35 @@ public final class RateLimiter: Sendable {
         let policy = checks[place].policy
         precondition(place == 0 || checks[place - 1].policy < policy, "Checks come in the order of their policies.")
         let (hash, cost) = (checks[place].key.hash, checks[place].cost)
-        tables[policy].shards[LimitTable.shard(of: hash)].withLock { shard in
-            let state = shard.state(of: hash, now)
-            let algorithm = checks[place].limit.map { shard.algorithm.with(limit: $0) } ?? shard.algorithm
-            let reading = algorithm.read(state, cost, now)
-            if !reading.fits, !told[policy].isShadow {
-                decision.isAllowed = false
-                decision.waitNanoseconds = max(decision.waitNanoseconds, reading.wait)
-                if cost > algorithm.costMax { decision.isImpossible = true }
+        uncounted[policy].table._withUnsafeGuaranteedRef {
+            $0.shards[LimitTable.shard(of: hash)].withLock { shard in
+                let state = shard.state(of: hash, now)
+                let algorithm = checks[place].limit.map { shard.algorithm.with(limit: $0) } ?? shard.algorithm
+                let reading = algorithm.read(state, cost, now)
+                if !reading.fits, !told[policy].isShadow {
+                    decision.isAllowed = false
+                    decision.waitNanoseconds = max(decision.waitNanoseconds, reading.wait)
+                    if cost > algorithm.costMax { decision.isImpossible = true }
+                }
+                step(checks, place + 1, now, isCounted, &decision)
+                var moment: Int64 = 0
+                let isCharged = isCounted && decision.isAllowed && reading.fits
+                if isCharged { moment = algorithm.charge(state, cost, now) }
+                let (available, span) = algorithm.quota(state, now)
+                decision.quotas[place] = Quota(
+                    availableUnits: Int32(available), limitUnits: Int32(algorithm.limit),
+                    charged: isCharged ? Int32(cost) : 0, policyIndex: UInt8(policy), fits: reading.fits,
+                    isShared: state == shard.shared, hash: hash,
+                    moment: moment, spanNanoseconds: span, waitNanoseconds: reading.wait)
             }
-            step(checks, place + 1, now, isCounted, &decision)
-            var moment: Int64 = 0
-            let isCharged = isCounted && decision.isAllowed && reading.fits
-            if isCharged { moment = algorithm.charge(state, cost, now) }
-            let (available, span) = algorithm.quota(state, now)
-            decision.quotas[place] = Quota(
-                availableUnits: Int32(available), limitUnits: Int32(algorithm.limit),
-                charged: isCharged ? Int32(cost) : 0, policyIndex: UInt8(policy), fits: reading.fits,
-                isShared: state == shard.shared, hash: hash,
-                moment: moment, spanNanoseconds: span, waitNanoseconds: reading.wait)
         }
         if isCounted { note(decision.quotas[place].fits, under: policy) }
     }
 
     /// Counts what a policy said.
     func note(_ fits: Bool, under policy: Int) {
-        if fits { counters[policy].allowed.increment() } else { counters[policy].limited.increment() }
+        let (_, allowed, limited) = uncounted[policy]
+        (fits ? allowed : limited)._withUnsafeGuaranteedRef { $0.increment() }
     }
 
     // MARK: Afterwards

@@ -106,8 +106,7 @@ struct RequestLogTests {
     @Test func `of an app the latest are kept, and of others all`() async throws {
         try await with { shop, app, token in
             let log = shop.shop.calls.requests
-            let other = Principal(id: "app_other", name: "other", scopes: [])
-            log.note("req_1", of: other, "GET", "/v1/a", status: 200, after: .seconds(1))
+            log.note("req_1", of: "app_other", "GET", "/v1/a", status: 200, after: .seconds(1))
             try await log.flush()
             try await log.purge(keeping: 1)
             #expect(try await own(shop, token).compactMap { $0["status"]?.integer } == [403])
@@ -126,7 +125,7 @@ struct RequestLogTests {
             let log = shop.shop.calls.requests
             let busy = Principal(id: "app_busy:usr_a", name: "busy", scopes: [])
             func note(_ number: Int, _ status: Int) {
-                log.note("req_\(status)_\(number)", of: busy, "GET", "/v1/a", status: status, after: .seconds(1))
+                log.note("req_\(status)_\(number)", of: busy.app, "GET", "/v1/a", status: status, after: .seconds(1))
             }
             for number in 0..<2_000 { note(number, 200) }
             for number in 0..<10 { note(number, 500) }
@@ -149,8 +148,7 @@ struct RequestLogTests {
     @Test func `an orderly end loses nothing`() async throws {
         let shop = try await TestShop()
         defer { shop.directory.remove() }
-        let app = Principal(id: "app_a", name: "a", scopes: [])
-        shop.shop.calls.requests.note("req_1", of: app, "GET", "/v1/a", status: 200, after: .seconds(1))
+        shop.shop.calls.requests.note("req_1", of: "app_a", "GET", "/v1/a", status: 200, after: .seconds(1))
         await shop.shop.close()
         let again = try await Shop.open(shop.shop.configuration)
         let kept = try await again.database.read { connection in
@@ -164,7 +162,7 @@ struct RequestLogTests {
         try await TestShop.run { shop in
             let log = shop.shop.calls.requests
             let app = Principal(id: "app_a", name: "a", scopes: [])
-            log.note("req_1", of: app, "GET", "/v1/a", status: 200, after: .seconds(1))
+            log.note("req_1", of: app.app, "GET", "/v1/a", status: 200, after: .seconds(1))
             await #expect(throws: (any Error).self) {
                 try await Deadline.$current.withValue(.after(.zero)) { try await log.flush() }
             }

@@ -69,6 +69,29 @@ import Testing
         return (Int(r), t)
     }
 
+    @Test func `numbers of every length are written as they are`() throws {
+        var (numbers, power): ([Int], Int) = ([], 1)
+        while power <= RatePolicy.limitMax {
+            numbers += [power, 2 * power, 9 * power, 10 * power - 1]
+            power *= 10
+        }
+        for number in numbers where number <= RatePolicy.limitMax {
+            let limiter = try RateLimiter([.slidingWindow("p", limit: number, per: .seconds(60))], capacity: 64)
+            let decision = limiter.look([Check(limiter.policyIDs[0], LimitKey("c"))])
+            let now = Int64(number) * 7_919
+            var head = ByteBuffer()
+            decision.writeFields(of: limiter, now: now, to: &head)
+            #expect(
+                String(buffer: head) == """
+                    RateLimit-Policy: "p";q=\(number);w=60\r
+                    RateLimit: "p";r=\(number);t=60\r
+                    X-RateLimit-Limit: \(number)\r
+                    X-RateLimit-Remaining: \(number)\r
+                    X-RateLimit-Reset: \(now + 60)\r\n
+                    """)
+        }
+    }
+
     @Test func `clients who are refused together come back spread`() throws {
         let limiter = try RateLimiter([.slidingWindow("p", limit: 1, per: .seconds(60))], clock: HandClock().clock)
         let check = Check(limiter.policyIDs[0], LimitKey("c"))

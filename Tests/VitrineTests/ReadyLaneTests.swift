@@ -173,6 +173,28 @@ struct ReadyLaneTests {
         }
     }
 
+    @Test func `a limit that is taken out of force, or comes into it, holds for what is ready`() async throws {
+        try await withShop { address, _, client, path in
+            let made = try await client.send(
+                .POST, "/v1/keys", ["name": "app", "scopes": ["read:products"]], headers: [])
+            let key = try #require(made.json["secret"]?.string)
+            let socket = try Socket(address)
+            for isOn in [true, false, true] {
+                let changed = try await client.send(
+                    .PUT, "/v1/limits/standard", ["limit": 500, "enabled": .bool(isOn)])
+                #expect(changed.status == 200)
+                var ready = 0
+                for _ in 0..<10 {
+                    socket.send(get(path, key))
+                    let answer = try socket.answer()
+                    #expect((answer.headers["ratelimit"]?.contains("\"standard\"") ?? false) == isOn)
+                    if answer.isReady { ready += 1 }
+                }
+                #expect(ready >= 8)
+            }
+        }
+    }
+
     @Test func `what an app is answered from what is ready stands in its log, too`() async throws {
         try await withShop { address, _, client, path in
             let app = try await client.send(.POST, "/v1/apps", ["name": "a", "own_scopes": ["read:products"]])

@@ -138,6 +138,9 @@ package struct Principal: Hashable, Sendable {
 extension Principal {
     /// The key, or the app in whosever name it asks.
     package var client: String { String(id.prefix { $0 != ":" }) }
+
+    /// The app, in whosever name it asks; `nil` for a key.
+    package var app: String? { id.hasPrefix("app_") ? client : nil }
 }
 
 /// What a request shows of who sends it.

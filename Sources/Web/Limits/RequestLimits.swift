@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Kernel
+internal import NIOCore
 package import RateLimiting
 internal import Synchronization
 
@@ -42,6 +43,13 @@ package struct EndpointUse: Sendable {
         self.cost = cost
         self.kind = kind
     }
+}
+
+/// What is asked of the limits for an answer that is ready, made once with it.
+struct ReadyChecks: Sendable {
+    fileprivate let checks: [Check]
+    /// What was out of force then.
+    fileprivate let off: LimitNames
 }
 
 /// What became of a request, and what is to be given back when it is done.
@@ -98,7 +106,7 @@ package final class RequestLimits: Sendable {
     package func decide(
         _ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse
     ) async -> LimitRuling? {
-        let checks = checks(principal, address, use, isInstant: false)
+        let checks = checks(principal, address, use, isInstant: false, off)
         guard !checks.isEmpty else { return nil }
         let decision = if let shared { await shared.decide(checks) } else { limiter.decide(checks) }
         return LimitRuling(decision: decision, checks: checks)
@@ -108,47 +116,44 @@ package final class RequestLimits: Sendable {
         if let shared { shared.release(ruling.decision, for: ruling.checks) } else { limiter.release(ruling.decision) }
     }
 
-    /// Decides about an answer that is ready and needs nothing to be released.
-    /// - Returns: why it may be given at once, with no quota where nothing limits it; `nil` for what ``decide(_:_:_:)`` has to say.
-    package func admitAtOnce(_ principal: Principal, _ use: EndpointUse) -> Decision? {
-        // Mostly one, for which no list is made.
-        var (first, further): (Check?, [Check]) = (nil, [])
-        forEachCheck(principal, nil, use, isInstant: true) { check in
-            if first == nil { first = check } else { further.append(check) }
-        }
-        guard let first else { return .unlimited }
+    /// For answers that need nothing to be released.
+    func readyChecks(_ principal: Principal, _ use: EndpointUse) -> ReadyChecks {
+        let off = off
+        return ReadyChecks(checks: checks(principal, nil, use, isInstant: true, off), off: off)
+    }
+
+    /// Decides about an answer that is ready.
+    /// - Returns: why it may be given at once, with no quota where nothing limits it; `nil` for what ``decide(_:_:_:)`` has to
+    ///   say, also where other limits are in force than when the checks were made.
+    func admitAtOnce(_ ready: ReadyChecks) -> Decision? {
+        guard ready.off == off else { return nil }
+        if ready.checks.isEmpty { return .unlimited }
         if let shared {
-            guard let decision = shared.decideAtOnce([first] + further), decision.isAllowed else { return nil }
+            guard let decision = shared.decideAtOnce(ready.checks), decision.isAllowed else { return nil }
             return decision
         }
-        let decision = further.isEmpty ? limiter.decide(first) : limiter.decide([first] + further)
+        let decision = limiter.decide(ready.checks)
         return decision.isAllowed ? decision : nil
     }
 
     /// What ``decide(_:_:_:)`` would say, with nothing counted.
     package func look(_ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse) async -> Decision? {
-        let checks = checks(principal, address, use, isInstant: false)
+        let checks = checks(principal, address, use, isInstant: false, off)
         guard !checks.isEmpty else { return nil }
         return if let shared { await shared.look(checks) } else { limiter.look(checks) }
     }
 
+    /// In the order of the policies.
     private func checks(
-        _ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse, isInstant: Bool
+        _ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse, isInstant: Bool, _ off: LimitNames
     ) -> [Check] {
         var checks: [Check] = []
+        guard use.cost > 0, principal?.tier != .trusted else { return checks }
         checks.reserveCapacity(4)
-        forEachCheck(principal, address, use, isInstant: isInstant) { checks.append($0) }
-        return checks
-    }
-
-    /// In the order of the policies.
-    private func forEachCheck(
-        _ principal: Principal?, _ address: ClientAddress?, _ use: EndpointUse, isInstant: Bool, _ body: (Check) -> Void
-    ) {
-        guard use.cost > 0, principal?.tier != .trusted else { return }
-        let off = off
         func add(_ name: LimitName, _ key: LimitKey, _ cost: Int, limit: Int? = nil) {
-            if !off.contains(name) { body(Check(limiter.policyIDs[name.index], key, cost: cost, limit: limit)) }
+            if !off.contains(name) {
+                checks.append(Check(limiter.policyIDs[name.index], key, cost: cost, limit: limit))
+            }
         }
         let key = principal?.limitKey ?? address?.key() ?? Self.local
         if let principal {
@@ -166,6 +171,7 @@ package final class RequestLimits: Sendable {
             if use.kind == .write { add(.writes, key, use.cost) }
         }
         if !isInstant { add(.open, key, 1) }
+        return checks
     }
 
     /// As many in the limit's own window.
@@ -255,10 +261,10 @@ package final class RequestLimits: Sendable {
     }
 
     func fields(_ decision: Decision, now: Timestamp) -> [HeaderField] {
-        told(decision, now: now).all.map { HeaderField($0.name, $0.value) }
+        RateLimitFields(decision, of: limiter, now: now.milliseconds / 1_000).all.map { HeaderField($0.name, $0.value) }
     }
 
-    func told(_ decision: Decision, now: Timestamp) -> RateLimitFields {
-        RateLimitFields(decision, of: limiter, now: now.milliseconds / 1_000)
+    func writeFields(_ decision: Decision, now: Timestamp, to head: inout ByteBuffer) {
+        decision.writeFields(of: limiter, now: now.milliseconds / 1_000, to: &head)
     }
 }

@@ -57,17 +57,17 @@ package final class RequestLog: Sendable {
         self.clock = clock
     }
 
-    /// Notes what an app has asked; what others ask is not kept.
+    /// Notes what an app has asked; what others ask, for whom `app` is `nil`, is not kept.
     func note(
-        _ id: String, of principal: Principal?, _ method: String, _ route: String?, status: Int, problem: String? = nil,
+        _ id: String, of app: String?, _ method: String, _ route: String?, status: Int, problem: String? = nil,
         after duration: Duration, trace: @autoclosure () -> String? = nil
     ) {
-        guard let principal, principal.id.hasPrefix("app_") else { return }
-        let share = Share(app: principal.client, hasFailed: status >= 400)
+        guard let app else { return }
+        let share = Share(app: app, hasFailed: status >= 400)
         let now = clock.now()
         guard take(share, at: now) else { return left.increment() }
         let entry = Entry(
-            id: id, app: share.app, at: now, method: method, route: route ?? "", status: status, problem: problem,
+            id: id, app: app, at: now, method: method, route: route ?? "", status: status, problem: problem,
             microseconds: duration.wholeNanoseconds / 1_000, trace: trace())
         state.withLock { $0.waiting.append(entry) }
     }

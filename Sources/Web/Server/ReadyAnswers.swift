@@ -31,9 +31,10 @@ package final class ReadyAnswers: Sendable {
         let unchangedHead: [UInt8]
         let tag: String
         let signals: EndpointSignals
-        /// Whose answer it is, and what it uses of his limits.
-        let principal: Principal
-        let use: EndpointUse
+        /// What it uses of the limits of whose answer it is.
+        let checks: ReadyChecks
+        /// The app of those that see what they have asked.
+        let app: String?
         fileprivate let key: Key
         private let tables: [TableVersions.Table]
         private let madeAt: Int
@@ -43,7 +44,7 @@ package final class ReadyAnswers: Sendable {
 
         fileprivate init(
             _ response: WireResponse, for key: Key, fields: [HeaderField], tag: String, made moment: Int,
-            of tables: [TableVersions.Table], signals: EndpointSignals, principal: Principal, use: EndpointUse
+            of tables: [TableVersions.Table], signals: EndpointSignals, principal: Principal, checks: ReadyChecks
         ) {
             self.key = key
             body = response.body
@@ -54,7 +55,8 @@ package final class ReadyAnswers: Sendable {
                 fields + response.headers.filter { !ReadyAnswers.aboutContent.contains($0.name.lowercased()) })
             until = .now + principal.memory
             (self.tables, madeAt) = (tables, moment)
-            (self.tag, self.signals, self.principal, self.use) = (tag, signals, principal, use)
+            (self.tag, self.signals, self.checks) = (tag, signals, checks)
+            app = principal.app
         }
 
         /// `moment` is that of all changes, taken before.
@@ -146,7 +148,7 @@ package final class ReadyAnswers: Sendable {
         else { return }
         let answer = Answer(
             response, for: key, fields: fields, tag: tag, made: moment, of: tables, signals: signals,
-            principal: principal, use: use)
+            principal: principal, checks: limits.readyChecks(principal, use))
         guard answer.size <= Self.answerSizeMax, answer.isCurrent(at: .now, now) else { return }
         let hash = RequestHead.hash(key)
         state.withLock { state in

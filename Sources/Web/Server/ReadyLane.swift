@@ -67,26 +67,24 @@ final class ReadyLane: ChannelInboundHandler, RemovableChannelHandler {
             let answer = answers.find(hash: head.hash, at: start, where: head.matches)
         else { return nil }
         // Whoever has used up his limit is told so by the general path, which can also ask other processes.
-        guard let decision = answers.limits.admitAtOnce(answer.principal, answer.use) else { return nil }
+        guard let decision = answers.limits.admitAtOnce(answer.checks) else { return nil }
         let isKnown = head.knows(answer.tag)
         let (fields, body) = isKnown ? (answer.unchangedHead, []) : (answer.head, answer.body)
         let now = clock.now()
         let requestID = APIContext.makeRequestID(at: now)
-        let quotas = answers.limits.told(decision, now: now)
-        var buffer = allocator.buffer(capacity: fields.count + body.count + 192 + quotas.sizeMax)
+        var buffer = allocator.buffer(capacity: fields.count + body.count + 192 + decision.fieldsSizeMax)
         buffer.writeBytes(fields)
         buffer.writeStaticString("X-Request-Id: ")
         buffer.writeString(requestID)
         buffer.writeStaticString("\r\nServer-Timing: cache;desc=hit\r\nDate: ")
         buffer.writeString(HTTPDate.text(of: now))
         buffer.writeStaticString("\r\n")
-        quotas.write(to: &buffer)
+        answers.limits.writeFields(decision, now: now, to: &buffer)
         buffer.writeStaticString("\r\n")
         buffer.writeBytes(body)
         let (status, duration) = (isKnown ? 304 : 200, ContinuousClock.now - start)
         answer.signals.answered(status, "GET", after: duration)
-        answers.requests.note(
-            requestID, of: answer.principal, "GET", answer.signals.route, status: status, after: duration)
+        answers.requests.note(requestID, of: answer.app, "GET", answer.signals.route, status: status, after: duration)
         return buffer
     }
 

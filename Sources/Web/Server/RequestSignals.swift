@@ -123,7 +123,7 @@ package struct SignalsMiddleware: RouterMiddleware {
             let duration = ContinuousClock.now - start
             endpoint.answered(response.status.code, method, after: duration)
             requests.note(
-                context.requestID, of: context.signals.principal, method, endpoint.route,
+                context.requestID, of: context.signals.principal?.app, method, endpoint.route,
                 status: response.status.code, problem: context.signals.problem, after: duration,
                 trace: ServiceContext.current.flatMap(Self.trace))
             if span.isRecording { describe(span, request, context, endpoint, response.status.code) }
