@@ -21,8 +21,12 @@ final class SQLiteSession: SQLSession {
     /// Until when the body at work is waited for. A statement that runs longer ends with `SQLITE_INTERRUPT`.
     var deadline: Deadline?
 
+    /// Of the library, once, before it opens anything. Where somebody else has opened something before, it stays as it is.
+    private static let isConfigured = csqlite_forget_memory_use() == SQLITE_OK
+
     /// - Throws: ``DatabaseError`` when the file cannot be opened.
     init(path: String, access: Access) throws {
+        _ = Self.isConfigured
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI
         guard sqlite3_open_v2(path, &handle, flags, nil) == SQLITE_OK else {
             let error = lastError(statement: nil)
