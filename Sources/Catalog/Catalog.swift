@@ -58,22 +58,31 @@ package struct CatalogModule: Sendable {
     }
 
     /// What the catalogue learns from others: availability from stock, sales from orders.
-    package var subscription: Subscription {
-        Subscription("catalog.facts", to: ["stock.availability_changed", "order.placed"]) { event, transaction in
-            let writer = ProductWriter(transaction: transaction)
-            switch event.type {
-            case "stock.availability_changed":
+    package var subscriptions: [Subscription] {
+        [
+            Subscription("catalog.availability", to: ["stock.availability_changed"]) { event, transaction in
                 guard let isInStock = event.data["in_stock"]?.bool else { return }
-                try writer.setInStock(VariantID(unchecked: event.subject), isInStock)
-            default:
-                for line in event.data["lines"]?.array ?? [] {
-                    guard let product = line["product_id"]?.string, let units = line["quantity"]?.integer else {
-                        continue
+                try ProductWriter(transaction: transaction).setInStock(
+                    VariantID(unchecked: event.subject), isInStock)
+            },
+            // Nobody waits for the place among the best-selling, and each change of it outdates every answer about products.
+            Subscription(
+                "catalog.facts", to: ["order.placed"], within: .seconds(2), summing: [ProductID: Int64](),
+                { event, sales in
+                    for line in event.data["lines"]?.array ?? [] {
+                        guard let product = line["product_id"]?.string, let units = line["quantity"]?.integer
+                        else { continue }
+                        sales[ProductID(unchecked: product), default: 0] += units
                     }
-                    try writer.addSales(units, of: ProductID(unchecked: product))
-                }
-            }
-        }
+                },
+                apply: { sales, transaction in
+                    let writer = ProductWriter(transaction: transaction)
+                    // In an order, so that nobody waits for somebody who waits for him.
+                    for (product, units) in sales.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+                        try writer.addSales(units, of: product)
+                    }
+                }),
+        ]
     }
 }
 

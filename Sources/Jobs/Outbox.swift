@@ -39,18 +39,41 @@ package struct Outbox: Sendable {
             """)
     }
 
-    /// The events after `sequence`, oldest first.
-    package func events(after sequence: Int64, limit: Int, in connection: Connection) throws -> [Event] {
-        try connection.all(
+    /// Some of what was written, for one consumer.
+    struct Portion: Sendable {
+        /// Those that the consumer wants, oldest first.
+        let events: [Event]
+        /// All, with those that it does not want.
+        let count: Int
+        /// The place of the last of all.
+        let last: Int64
+        let oldest: Timestamp
+    }
+
+    /// The next `limit` events after `sequence`, of which those of other types are only counted; `nil` where there is none.
+    func portion(
+        after sequence: Int64, of types: Set<String>, limit: Int, in connection: Connection
+    ) throws -> Portion? {
+        let all = try connection.first(
+            """
+            SELECT COUNT(*), COALESCE(MAX(sequence), 0), COALESCE(MIN(occurred_at), 0) FROM
+                (SELECT sequence, occurred_at FROM events WHERE sequence > \(sequence) ORDER BY sequence LIMIT \(limit)) AS next
+            """
+        ) { row in (count: try row.next(Int.self), last: try row.next(Int64.self), oldest: try row.next(Timestamp.self))
+        }
+        guard let all, all.count > 0 else { return nil }
+        let events = try connection.all(
             """
             SELECT sequence, id, type, subject, actor, data, occurred_at, trace, origin FROM events
-            WHERE sequence > \(sequence) ORDER BY sequence LIMIT \(limit)
+            WHERE sequence > \(sequence) AND sequence <= \(all.last) AND type IN \(anyOf: types.sorted())
+            ORDER BY sequence
             """
         ) { row in
             try Event(
                 sequence: row.next(), id: row.next(), type: row.next(), subject: row.next(), actor: row.next(),
                 data: row.next(), occurredAt: row.next(), trace: row.next(), origin: row.next())
         }
+        return Portion(events: events, count: all.count, last: all.last, oldest: all.oldest)
     }
 
     /// Gives the events that were committed since their places in the order.

@@ -8,18 +8,46 @@ internal import ServiceLifecycle
 
 /// Who wants to hear of which events.
 package struct Subscription: Sendable {
+    /// One batch of events, in the transaction that also moves the cursor, so that each event counts once.
+    struct Batch {
+        /// Hears of the next event.
+        let handle: (Event, Transaction) throws -> Void
+        /// Changes what the events of the batch change together.
+        let finish: (Transaction) throws -> Void
+    }
+
     /// Names the consumer's cursor; never changed once released.
     package let consumer: String
     package let types: Set<String>
-    /// Changes the consumer's own data. Runs in the transaction that also moves the cursor, so each event counts once.
-    package let handle: @Sendable (Event, Transaction) throws -> Void
+    /// How long an event may lie before the consumer hears of it, and what comes meanwhile comes together.
+    let patience: Duration
+    /// Events of a batch, with those of other types.
+    let batchMax: Int
+    let begin: @Sendable () -> Batch
 
+    /// A consumer that changes its own data with each event.
     package init(
         _ consumer: String, to types: Set<String>, handle: @escaping @Sendable (Event, Transaction) throws -> Void
     ) {
         self.consumer = consumer
         self.types = types
-        self.handle = handle
+        (patience, batchMax) = (.milliseconds(200), 200)
+        begin = { Batch(handle: handle, finish: { _ in }) }
+    }
+
+    /// A consumer that sums up, so that many events cost one change.
+    package init<Sum>(
+        _ consumer: String, to types: Set<String>, within patience: Duration, summing start: Sum,
+        _ add: @escaping @Sendable (Event, inout Sum) throws -> Void,
+        apply: @escaping @Sendable (Sum, Transaction) throws -> Void
+    ) where Sum: Sendable {
+        self.consumer = consumer
+        self.types = types
+        (self.patience, batchMax) = (patience, 1_000)
+        begin = {
+            var sum = start
+            return Batch(handle: { event, _ in try add(event, &sum) }, finish: { try apply(sum, $0) })
+        }
     }
 }
 
@@ -29,10 +57,6 @@ package struct Relay: Service {
     let subscriptions: [Subscription]
     let supervision: Supervision
     let logger: Logger
-
-    /// How long an event may lie before a consumer hears of it.
-    private static let pollInterval = Duration.milliseconds(200)
-    private static let batchMax = 200
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -44,7 +68,9 @@ package struct Relay: Service {
                                 try await number()
                                 let delivered = try await deliver(to: subscription)
                                 // What comes meanwhile comes together, which costs the shop far less than one by one.
-                                if delivered < Self.batchMax { try await Task.sleep(for: Self.pollInterval) }
+                                if delivered < subscription.batchMax {
+                                    try await Task.sleep(for: subscription.patience)
+                                }
                             }
                         }
                     }
@@ -81,34 +107,36 @@ package struct Relay: Service {
     }
 
     private func deliver(to subscription: Subscription) async throws -> Int {
-        let oldest = try await database.read { connection in
+        // Read before, so that the thread that writes, for which all changes of the shop wait, need not.
+        let (cursor, portion) = try await database.read { connection in
             let cursor = try Self.cursor(of: subscription, in: connection)
-            return try connection.first(
-                "SELECT occurred_at FROM events WHERE sequence > \(cursor) ORDER BY sequence LIMIT 1"
-            ) { try $0.next(Timestamp.self) }
+            let portion = try Outbox(clock: .system).portion(
+                after: cursor, of: subscription.types, limit: subscription.batchMax, in: connection)
+            return (cursor, portion)
         }
         let lag = Gauge(label: "vitrine.relay.lag", dimensions: [("consumer", subscription.consumer)])
-        lag.record(oldest.map { max(0, $0.duration(to: WallClock.system.now()) / .seconds(1)) } ?? 0)
-        guard oldest != nil else { return 0 }
+        lag.record(portion.map { max(0, $0.oldest.duration(to: WallClock.system.now()) / .seconds(1)) } ?? 0)
+        guard let portion else { return 0 }
         let deliveries = Deliveries()
         defer { for delivery in deliveries.all { delivery.tell(of: subscription.consumer) } }
-        return try await database.write { transaction in
+        try await database.write { transaction in
             deliveries.forget()
             try transaction.serialize(on: "consumer \(subscription.consumer)")
-            let cursor = try Self.cursor(of: subscription, in: transaction)
-            let events = try Outbox(clock: .system).events(after: cursor, limit: Self.batchMax, in: transaction)
-            for event in events where subscription.types.contains(event.type) {
+            // Where another process has been here meanwhile, the next portion is another.
+            guard try Self.cursor(of: subscription, in: transaction) == cursor else { return }
+            let batch = subscription.begin()
+            for event in portion.events {
                 transaction.trace = event.trace
-                try deliveries.noting(event) { try subscription.handle(event, transaction) }
+                try deliveries.noting(event) { try batch.handle(event, transaction) }
             }
-            guard let last = events.last else { return 0 }
+            try batch.finish(transaction)
             try transaction.execute(
                 """
-                INSERT INTO event_cursors (consumer, sequence) VALUES (\(subscription.consumer), \(last.sequence))
+                INSERT INTO event_cursors (consumer, sequence) VALUES (\(subscription.consumer), \(portion.last))
                 ON CONFLICT (consumer) DO UPDATE SET sequence = excluded.sequence
                 """)
-            return events.count
         }
+        return portion.count
     }
 
     private static func cursor(of subscription: Subscription, in connection: Connection) throws -> Int64 {

@@ -116,4 +116,49 @@ struct RelayTests {
             #expect(try await heard(database) == ["healthy 1", "troubled 1"])
         }
     }
+    @Test func `who sums up changes once for many events, and counts each once, however often it fails`() async throws {
+        try await withJobs { jobs, database in
+            struct Trouble: Error {}
+            let tries = Tries()
+            let subscription = Subscription(
+                "sums", to: ["thing.made"], within: .milliseconds(1), summing: [Int64](),
+                { event, sum in sum.append(event.data["units"]?.integer ?? 0) },
+                apply: { sum, transaction in
+                    let text = "\(sum.count) \(sum.reduce(0, +))"
+                    try transaction.execute("INSERT INTO heard (subject) VALUES (\(text))")
+                    if tries.next() == 1 { throw Trouble() }
+                })
+            try await database.write { transaction in
+                for number in 0..<1_500 {
+                    let type = number % 2 == 0 ? "thing.made" : "thing.lost"
+                    let data: JSON = ["units": .integer(Int64(number))]
+                    try jobs.outbox.publish(type, subject: "\(number)", actor: "test", data, in: transaction)
+                }
+            }
+            let relay = jobs.relay([subscription])
+            for _ in 0..<3 { await relay.drain() }
+            let even = (0..<750).map { $0 * 2 }
+            #expect(
+                try await heard(database) == [
+                    "500 \(even[..<500].reduce(0, +))", "250 \(even[500...].reduce(0, +))",
+                ])
+        }
+    }
+
+    @Test func `what one of several relays has delivered meanwhile is not delivered again`() async throws {
+        try await withJobs { jobs, database in
+            let subscription = Subscription("test", to: ["thing.made"]) { event, transaction in
+                try transaction.execute("INSERT INTO heard (subject) VALUES (\(event.subject))")
+            }
+            for number in 0..<600 {
+                try await database.write {
+                    try jobs.outbox.publish("thing.made", subject: "\(number)", actor: "test", [:], in: $0)
+                }
+            }
+            await withTaskGroup { group in
+                for _ in 0..<4 { group.addTask { await jobs.relay([subscription]).drain() } }
+            }
+            #expect(try await heard(database) == (0..<600).map(String.init))
+        }
+    }
 }

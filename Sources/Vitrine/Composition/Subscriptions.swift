@@ -8,15 +8,15 @@ internal import Ordering
 extension Shop {
     /// Who hears which event.
     package var relay: Relay {
-        jobs.relay([
-            // stock.availability_changed, order.placed: in stock or not, and how often it was sold.
-            catalog.subscription,
-            // payment.captured: the order is paid.
-            ordering.subscription,
-            // Whatever somebody may have to answer for.
-            identity.auditSubscription,
-            // customer.erased: the account ends.
-            identity.erasureSubscription,
-        ])
+        // stock.availability_changed, order.placed: in stock or not, and how often it was sold.
+        jobs.relay(
+            catalog.subscriptions + [
+                // payment.captured: the order is paid.
+                ordering.subscription,
+                // Whatever somebody may have to answer for.
+                identity.auditSubscription,
+                // customer.erased: the account ends.
+                identity.erasureSubscription,
+            ])
     }
 }
