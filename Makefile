@@ -5,13 +5,14 @@
 # make bench-observatory  the observatory beside Prometheus and VictoriaMetrics, its spans and log records, and its pages
 # make bench-oauth  what tokens cost
 # make bench-telemetry  what telling everything costs the shop
+# make bench-orders  orders on both engines, in turns with pgbench
 # make bench-limits  what limits and guards cost, beside nginx and haproxy
 # make bench-import a hundred thousand products
 # make sdks   clients of the API in Python, TypeScript, Swift, Java and Go, in .build/sdks
 # make lint   formatting and style
 # make golden the OpenAPI document that the API is held to
 
-.PHONY: run test bench bench-observatory bench-telemetry bench-limits bench-oauth bench-import sdks lint golden setup soak
+.PHONY: run test bench bench-orders bench-observatory bench-telemetry bench-limits bench-oauth bench-import sdks lint golden setup soak
 
 setup:
 	@Scripts/setup.sh
@@ -53,6 +54,11 @@ bench-telemetry: setup
 	@swift build -c release --product TelemetryCosts
 	@.build/release/TelemetryCosts
 	@python3 Benchmarks/telemetry.py $(ARGS)
+
+bench-orders: setup
+	@Scripts/setup.sh bench
+	@Scripts/build.sh
+	@python3 Benchmarks/orders.py $(ARGS)
 
 bench-limits: setup
 	@Scripts/setup.sh bench
