@@ -78,7 +78,7 @@ try:
     tpcb = ["-h", "127.0.0.1", "-p", str(server["port"]), "-U", "vitrine", "tpcb"]
     subprocess.run([str(server["programs"] / "pgbench"), "-i", "-q", "-s", "10", *tpcb], check=True, capture_output=True)
     for number, program in enumerate(programs):
-        name = "vitrine" if number == 0 else program
+        name = "vitrine" if number == 0 else pathlib.Path(program).name
         data = str(folder / ("shop%d" % number))
         shops[name + ", SQLite"] = Shop(program, ["--data", data])
         database = server["url"].replace("/tpcb", "/shop%d" % number)
