@@ -66,23 +66,41 @@ package struct CatalogModule: Sendable {
                     VariantID(unchecked: event.subject), isInStock)
             },
             // Nobody waits for the place among the best-selling, and each change of it outdates every answer about products.
+            // Availability is heard of here once more, because a process of the version before, which shares this cursor, may
+            // write an older state over a newer; it goes when no such process can run beside this one.
             Subscription(
-                "catalog.facts", to: ["order.placed"], within: .seconds(2), summing: [ProductID: Int64](),
-                { event, sales in
-                    for line in event.data["lines"]?.array ?? [] {
-                        guard let product = line["product_id"]?.string, let units = line["quantity"]?.integer
-                        else { continue }
-                        sales[ProductID(unchecked: product), default: 0] += units
-                    }
-                },
-                apply: { sales, transaction in
-                    let writer = ProductWriter(transaction: transaction)
-                    // In an order, so that nobody waits for somebody who waits for him.
-                    for (product, units) in sales.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-                        try writer.addSales(units, of: product)
-                    }
-                }),
+                "catalog.facts", to: ["stock.availability_changed", "order.placed"], within: .seconds(2),
+                summing: Facts(),
+                { event, facts in facts.add(event) }, apply: { facts, transaction in try facts.write(in: transaction) }),
         ]
+    }
+
+    /// What a batch of events says: of availability the latest, of sales the sum.
+    private struct Facts: Sendable {
+        private var isInStock: [VariantID: Bool] = [:]
+        private var sales: [ProductID: Int64] = [:]
+
+        mutating func add(_ event: Event) {
+            guard event.type == "order.placed" else {
+                isInStock[VariantID(unchecked: event.subject)] = event.data["in_stock"]?.bool
+                return
+            }
+            for line in event.data["lines"]?.array ?? [] {
+                guard let product = line["product_id"]?.string, let units = line["quantity"]?.integer else { continue }
+                sales[ProductID(unchecked: product), default: 0] += units
+            }
+        }
+
+        /// In an order, so that nobody waits for somebody who waits for him.
+        func write(in transaction: Transaction) throws {
+            let writer = ProductWriter(transaction: transaction)
+            for (variant, isInStock) in isInStock.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+                try writer.setInStock(variant, isInStock)
+            }
+            for (product, units) in sales.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+                try writer.addSales(units, of: product)
+            }
+        }
     }
 }
 

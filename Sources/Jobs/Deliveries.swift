@@ -30,6 +30,16 @@ final class Deliveries: Sendable {
         }
         note(nil)
     }
+
+    /// Does what the events do together; where that fails, each of them has failed.
+    func finishing(_ finish: () throws -> Void) rethrows {
+        do { try finish() } catch {
+            noted.withLock { deliveries in
+                for place in deliveries.indices { deliveries[place].error = error }
+            }
+            throw error
+        }
+    }
 }
 
 /// An event that was handed to a consumer.
@@ -38,7 +48,7 @@ struct Delivery: Sendable {
     let trace: String
     let start: DefaultTracerClock.Timestamp
     let end: DefaultTracerClock.Timestamp
-    let error: (any Error)?
+    var error: (any Error)?
 
     /// Part of the trace in which the event was written, however much later (semantic conventions 1.44, messaging spans).
     func tell(of consumer: String) {

@@ -129,7 +129,9 @@ package struct Relay: Service {
                 transaction.trace = event.trace
                 try deliveries.noting(event) { try batch.handle(event, transaction) }
             }
-            try batch.finish(transaction)
+            // Of all events and of none.
+            transaction.trace = nil
+            try deliveries.finishing { try batch.finish(transaction) }
             try transaction.execute(
                 """
                 INSERT INTO event_cursors (consumer, sequence) VALUES (\(subscription.consumer), \(portion.last))

@@ -22,7 +22,8 @@ public final class RateLimiter: Sendable {
     let told: ToldPolicies
     private let clock: LimitClock
     private let counters: [(allowed: Counter, limited: Counter)]
-    /// The same without counting references, whose counts all threads would write for every decision.
+    /// Tables and counters again, reached without counting references, which all threads would write for every decision; the
+    /// arrays above keep them.
     private let uncounted: [(table: Unmanaged<LimitTable>, allowed: Unmanaged<Counter>, limited: Unmanaged<Counter>)]
 
     /// So many keys of each policy as `capacity` says are remembered. With a token bucket a key takes 16 bytes, with a window of

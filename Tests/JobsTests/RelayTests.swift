@@ -116,6 +116,7 @@ struct RelayTests {
             #expect(try await heard(database) == ["healthy 1", "troubled 1"])
         }
     }
+
     @Test func `who sums up changes once for many events, and counts each once, however often it fails`() async throws {
         try await withJobs { jobs, database in
             struct Trouble: Error {}

@@ -92,6 +92,20 @@ import Testing
         }
     }
 
+    @Test func `the longest fields there are have room`() throws {
+        let names = (0..<8).map { number in String(repeating: "abcdefgh", count: 7) + "-policy\(number)" }
+        let policies = names.enumerated().map { number, name in
+            number == 7
+                ? RatePolicy.concurrency(name, limit: RatePolicy.limitMax)
+                : .slidingWindow(name, limit: RatePolicy.limitMax, per: .seconds(366 * 86_400))
+        }
+        let limiter = try RateLimiter(policies, capacity: 64)
+        let decision = limiter.look(limiter.policyIDs.map { Check($0, LimitKey("c")) })
+        var head = ByteBuffer()
+        decision.writeFields(of: limiter, now: Int64.max / 2, to: &head)
+        #expect(head.readableBytes > 1_000 && head.readableBytes <= decision.fieldsSizeMax)
+    }
+
     @Test func `clients who are refused together come back spread`() throws {
         let limiter = try RateLimiter([.slidingWindow("p", limit: 1, per: .seconds(60))], clock: HandClock().clock)
         let check = Check(limiter.policyIDs[0], LimitKey("c"))

@@ -139,8 +139,7 @@ enum CatalogMigrations {
                 SELECT word FROM ts_stat('SELECT words FROM product_search') WHERE length(word) <= 3
                 ON CONFLICT DO NOTHING;
                 """),
-        // Availability is heard of by a consumer of its own, from where both had come to. Hearing of some of it twice, where an
-        // older process still runs, changes nothing.
+        // Availability is heard of by a consumer of its own, from where both had come to.
         Migration(
             "catalog-0003-availability", .expand,
             """

@@ -2,15 +2,16 @@
 
 /// Bytes that are written by hand, because that is done for every answer; a test reads them with the codec of structured fields.
 ///
-/// There is room for all that is ever added.
+/// Whoever makes it sees to it that there is room (``Decision/fieldsSizeMax``); only debug builds look.
 struct FieldText {
     private let bytes: UnsafeMutableRawPointer
+    private let room: Int
     private let texts: UnsafeRawBufferPointer
-    private(set) var count = 0
+    private(set) var count = 0 { didSet { assert(count <= room, "There is no room for the fields of a decision.") } }
 
     /// `texts` are those of ``ToldPolicies``.
-    init(_ bytes: UnsafeMutableRawPointer, texts: UnsafeRawBufferPointer) {
-        (self.bytes, self.texts) = (bytes, texts)
+    init(_ bytes: UnsafeMutableRawPointer, room: Int, texts: UnsafeRawBufferPointer) {
+        (self.bytes, self.room, self.texts) = (bytes, room, texts)
     }
 
     mutating func add(policiesOf decision: Decision, _ told: ToldPolicies) {
@@ -43,15 +44,17 @@ struct FieldText {
 
     @inline(__always)
     mutating func add(_ text: StaticString) {
-        (bytes + count).copyMemory(from: text.utf8Start, byteCount: text.utf8CodeUnitCount)
+        let place = count
         count += text.utf8CodeUnitCount
+        (bytes + place).copyMemory(from: text.utf8Start, byteCount: text.utf8CodeUnitCount)
     }
 
-    private mutating func add(_ place: Range<Int>) {
-        let text = UnsafeRawBufferPointer(rebasing: texts[place])
+    private mutating func add(_ range: Range<Int>) {
+        let text = UnsafeRawBufferPointer(rebasing: texts[range])
         guard let start = text.baseAddress else { return }
-        (bytes + count).copyMemory(from: start, byteCount: text.count)
+        let place = count
         count += text.count
+        (bytes + place).copyMemory(from: start, byteCount: text.count)
     }
 
     /// Adds a number in decimal digits; one below zero as 0, because nobody has less than nothing left.

@@ -33,7 +33,8 @@ public struct RateLimitFields: Sendable {
 }
 
 extension Decision {
-    /// Bytes that all lines of ``writeFields(of:now:to:)`` have at most: a name of 64 letters comes twice, and five numbers.
+    /// More bytes than all lines of ``writeFields(of:now:to:)`` ever have, which are 139 and 187 for each policy: its name of 64
+    /// letters twice, four numbers, and what stands between.
     package var fieldsSizeMax: Int { count == 0 ? 0 : 192 + 256 * count }
 
     /// Adds what ``RateLimitFields`` tells to a head of HTTP/1.1, each field on a line of its own.

@@ -23,7 +23,7 @@ struct ToldPolicies: Sendable {
     func write(_ bytes: UnsafeMutableRawBufferPointer, _ write: (inout FieldText) -> Void) -> Int {
         guard let start = bytes.baseAddress else { return 0 }
         return texts.withUnsafeBytes { texts in
-            var text = FieldText(start, texts: texts)
+            var text = FieldText(start, room: bytes.count, texts: texts)
             write(&text)
             return text.count
         }

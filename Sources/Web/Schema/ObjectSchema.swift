@@ -162,10 +162,7 @@ extension Schema {
                         $0.fail("unknown_field", "There is no such field. Known: \(names.joined(separator: ", ")).")
                     }
                 }
-                return members.read(given, &decoding, errorsBefore) { values in
-                    var values = values
-                    return make(repeat values.next((each Member).self))
-                }
+                return members.read(given, &decoding, errorsBefore) { make(repeat $0.next((each Member).self)) }
             },
             encode: { value, writer, selection in
                 writer.beginObject()
@@ -218,6 +215,7 @@ private struct MemberLayout: Sendable {
     private static let alignment = 16
 
     mutating func add<Root, Value>(_ field: Field<Root, Value>) {
+        precondition(MemoryLayout<Value>.alignment <= Self.alignment, "No member is aligned more widely than 16 bytes.")
         let decode = field.decode
         members.append(
             Member(
@@ -228,13 +226,12 @@ private struct MemberLayout: Sendable {
                     return true
                 },
                 destroy: { $0.assumingMemoryBound(to: Value.self).deinitialize(count: 1) }))
-        precondition(MemoryLayout<Value>.alignment <= Self.alignment)
         size = (size + MemoryLayout<Value>.size + Self.alignment - 1) / Self.alignment * Self.alignment
     }
 
     /// Gives `make` the values of all members, which it takes all of; not where one of them, or anything before, is wrong.
     func read<Object>(
-        _ given: [JSON.Member], _ decoding: inout Decoding, _ errorsBefore: Int, _ make: (Values) -> Object
+        _ given: [JSON.Member], _ decoding: inout Decoding, _ errorsBefore: Int, _ make: (inout Values) -> Object
     ) -> Object? {
         withUnsafeTemporaryAllocation(byteCount: max(size, 1), alignment: Self.alignment) { memory in
             guard let start = memory.baseAddress else { return nil }
@@ -250,7 +247,8 @@ private struct MemberLayout: Sendable {
                 }
                 return nil
             }
-            return make(Values(start: start, members: members[...]))
+            var values = Values(start: start, members: members[...])
+            return make(&values)
         }
     }
 

@@ -31,9 +31,9 @@ package final class ReadyAnswers: Sendable {
         let unchangedHead: [UInt8]
         let tag: String
         let signals: EndpointSignals
-        /// What it uses of the limits of whose answer it is.
+        /// What is asked of its caller's limits.
         let checks: ReadyChecks
-        /// The app of those that see what they have asked.
+        /// The app in whose request log it is noted; `nil` where there is none.
         let app: String?
         fileprivate let key: Key
         private let tables: [TableVersions.Table]
