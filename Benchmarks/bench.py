@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.request
 
-from servers import free_port, start_haproxy, start_nginx, start_postgres, wait_for
+from servers import fill_pgbench, free_port, pgbench, post, prepare_orders, start_haproxy, start_nginx, start_postgres, wait_for
 
 root = pathlib.Path(__file__).resolve().parent.parent
 options = argparse.ArgumentParser()
@@ -113,41 +113,10 @@ def tag_of(url, key):
     return urllib.request.urlopen(request).headers["ETag"]
 
 
-def post(url, key, body):
-    request = urllib.request.Request(
-        url, json.dumps(body).encode(), {"Authorization": "Bearer " + key, "Content-Type": "application/json"})
-    return json.loads(urllib.request.urlopen(request).read())
-
-
-def prepare_orders(base, key):
-    """A hundred articles with stock for everybody; each request is a new order of one of them."""
-    locations = json.loads(get(base + "/v1/inventory/locations", key))["items"]
-    location = locations[0]["id"] if locations else post(base + "/v1/inventory/locations", key, {
-        "code": "bench", "name": "Bench", "country": "GB"})["id"]
-    for number in range(100):
-        post(base + "/v1/products", key, {
-            "title": "Benchmark %d" % number,
-            "variants": [{"sku": "BENCH-%d" % number, "prices": [{"amount": 1000, "currency": "GBP"}]}]})
-    post(base + "/v1/inventory/adjustments", key, {
-        "location_id": location, "lines": [{"sku": "BENCH-%d" % number, "quantity": 1000000} for number in range(100)]})
-    script = folder / "order.lua"
-    script.write_text(
-        'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
-        'request = function() return wrk.format(nil, nil, nil, \'{"currency":"GBP","lines":[{"sku":"BENCH-\' .. '
-        'math.random(0, 99) .. \'","quantity":1}],"payment":{"card":"sandbox_approve"}}\') end\n')
-    order = json.dumps(post(base + "/v1/orders", key, {
-        "currency": "GBP", "lines": [{"sku": "BENCH-0", "quantity": 1}], "payment": {"card": "sandbox_approve"}})).encode()
-    return order, str(script)
-
-
 def measure_pgbench(server):
-    connect = ["-h", "127.0.0.1", "-p", str(server["port"]), "-U", "vitrine", "tpcb"]
-    pgbench = str(server["programs"] / "pgbench")
-    subprocess.run([pgbench, "-i", "-q", "-s", "10", *connect], check=True, capture_output=True)
+    fill_pgbench(server)
     start = time.time()
-    output = subprocess.run(
-        [pgbench, "-c", str(options.connections), "-j", "1", "-T", str(options.seconds), *connect],
-        check=True, capture_output=True, text=True).stdout
+    output = pgbench(server, "-c", str(options.connections), "-j", "1", "-T", str(options.seconds))
     transactions = int(re.search(r"actually processed: (\d+)", output).group(1))
     rows.append({
         "server": "pgbench TPC-B", "request": "transaction", "per_second": round(transactions / (time.time() - start)),
@@ -189,7 +158,9 @@ try:
     measure("vitrine, limited", rows[0]["request"], demo.pid, base + detail_path, limited)
     measure("vitrine, limited", "detail, general path", demo.pid, base + detail_path, limited, headers=general)
 
-    order, script = prepare_orders(base, key)
+    script = prepare_orders(base, key, folder)
+    order = json.dumps(post(base + "/v1/orders", key, {
+        "currency": "GBP", "lines": [{"sku": "BENCH-0", "quantity": 1}], "payment": {"card": "sandbox_approve"}})).encode()
     measure("vitrine", "order, durable, SQLite", demo.pid, base + "/v1/orders", key, script)
     demo.send_signal(signal.SIGTERM)
     demo.wait(20)
@@ -203,7 +174,7 @@ try:
     processes.append(on_postgres)
     key = next(m.group(1) for m in (re.search(r"shown only now: (vk_\S+)", line) for line in on_postgres.stdout) if m)
     wait_for(port)
-    _, script = prepare_orders(base, key)
+    script = prepare_orders(base, key, folder)
     measure("vitrine", "order, durable, Postgres", on_postgres.pid, base + "/v1/orders", key, script)
     on_postgres.send_signal(signal.SIGTERM)
     on_postgres.wait(20)

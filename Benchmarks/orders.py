@@ -9,9 +9,8 @@ import statistics
 import subprocess
 import tempfile
 import threading
-import urllib.request
 
-from servers import cpu, free_port, start_postgres
+from servers import cpu, fill_pgbench, free_port, pgbench, prepare_orders, start_postgres
 
 root = pathlib.Path(__file__).resolve().parent.parent
 options = argparse.ArgumentParser()
@@ -21,7 +20,6 @@ options.add_argument("--seconds", type=int, default=5)
 options.add_argument("--connections", type=int, default=64)
 options.add_argument("--output", default=str(root / "Benchmarks/Results/orders.json"))
 options = options.parse_args()
-ARTICLES = 100
 
 
 class Shop:
@@ -32,25 +30,13 @@ class Shop:
         self.key = next(m.group(1) for m in (re.search(r"shown only now: (vk_\S+)", line) for line in self.process.stdout) if m)
         next(line for line in self.process.stdout if "listens" in line)
         threading.Thread(target=lambda: all(True for _ in self.process.stdout), daemon=True).start()
-        place = self.post("/v1/inventory/locations", {"code": "bench", "name": "Bench", "country": "GB"})["id"]
-        for number in range(ARTICLES):
-            self.post("/v1/products", {
-                "title": "Benchmark %d" % number,
-                "variants": [{"sku": "BENCH-%d" % number, "prices": [{"amount": 1000, "currency": "GBP"}]}]})
-        self.post("/v1/inventory/adjustments", {
-            "location_id": place, "lines": [{"sku": "BENCH-%d" % number, "quantity": 10_000_000} for number in range(ARTICLES)]})
-
-    def post(self, path, body):
-        request = urllib.request.Request(
-            "http://127.0.0.1:%d%s" % (self.port, path), json.dumps(body).encode(),
-            {"Authorization": "Bearer " + self.key, "Content-Type": "application/json"})
-        return json.loads(urllib.request.urlopen(request).read())
+        self.script = prepare_orders("http://127.0.0.1:%d" % self.port, self.key, folder)
 
     def order(self, seconds):
         """Orders a second, and microseconds of the shop's processor for each."""
         before = cpu(self.process.pid)
         output = subprocess.run(
-            ["wrk", "-t1", "-c%d" % options.connections, "-d%ds" % seconds, "-s", str(script), "-H", "Authorization: Bearer " + self.key,
+            ["wrk", "-t1", "-c%d" % options.connections, "-d%ds" % seconds, "-s", self.script, "-H", "Authorization: Bearer " + self.key,
              "http://127.0.0.1:%d/v1/orders" % self.port], check=True, capture_output=True, text=True).stdout
         used = cpu(self.process.pid) - before
         if refused := re.search(r"Non-2xx.*", output):
@@ -58,32 +44,24 @@ class Shop:
         return float(re.search(r"Requests/sec: +([\d.]+)", output).group(1)), used / int(re.search(r"(\d+) requests in", output).group(1)) * 1e6
 
 
-def pgbench(seconds):
-    output = subprocess.run(
-        [str(server["programs"] / "pgbench"), "-c", str(options.connections), "-j", "1", "-T", str(seconds), *tpcb],
-        check=True, capture_output=True, text=True).stdout
+def transact(seconds):
+    output = pgbench(server, "-c", str(options.connections), "-j", "1", "-T", str(seconds))
     return float(re.search(r"tps = ([\d.]+)", output).group(1)), 0
 
 
 folder = pathlib.Path(tempfile.mkdtemp())
-script = folder / "order.lua"
-script.write_text(
-    'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
-    'request = function() return wrk.format(nil, nil, nil, \'{"currency":"GBP","lines":[{"sku":"BENCH-\' .. '
-    'math.random(0, %d) .. \'","quantity":1}],"payment":{"card":"sandbox_approve"}}\') end\n' % (ARTICLES - 1))
 programs = [str(root / ".build/release/vitrine")] + (options.program or [])
 shops, postgres = {}, None
 try:
     postgres, server = start_postgres(folder, ["tpcb"] + ["shop%d" % number for number in range(len(programs))])
-    tpcb = ["-h", "127.0.0.1", "-p", str(server["port"]), "-U", "vitrine", "tpcb"]
-    subprocess.run([str(server["programs"] / "pgbench"), "-i", "-q", "-s", "10", *tpcb], check=True, capture_output=True)
+    fill_pgbench(server)
     for number, program in enumerate(programs):
         name = "vitrine" if number == 0 else pathlib.Path(program).name
         data = str(folder / ("shop%d" % number))
         shops[name + ", SQLite"] = Shop(program, ["--data", data])
         database = server["url"].replace("/tpcb", "/shop%d" % number)
         shops[name + ", Postgres"] = Shop(program, ["--data", data + "p", "--database", database])
-    askers = {name: shop.order for name, shop in shops.items()} | {"pgbench TPC-B": pgbench}
+    askers = {name: shop.order for name, shop in shops.items()} | {"pgbench TPC-B": transact}
     turns = {name: [] for name in askers}
     for ask in askers.values():
         ask(2)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the benchmarks share: a Postgres, nginx and haproxy, protobuf by hand, and what a process has used."""
+import json
 import os
 import pathlib
 import shutil
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.request
 
 
 def varint(value):
@@ -87,6 +89,42 @@ def start_postgres(folder, databases):
         run("createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "vitrine", name)
     return process, {
         "url": "postgres://vitrine@127.0.0.1:%d/%s" % (port, databases[0]), "port": port, "programs": programs, "pid": process.pid}
+
+
+def pgbench(server, *arguments):
+    return subprocess.run(
+        [str(server["programs"] / "pgbench"), *arguments, "-h", "127.0.0.1", "-p", str(server["port"]), "-U", "vitrine", "tpcb"],
+        check=True, capture_output=True, text=True).stdout
+
+
+def fill_pgbench(server):
+    pgbench(server, "-i", "-q", "-s", "10")
+
+
+def post(url, key, body):
+    request = urllib.request.Request(
+        url, json.dumps(body).encode(), {"Authorization": "Bearer " + key, "Content-Type": "application/json"})
+    return json.loads(urllib.request.urlopen(request).read())
+
+
+def prepare_orders(base, key, folder):
+    """A hundred articles with stock for everybody, and for wrk a script in which each request is a new order of one of them."""
+    locations = json.loads(urllib.request.urlopen(urllib.request.Request(
+        base + "/v1/inventory/locations", headers={"Authorization": "Bearer " + key})).read())["items"]
+    location = locations[0]["id"] if locations else post(base + "/v1/inventory/locations", key, {
+        "code": "bench", "name": "Bench", "country": "GB"})["id"]
+    for number in range(100):
+        post(base + "/v1/products", key, {
+            "title": "Benchmark %d" % number,
+            "variants": [{"sku": "BENCH-%d" % number, "prices": [{"amount": 1000, "currency": "GBP"}]}]})
+    post(base + "/v1/inventory/adjustments", key, {
+        "location_id": location, "lines": [{"sku": "BENCH-%d" % number, "quantity": 10_000_000} for number in range(100)]})
+    script = folder / "order.lua"
+    script.write_text(
+        'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
+        'request = function() return wrk.format(nil, nil, nil, \'{"currency":"GBP","lines":[{"sku":"BENCH-\' .. '
+        'math.random(0, 99) .. \'","quantity":1}],"payment":{"card":"sandbox_approve"}}\') end\n')
+    return str(script)
 
 
 def start_nginx(folder, files):
