@@ -125,7 +125,7 @@ let observatory: [Target] = [
         "Scraping",
         [
             "CResolv", "Kernel", "Patterns", "Telemetry", asyncHTTPClient, crypto, lifecycle, logging, nioCore,
-            nioHTTP1, yams,
+            nioHTTP1, nioSSL, yams,
         ]),
     .systemLibrary(name: "CSnappy", providers: [.apt(["libsnappy-dev"])]),
     room(

@@ -53,7 +53,7 @@ package struct QueryEngine: Sendable {
     ) throws -> QueryValue {
         if case .string(let text) = query.bare.form { return .string(text) }
         let grid = Grid(start: time, step: 1, count: 1)
-        let evaluator = Evaluator(source, settings, time...time, isCancelled)
+        let evaluator = Evaluator(source, settings, QueryTimes(bounds: time...time, step: 0), isCancelled)
         switch query.type {
         case .scalar: return .scalar(try evaluator.scalars(query, grid)[0])
         case .string: throw EvaluationError.invalid("a string must stand alone")
@@ -78,7 +78,7 @@ package struct QueryEngine: Sendable {
                 "invalid expression type \"\(query.type.words)\" for range query, must be scalar or instant vector")
         }
         let grid = Grid(start: start, step: step, count: Int((end - start) / step) + 1)
-        let evaluator = Evaluator(source, settings, start...end, isCancelled)
+        let evaluator = Evaluator(source, settings, QueryTimes(bounds: start...end, step: step), isCancelled)
         var rows = RowCollector(evaluator.budget)
         try evaluator.rows(query, grid) { try rows.add($0) }
         return rows.rows.sorted { $0.labels < $1.labels }.map {

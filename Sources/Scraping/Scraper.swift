@@ -25,7 +25,6 @@ package struct Scraper: Service {
 
     private let jobs: [ScrapeJob]
     private let write: Write
-    private let client = ScrapeClient()
     private let reports = ReportTable()
     /// How often targets are looked for again.
     private static let discoveryInterval = Duration.seconds(30)
@@ -48,6 +47,7 @@ package struct Scraper: Service {
     private func run(_ job: ScrapeJob) async {
         guard let targetSteps = try? Relabelling(job.targetSteps), let sampleSteps = try? Relabelling(job.sampleSteps)
         else { return }
+        let client = ScrapeClient(job)
         var (known, running) = ([String: [LabelSet]](), [Target: Leash]())
         await withTaskGroup { group in
             while !Task.isCancelled {
@@ -59,7 +59,7 @@ package struct Scraper: Service {
                 for target in found where running[target] == nil {
                     let leash = Leash()
                     running[target] = leash
-                    group.addTask { await follow(target, of: job, sampleSteps, leash) }
+                    group.addTask { await follow(target, of: job, client, sampleSteps, leash) }
                 }
                 guard (try? await Task.sleep(for: min(Self.discoveryInterval, max(.seconds(1), job.interval)))) != nil
                 else { return }
@@ -67,7 +67,9 @@ package struct Scraper: Service {
         }
     }
 
-    private func follow(_ target: Target, of job: ScrapeJob, _ steps: Relabelling, _ leash: Leash) async {
+    private func follow(
+        _ target: Target, of job: ScrapeJob, _ client: ScrapeClient, _ steps: Relabelling, _ leash: Leash
+    ) async {
         var state = ScrapeState(job, target, steps)
         // Spread over the interval, and for each target at the same place in it again.
         let clock = ContinuousClock()
@@ -75,7 +77,7 @@ package struct Scraper: Service {
             clock.now + job.interval
             * (Double(target.url.utf8.reduce(UInt32(7)) { $0 &* 31 &+ UInt32($1) } % 1_000) / 1_000)
         while (try? await clock.sleep(until: next)) != nil, !leash.isReleased {
-            await scrape(target, of: job, &state)
+            await scrape(target, of: job, client, &state)
             next += job.interval
             if next < clock.now { next = clock.now + job.interval }
         }
@@ -84,12 +86,14 @@ package struct Scraper: Service {
         await keep(state.removed(at: Self.now()), [:])
     }
 
-    private func scrape(_ target: Target, of job: ScrapeJob, _ state: inout ScrapeState) async {
+    private func scrape(
+        _ target: Target, of job: ScrapeJob, _ client: ScrapeClient, _ state: inout ScrapeState
+    ) async {
         let (time, begin) = (Self.now(), ContinuousClock.now)
         func seconds() -> Double { Double((ContinuousClock.now - begin).wholeNanoseconds) / 1e9 }
         let outcome: ScrapeState.Outcome
         do {
-            let exposition = try await client.get(target.url, of: job)
+            let exposition = try await client.get(target.url)
             outcome = state.scraped(exposition, at: time, took: seconds())
         } catch {
             if Task.isCancelled { return }

@@ -151,7 +151,7 @@ struct LanguageTests {
         ("sum(", 1, 5, "end of input"), ("foo{", 1, 5, "end of input"), ("foo{bar=}", 1, 9, "expected string"),
         ("foo\n  + )", 2, 5, "unexpected \")\""), ("rate(foo)", 1, 6, "range vector"), ("nosuch(1)", 1, 1, "nosuch"),
         ("1 > 2", 1, 3, "BOOL"), ("foo[5m] + 1", 1, 1, "binary"), ("{x=\"\"}", 1, 1, "non-empty"),
-        ("foo{a=~\"(\"}", 1, 5, "regexp"), ("foo[0s]", 1, 7, "greater than 0"), ("\"a", 1, 1, "unterminated"),
+        ("foo{a=~\"(\"}", 1, 5, "regexp"), ("foo[0s]", 1, 5, "greater than 0"), ("\"a", 1, 1, "unterminated"),
         ("foo and 1", 1, 5, "set operator"), ("sum(foo, 2)", 1, 1, "number of arguments"), ("5mm", 1, 1, "duration"),
         ("foo offset 5m offset 5m", 1, 24, "multiple times"), ("a + on(b) group_left(b) c", 1, 11, "at once"),
         ("-\"a\"", 1, 2, "unary"), ("foo @ bar", 1, 7, "@"), ("foo{__name__=\"bar\"}", 1, 1, "twice"),

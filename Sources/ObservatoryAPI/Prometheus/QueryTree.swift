@@ -18,15 +18,15 @@ enum QueryTree {
             case .selector(let selector):
                 writer.member("type", "vectorSelector")
                 write(selector, &writer)
-            case .range(let selector, let milliseconds):
+            case .range(let selector, let length):
                 writer.member("type", "matrixSelector")
-                writer.member("range", Int(milliseconds))
+                writer.member("range", Int(length.fixed ?? 0))
                 write(selector, &writer)
             case .subquery(let subquery):
                 writer.member("type", "subquery")
                 writer.member("expr") { write(subquery.inner, &$0) }
-                writer.member("range", Int(subquery.range))
-                writer.member("step", Int(subquery.step ?? 0))
+                writer.member("range", Int(subquery.range.fixed ?? 0))
+                writer.member("step", Int(subquery.step?.fixed ?? 0))
                 write(subquery.shift, &writer)
             case .call(let function, let arguments):
                 writer.member("type", "call")
@@ -62,7 +62,7 @@ enum QueryTree {
     }
 
     private static func write(_ shift: TimeShift, _ writer: inout JSONWriter) {
-        writer.member("offset", Int(shift.offset))
+        writer.member("offset", Int(shift.offset?.fixed ?? 0))
         var (time, place) = (Int64?.none, String?.none)
         switch shift.anchor {
         case .time(let milliseconds)?: time = milliseconds

@@ -134,63 +134,91 @@ extension Evaluator {
         return ones
     }
 
-    /// Each row of the many with the one of its group.
+    /// Each row of the many with the one of its group, and with what is filled in where one of them is missing.
     private func matched(_ binary: Binary, _ grid: Grid, _ take: @escaping Take) throws {
-        let isSwapped = binary.matching.cardinality == .oneToMany
+        let matching = binary.matching
+        let isSwapped = matching.cardinality == .oneToMany
         let (manySide, oneSide) = isSwapped ? (binary.right, binary.left) : (binary.left, binary.right)
+        let (manyFill, oneFill) =
+            isSwapped ? (matching.fillRight, matching.fillLeft) : (matching.fillLeft, matching.fillRight)
         let ones = try ones(binary, oneSide, grid)
-        let key = binary.matching.key
-        var claimed = Claims(grid)
+        var pairs = Pairs(binary, grid, settings.semantics)
+        var there: [LabelSet: [Bool]] = [:]
         try merging(
             canMeet: true,
             { collect in
                 try vector(manySide, grid) { many in
+                    let many = many
                     try ones.check(many)
-                    let signature = key(many.labels)
-                    for one in ones.groups[signature] ?? [] {
-                        let labels = binary.labels(many: many.labels, one: one.labels, settings.semantics)
-                        var (values, isThere) = (Array(repeating: Row.absent, count: grid.count), false)
-                        for step in 0..<grid.count {
-                            let (value, other) = (many.values[step], one.values[step])
-                            guard !Row.isAbsent(value), !Row.isAbsent(other) else { continue }
-                            values[step] =
-                                isSwapped
-                                ? binary.value(other, value, kept: other) : binary.value(value, other, kept: value)
-                            if Row.isAbsent(values[step]) { continue }
-                            isThere = true
-                        }
-                        guard isThere else { continue }
-                        let isOneToOne = binary.matching.cardinality == .oneToOne
-                        guard claimed.take(isOneToOne ? signature : labels, values) else {
-                            throw EvaluationError.invalid(
-                                isOneToOne
-                                    ? "multiple matches for labels: many-to-one matching must be explicit "
-                                        + "(group_left/group_right)"
-                                    : "multiple matches for labels: grouping labels must ensure unique matches")
-                        }
-                        try collect(Row(labels: labels, values: values))
+                    let signature = matching.key(many.labels)
+                    var partners = ones.groups[signature] ?? []
+                    if let oneFill {
+                        partners.append(Row(labels: .empty, values: grid.filled(oneFill, beside: partners)))
                     }
+                    for one in partners { try pairs.add(many, one, of: signature, to: collect) }
+                    guard manyFill != nil else { return }
+                    if there[signature] == nil { try budget.hold(bytes: grid.count + 200) }
+                    grid.note(many, in: &there[signature, default: Array(repeating: false, count: grid.count)])
+                }
+                guard let manyFill else { return }
+                for (signature, group) in ones.groups.sorted(by: { $0.key < $1.key }) {
+                    let steps = there[signature]
+                    let values = (0..<grid.count).map { steps?[$0] == true ? Row.absent : manyFill }
+                    let many = Row(labels: signature, values: values)
+                    for one in group { try pairs.add(many, one, of: signature, to: collect) }
                 }
             }, take)
     }
 
-    /// Which group has been answered at which step.
-    private struct Claims {
+    /// What pairs of rows yield.
+    private struct Pairs {
+        private let binary: Binary
         private let grid: Grid
-        private var steps: [LabelSet: [Bool]] = [:]
+        private let semantics: Semantics
+        /// Which group, or series where many meet one, has been answered at which step.
+        private var answered: [LabelSet: [Bool]] = [:]
 
-        init(_ grid: Grid) { self.grid = grid }
-
-        /// - Returns: Whether none of the steps was taken before.
-        mutating func take(_ labels: LabelSet, _ values: [Double]) -> Bool {
-            var taken = steps.removeValue(forKey: labels) ?? Array(repeating: false, count: grid.count)
-            defer { steps[labels] = taken }
-            for (step, value) in values.enumerated() where !Row.isAbsent(value) {
-                if taken[step] { return false }
-                taken[step] = true
-            }
-            return true
+        init(_ binary: Binary, _ grid: Grid, _ semantics: Semantics) {
+            (self.binary, self.grid, self.semantics) = (binary, grid, semantics)
         }
+
+        /// - Throws: ``EvaluationError`` where one of the steps was answered before; what `collect` throws.
+        mutating func add(_ many: Row, _ one: Row, of signature: LabelSet, to collect: Take) throws {
+            let isSwapped = binary.matching.cardinality == .oneToMany
+            let values = zip(many.values, one.values).map { value, other in
+                guard !Row.isAbsent(value), !Row.isAbsent(other) else { return Row.absent }
+                return isSwapped ? binary.value(other, value, kept: other) : binary.value(value, other, kept: value)
+            }
+            guard values.contains(where: { !Row.isAbsent($0) }) else { return }
+            let labels = binary.labels(many: many.labels, one: one.labels, semantics)
+            let row = Row(labels: labels, values: values)
+            try claim(row, by: binary.matching.cardinality == .oneToOne ? signature : labels)
+            try collect(row)
+        }
+
+        private mutating func claim(_ row: borrowing Row, by key: LabelSet) throws(EvaluationError) {
+            var steps = answered.removeValue(forKey: key) ?? Array(repeating: false, count: grid.count)
+            for step in steps.indices where steps[step] && !Row.isAbsent(row.values[step]) {
+                throw .invalid(
+                    binary.matching.cardinality == .oneToOne
+                        ? "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
+                        : "multiple matches for labels: grouping labels must ensure unique matches")
+            }
+            grid.note(row, in: &steps)
+            answered[key] = steps
+        }
+    }
+}
+
+extension Grid {
+    /// `value` at the steps at which none of `rows` has one.
+    fileprivate func filled(_ value: Double, beside rows: [Row]) -> [Double] {
+        (0..<count).map { step in rows.contains { !Row.isAbsent($0.values[step]) } ? Row.absent : value }
+    }
+
+    /// Remembers the steps at which `row` has a value.
+    fileprivate func note(_ row: borrowing Row, in steps: inout [Bool]) {
+        for step in 0..<count where !Row.isAbsent(row.values[step]) { steps[step] = true }
     }
 }
 

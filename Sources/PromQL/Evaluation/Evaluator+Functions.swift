@@ -76,11 +76,13 @@ extension Evaluator {
         case .histogramQuantile:
             let ranks = try scalars(arguments[0], grid)
             try histograms(arguments[1], grid, { $1.quantile(ranks[$0]) }, take)
+        case .histogramQuantiles: try quantiles(arguments, grid, take)
         case .histogramFraction:
             let (lower, upper) = (try scalars(arguments[0], grid), try scalars(arguments[1], grid))
             try histograms(arguments[2], grid, { $1.fraction(lower[$0], upper[$0]) }, take)
         case .nothing: try vector(arguments[0], grid) { _ in }
-        case .scalar, .time, .pi: preconditionFailure("scalars are evaluated by themselves")
+        case .scalar, .time, .pi, .start, .end, .step, .range:
+            preconditionFailure("scalars are evaluated by themselves")
         }
     }
 
@@ -116,7 +118,7 @@ extension Evaluator {
         try withoutName(
             of: argument,
             { take in
-                if case .selector(let selector) = argument.bare.form {
+                if let selector = argument.bare.selector, selector.edges == .asFound {
                     try select(selector, grid, readsTimes: true, take)
                 } else {
                     try vector(argument, grid) { row in
@@ -168,6 +170,30 @@ extension Evaluator {
     }
 
     // MARK: Histograms
+
+    /// A row for each rank, which a label names.
+    private func quantiles(_ arguments: [Expression], _ grid: Grid, _ take: @escaping Take) throws {
+        let name = arguments[1].literal
+        guard LabelName.isValid(name, settings.semantics) else {
+            throw EvaluationError.invalid("invalid label name in histogram_quantiles(): \(name)")
+        }
+        let ranks = try arguments.dropFirst(2).map { try scalars($0, grid) }
+        try merging(
+            canMeet: true,
+            { collect in
+                for ranks in ranks {
+                    try histograms(arguments[0], grid, { $1.quantile(ranks[$0]) }) { row in
+                        // A rank may be another at the next step.
+                        for rank in Set(ranks) {
+                            try collect(
+                                Row(
+                                    labels: row.labels.with(name, SampleText.of(rank)),
+                                    values: zip(row.values, ranks).map { $1 == rank ? $0 : Row.absent }))
+                        }
+                    }
+                }
+            }, take)
+    }
 
     /// One row for the buckets of each histogram.
     private func histograms(

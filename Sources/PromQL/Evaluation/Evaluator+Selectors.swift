@@ -4,16 +4,33 @@ internal import Telemetry
 
 /// Samples: the latest at each step, or those of a range before it.
 extension Evaluator {
-    /// The time that a step looks at.
-    private func time(_ place: Int, _ grid: Grid, _ shift: TimeShift) -> Int64 {
-        let time =
+    /// What a selector or subquery looks at.
+    struct View {
+        /// The same time at each step, by `@`.
+        let fixed: Int64?
+        let offset: Int64
+
+        /// The time that a step looks at.
+        func time(_ place: Int, _ grid: Grid) -> Int64 { (fixed ?? grid.time(place)) - offset }
+    }
+
+    private func view(_ shift: TimeShift) throws -> View {
+        let fixed: Int64? =
             switch shift.anchor {
             case .time(let time): time
-            case .start: bounds.lowerBound
-            case .end: bounds.upperBound
-            case nil: grid.time(place)
+            case .start: query.bounds.lowerBound
+            case .end: query.bounds.upperBound
+            case nil: nil
             }
-        return time - shift.offset
+        return View(fixed: fixed, offset: try shift.offset?.milliseconds(in: query) ?? 0)
+    }
+
+    private func positive(_ length: Length) throws -> Int64 {
+        let milliseconds = try length.milliseconds(in: query)
+        guard milliseconds > 0 else {
+            throw EvaluationError.invalid("duration must be greater than 0: \(length.text)")
+        }
+        return milliseconds
     }
 
     /// Milliseconds by which the first moment of a range is left out.
@@ -21,14 +38,16 @@ extension Evaluator {
 
     /// The latest sample of each series; with `readsTimes` its time in seconds, instead of its value.
     func select(_ selector: Selector, _ grid: Grid, readsTimes: Bool = false, _ take: @escaping Take) throws {
-        let (first, last) = (time(0, grid, selector.shift), time(grid.count - 1, grid, selector.shift))
+        if selector.edges == .smoothed { return try selectSmoothed(selector, grid, take) }
+        let view = try view(selector.shift)
+        let (first, last) = (view.time(0, grid), view.time(grid.count - 1, grid))
         let back = settings.lookBack - opening
         try source.select(SeriesSelection(selector.matchers, first - back...last)) { labels, samples in
             try budget.read(samples: samples.count)
             var values = Array(repeating: Row.absent, count: grid.count)
             var (next, isThere) = (0, false)
             for place in 0..<grid.count {
-                let time = time(place, grid, selector.shift)
+                let time = view.time(place, grid)
                 while next < samples.count, samples.times[next] <= time { next += 1 }
                 guard next > 0, samples.times[next - 1] >= time - back else { continue }
                 let value = samples.values[next - 1]
@@ -40,9 +59,35 @@ extension Evaluator {
         }
     }
 
+    /// The value of each series on the straight line between the samples beside a step, and the latest where none follows.
+    private func selectSmoothed(_ selector: Selector, _ grid: Grid, _ take: @escaping Take) throws {
+        let view = try view(selector.shift)
+        let back = settings.lookBack - opening
+        let times = view.time(0, grid) - back...view.time(grid.count - 1, grid) + settings.lookBack
+        try source.select(SeriesSelection(selector.matchers, times)) { labels, samples in
+            try budget.read(samples: samples.count)
+            let (samples, step) = (samples.living, grid.count)
+            var (values, next) = (Array(repeating: Row.absent, count: step), 0)
+            for place in 0..<step {
+                let time = view.time(place, grid)
+                while next < samples.count, samples.times[next] <= time { next += 1 }
+                guard next > 0, samples.times[next - 1] >= time - back else { continue }
+                let (before, value) = (samples.times[next - 1], samples.values[next - 1])
+                values[place] = value
+                guard next < samples.count, samples.times[next] <= time + settings.lookBack else { continue }
+                let share = Double(time - before) / Double(samples.times[next] - before)
+                values[place] = value + (samples.values[next] - value) * share
+            }
+            if values.contains(where: { !Row.isAbsent($0) }) { try take(Row(labels: labels, values: values)) }
+        }
+    }
+
     /// Samples of series, with what each step sees of them.
     struct Ranges {
         let samples: SampleColumns
+        var edges = Selector.Edges.asFound
+        /// How far beyond its bounds a range with values at them looks, in milliseconds.
+        var reach: Int64 = 0
         let length: Int64
         /// The last time that a step sees.
         let end: (Int) -> Int64
@@ -59,15 +104,29 @@ extension Evaluator {
                         let end = end(place)
                         while high < times.count, times[high] <= end { high += 1 }
                         while low < high, times[low] < end - length + opening { low += 1 }
-                        guard low < high else { continue }
+                        let seen = seen(low..<high, times, from: end - length, through: end)
+                        guard !seen.isEmpty else { continue }
                         let window = Window(
-                            times: UnsafeBufferPointer(rebasing: times[low..<high]),
-                            values: UnsafeBufferPointer(rebasing: values[low..<high]), start: end - length, end: end,
-                            stepTime: grid.time(place), semantics: semantics)
+                            times: UnsafeBufferPointer(rebasing: times[seen]),
+                            values: UnsafeBufferPointer(rebasing: values[seen]), start: end - length, end: end,
+                            stepTime: grid.time(place), edges: edges, semantics: semantics)
                         try body(place, window)
                     }
                 }
             }
+        }
+
+        /// With the sample before the range and, for a line to it, the one after, where the bounds are to have values. Empty
+        /// where all is before.
+        private func seen(
+            _ within: Range<Int>, _ times: UnsafeBufferPointer<Int64>, from start: Int64, through end: Int64
+        ) -> Range<Int> {
+            if edges == .asFound { return within }
+            var (low, high) = (within.lowerBound, within.upperBound)
+            if low > 0, times[low - 1] > start - reach { low -= 1 }
+            let endsBefore = high == 0 || times[high - 1] < end
+            if edges == .smoothed, endsBefore, high < times.count, times[high] <= end + reach { high += 1 }
+            return low < high && times[high - 1] > start ? low..<high : low..<low
         }
     }
 
@@ -75,11 +134,18 @@ extension Evaluator {
     func ranges(_ expression: Expression, _ grid: Grid, _ body: @escaping (LabelSet, Ranges) throws -> Void) throws {
         switch expression.bare.form {
         case .range(let selector, let length):
-            let end: (Int) -> Int64 = { time($0, grid, selector.shift) }
-            let times = end(0) - length + opening...end(grid.count - 1)
+            let (view, length) = (try view(selector.shift), try positive(length))
+            let end: (Int) -> Int64 = { view.time($0, grid) }
+            let reach = selector.edges == .asFound ? 0 : settings.lookBack
+            let times =
+                end(0) - length - reach + opening...end(grid.count - 1) + (selector.edges == .smoothed ? reach : 0)
             try source.select(SeriesSelection(selector.matchers, times)) { labels, samples in
                 try budget.read(samples: samples.count)
-                try body(labels, Ranges(samples: samples.living, length: length, end: end, opening: opening))
+                try body(
+                    labels,
+                    Ranges(
+                        samples: samples.living, edges: selector.edges, reach: reach, length: length, end: end,
+                        opening: opening))
             }
         case .subquery(let subquery): try ranges(subquery, grid, body)
         default: preconditionFailure("the parser lets only range vectors stand here")
@@ -88,10 +154,11 @@ extension Evaluator {
 
     private func ranges(_ subquery: Subquery, _ grid: Grid, _ body: @escaping (LabelSet, Ranges) throws -> Void) throws
     {
-        let end: (Int) -> Int64 = { time($0, grid, subquery.shift) }
-        let step = subquery.step ?? settings.subqueryStep
+        let (view, length) = (try view(subquery.shift), try positive(subquery.range))
+        let end: (Int) -> Int64 = { view.time($0, grid) }
+        let step = try subquery.step.map { try positive($0) } ?? settings.subqueryStep
         // At multiples of the step, whatever the query's own times are.
-        let earliest = end(0) - subquery.range
+        let earliest = end(0) - length
         var start = earliest / step * step
         if start < earliest + opening { start += step }
         let last = end(grid.count - 1)
@@ -101,7 +168,7 @@ extension Evaluator {
         try rows(subquery.inner, inner) { row in
             let samples = inner.samples(row.values)
             try budget.read(samples: samples.count)
-            try body(row.labels, Ranges(samples: samples, length: subquery.range, end: end, opening: opening))
+            try body(row.labels, Ranges(samples: samples, length: length, end: end, opening: opening))
         }
     }
 

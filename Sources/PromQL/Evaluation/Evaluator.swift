@@ -10,16 +10,16 @@ struct Evaluator {
     let source: any SeriesSource
     let settings: QueryEngine.Settings
     let budget: QueryBudget
-    /// What `@ start()` and `@ end()` stand for, in milliseconds since 1970.
-    let bounds: ClosedRange<Int64>
+    /// What the whole query asks for: what `@ start()`, `step()` and their like stand for.
+    let query: QueryTimes
 
     init(
-        _ source: any SeriesSource, _ settings: QueryEngine.Settings, _ bounds: ClosedRange<Int64>,
+        _ source: any SeriesSource, _ settings: QueryEngine.Settings, _ query: QueryTimes,
         _ isCancelled: @escaping @Sendable () -> Bool
     ) {
         self.source = source
         self.settings = settings
-        self.bounds = bounds
+        self.query = query
         budget = QueryBudget(settings, isCancelled)
     }
 
@@ -72,6 +72,8 @@ struct Evaluator {
         switch special {
         case .time: return (0..<grid.count).map { Double(grid.time($0)) / 1_000 }
         case .pi: return Array(repeating: .pi, count: grid.count)
+        case .start, .end, .step, .range:
+            return Array(repeating: Double(query.milliseconds(special)) / 1_000, count: grid.count)
         case .scalar:
             var (values, counts) = (
                 Array(repeating: Double.nan, count: grid.count), Array(repeating: 0, count: grid.count)
@@ -107,6 +109,17 @@ struct Evaluator {
         var rows = RowCollector(budget)
         try produce { try rows.add($0) }
         for row in rows.rows { try take(row) }
+    }
+}
+
+extension QueryTimes {
+    fileprivate func milliseconds(_ special: Function.Special) -> Int64 {
+        switch special {
+        case .start: bounds.lowerBound
+        case .end: bounds.upperBound
+        case .step: step
+        default: range
+        }
     }
 }
 

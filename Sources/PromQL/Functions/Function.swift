@@ -33,7 +33,9 @@ package struct Function: Sendable {
         case absent, absentOverTime, scalar, vector, time, timestamp, pi, labelReplace, labelJoin, info
         case sort(descending: Bool)
         case sortByLabel(descending: Bool)
-        case histogramQuantile, histogramFraction
+        case histogramQuantile, histogramQuantiles, histogramFraction
+        /// Of the whole query.
+        case start, end, step, range
         /// Of native histograms, of which the store has none.
         case nothing
     }
@@ -49,6 +51,20 @@ package struct Function: Sendable {
         self.result = result
         self.readsTime = readsTime
         self.body = body
+    }
+
+    /// How often the last parameter may be repeated.
+    var repeatsMax: Int { if case .special(.histogramQuantiles) = body { 9 } else { 1_000 } }
+
+    func takes(_ edges: Selector.Edges) -> Bool { edges == .asFound || Self.names(taking: edges).contains(name) }
+
+    /// The functions that know what to do with values at the bounds of a range.
+    static func names(taking edges: Selector.Edges) -> [String] {
+        switch edges {
+        case .asFound: names
+        case .anchored: ["changes", "delta", "increase", "rate", "resets"]
+        case .smoothed: ["delta", "increase", "rate"]
+        }
     }
 
     static func named(_ name: String, _ semantics: Semantics) -> Function? {
@@ -68,14 +84,15 @@ package struct Function: Sendable {
     private static let laterNames: Set = [
         "double_exponential_smoothing", "sort_by_label", "sort_by_label_desc", "mad_over_time", "first_over_time",
         "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time",
-        "info", "histogram_avg", "histogram_stddev", "histogram_stdvar",
+        "info", "start", "end", "step", "range", "histogram_quantiles",
+        "histogram_avg", "histogram_stddev", "histogram_stdvar",
     ]
 }
 
 /// A function over the samples of one series in a range before a step; `nil` where they are too few.
 typealias WindowFunction = @Sendable (borrowing Window, [Double]) throws(EvaluationError) -> Double?
 
-/// The samples of one series in a range.
+/// The samples of one series in a range, and where its bounds are to have values those that stand beside them.
 struct Window: ~Copyable {
     let times: UnsafeBufferPointer<Int64>
     let values: UnsafeBufferPointer<Double>
@@ -84,6 +101,7 @@ struct Window: ~Copyable {
     let end: Int64
     /// That of the step, which `offset` and `@` tell from `end`.
     let stepTime: Int64
+    let edges: Selector.Edges
     let semantics: Semantics
 
     var count: Int { times.count }
@@ -150,6 +168,8 @@ extension Function {
             Function("time", [], to: .scalar, readsTime: true, .special(.time)),
             Function("timestamp", [.vector], readsTime: true, .special(.timestamp)),
             Function("pi", [], to: .scalar, .special(.pi)),
+            Function("start", [], to: .scalar, .special(.start)), Function("end", [], to: .scalar, .special(.end)),
+            Function("step", [], to: .scalar, .special(.step)), Function("range", [], to: .scalar, .special(.range)),
             Function("label_replace", [.vector, .string, .string, .string, .string], .special(.labelReplace)),
             Function(
                 "label_join", [.vector, .string, .string, .string], optional: 1, isVariadic: true, .special(.labelJoin)),
@@ -159,6 +179,8 @@ extension Function {
             Function(
                 "sort_by_label_desc", [.vector, .string], isVariadic: true, .special(.sortByLabel(descending: true))),
             Function("histogram_quantile", [.scalar, .vector], .special(.histogramQuantile)),
+            Function(
+                "histogram_quantiles", [.vector, .string, .scalar], isVariadic: true, .special(.histogramQuantiles)),
             Function("histogram_fraction", [.scalar, .scalar, .vector], .special(.histogramFraction)),
             Function("histogram_count", [.vector], .special(.nothing)),
             Function("histogram_sum", [.vector], .special(.nothing)),

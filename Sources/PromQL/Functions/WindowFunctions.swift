@@ -7,9 +7,9 @@ extension Function {
     static let windows: [Function] = rates + overTime + trends
 
     private static let rates: [Function] = [
-        window("rate") { window, _ in Rate.extrapolated(window, isCounter: true, perSecond: true) },
-        window("increase") { window, _ in Rate.extrapolated(window, isCounter: true, perSecond: false) },
-        window("delta") { window, _ in Rate.extrapolated(window, isCounter: false, perSecond: false) },
+        window("rate") { window, _ in Rate.change(window, isCounter: true, perSecond: true) },
+        window("increase") { window, _ in Rate.change(window, isCounter: true, perSecond: false) },
+        window("delta") { window, _ in Rate.change(window, isCounter: false, perSecond: false) },
         window("irate") { window, _ in Rate.latest(window, isCounter: true) },
         window("idelta") { window, _ in Rate.latest(window, isCounter: false) },
         window("resets") { window, _ in Double(window.pairs { $1 < $0 }) },
@@ -105,9 +105,39 @@ extension Window {
 
 /// How fast a series changes.
 enum Rate {
-    /// What the series changed by between the bounds of the range, which seldom hold a sample: the slope is taken to go on to a
+    /// What the series changed by between the bounds of the range.
+    static func change(_ window: borrowing Window, isCounter: Bool, perSecond: Bool) -> Double? {
+        let whole =
+            window.edges == .asFound
+            ? extrapolated(window, isCounter: isCounter) : betweenEdges(window, isCounter: isCounter)
+        guard let whole, perSecond else { return whole }
+        return whole / (Double(window.end - window.start) / 1_000)
+    }
+
+    /// From the value at one bound to that at the other.
+    private static func betweenEdges(_ window: borrowing Window, isCounter: Bool) -> Double {
+        let (times, values, last) = (window.times, window.values, window.count - 1)
+        func line(_ place: Int, at time: Int64) -> Double {
+            let (before, after) = (values[place], values[place + 1])
+            // A counter that was set back began at zero.
+            let from = isCounter && after < before ? 0 : before
+            return from + (after - from) * Double(time - times[place]) / Double(times[place + 1] - times[place])
+        }
+        let isSmoothed = window.edges == .smoothed
+        let left = isSmoothed && last > 0 && times[0] < window.start ? line(0, at: window.start) : values[0]
+        let right = isSmoothed && last > 0 && times[last] > window.end ? line(last - 1, at: window.end) : values[last]
+        guard isCounter else { return right - left }
+        var (change, before) = (right - left, left)
+        for place in 0...last where times[place] > window.start && times[place] < window.end {
+            if values[place] < before { change += before }
+            before = values[place]
+        }
+        return right < before ? change + before : change
+    }
+
+    /// By the samples within it alone, of which seldom one is at a bound: the slope is taken to go on to a
     /// bound that is near, and half the usual distance between samples beyond the last one where it is not.
-    static func extrapolated(_ window: borrowing Window, isCounter: Bool, perSecond: Bool) -> Double? {
+    private static func extrapolated(_ window: borrowing Window, isCounter: Bool) -> Double? {
         let last = window.count - 1
         guard last >= 1 else { return nil }
         let values = window.values
@@ -127,8 +157,7 @@ enum Rate {
         if toStart >= near { toStart = between / 2 }
         if window.semantics == .v3 { toStart = min(toStart, toZero) }
         if toEnd >= near { toEnd = between / 2 }
-        let whole = change * ((sampled + toStart + toEnd) / sampled)
-        return perSecond ? whole / (Double(window.end - window.start) / 1_000) : whole
+        return change * ((sampled + toStart + toEnd) / sampled)
     }
 
     /// Between the last two samples: per second of a counter, the difference of anything else.

@@ -8,12 +8,11 @@ extension Expression {
         switch form {
         case .number(let value): SampleText.of(value)
         case .string(let text): Self.quoted(text)
-        case .selector(let selector): selector.text + selector.shift.text
+        case .selector(let selector): selector.text + selector.ending
         case .range(let selector, let length):
-            "\(selector.text)[\(Lexer.text(milliseconds: length))]\(selector.shift.text)"
+            "\(selector.text)[\(length.text)]\(selector.ending)"
         case .subquery(let subquery):
-            "\(subquery.inner.text)[\(Lexer.text(milliseconds: subquery.range)):"
-                + "\(subquery.step.map(Lexer.text(milliseconds:)) ?? "")]\(subquery.shift.text)"
+            "\(subquery.inner.text)[\(subquery.range.text):\(subquery.step?.text ?? "")]\(subquery.shift.text)"
         case .call(let function, let arguments):
             "\(function.name)(\(arguments.map(\.text).joined(separator: ", ")))"
         case .aggregation(let aggregation): aggregation.text
@@ -51,6 +50,8 @@ extension Selector {
         return (isPlain ? name : "") + (list.isEmpty ? "" : "{\(list.joined(separator: ","))}")
     }
 
+    fileprivate var ending: String { (edges == .asFound ? "" : " \(edges.rawValue)") + shift.text }
+
     fileprivate static func isPlain(_ name: String, withColons: Bool = false) -> Bool {
         LabelName.isValid(withColons ? name.replacing(":", with: "_") : name, .v2)
     }
@@ -65,7 +66,7 @@ extension TimeShift {
         case .end: text += " @ end()"
         case nil: break
         }
-        if hasOffset { text += " offset \(Lexer.text(milliseconds: offset))" }
+        if let offset { text += " offset \(offset.text)" }
         return text
     }
 }
@@ -95,6 +96,13 @@ extension Binary {
         case .manyToOne: words.append("group_left (\(Aggregation.list(matching.include)))")
         case .oneToMany: words.append("group_right (\(Aggregation.list(matching.include)))")
         case .oneToOne, .manyToMany: break
+        }
+        switch (matching.fillLeft, matching.fillRight) {
+        case (let left?, let right?) where left == right || left.isNaN && right.isNaN:
+            words.append("fill (\(SampleText.of(left)))")
+        case (let left, let right):
+            if let left { words.append("fill_left (\(SampleText.of(left)))") }
+            if let right { words.append("fill_right (\(SampleText.of(right)))") }
         }
         return (words + [right.text]).joined(separator: " ")
     }

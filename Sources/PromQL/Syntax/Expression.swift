@@ -23,7 +23,7 @@ package struct Expression: Sendable {
         case string(String)
         case selector(Selector)
         /// The samples of a selector's series in a time before each step.
-        case range(Selector, milliseconds: Int64)
+        case range(Selector, Length)
         case subquery(Subquery)
         case call(Function, [Expression])
         case aggregation(Aggregation)
@@ -49,22 +49,34 @@ package struct TimeShift: Sendable, Equatable {
 
     /// The `@` modifier: this time instead of the step's.
     package var anchor: Anchor?
-    /// Milliseconds to go back, by `offset`.
-    package var offset: Int64 = 0
-    package var hasOffset = false
+    /// How far to go back.
+    package var offset: Length?
 }
 
 package struct Selector: Sendable {
+    /// What is taken for a series' value at the bounds of a range, which seldom hold a sample.
+    package enum Edges: String, Sendable {
+        /// Nothing: the samples within the range are all.
+        case asFound
+        /// The latest sample's.
+        case anchored
+        /// That of the straight line between the samples beside it.
+        case smoothed
+    }
+
     package var matchers: [LabelMatcher]
     package var shift = TimeShift()
+    package var edges = Edges.asFound
+
+    /// Without anything that follows it.
+    var isPlain: Bool { shift == TimeShift() && edges == .asFound }
 }
 
 package struct Subquery: Sendable {
     package let inner: Expression
-    /// Milliseconds.
-    package let range: Int64
-    /// Milliseconds; the default where there is none.
-    package let step: Int64?
+    package let range: Length
+    /// The default where there is none.
+    package let step: Length?
     package var shift = TimeShift()
 }
 
@@ -128,6 +140,8 @@ package struct Binary: Sendable {
         }
 
         var isComparison: Bool { precedence == 3 }
+        /// As durations know it.
+        var isArithmetic: Bool { precedence > 3 && self != .atan2 }
         package var isSet: Bool { precedence < 3 }
     }
 
@@ -147,6 +161,9 @@ package struct Binary: Sendable {
         package var isOn = false
         /// Labels that the many take from the one.
         package var include: [String] = []
+        /// What stands for a series that the other side has and this one has not.
+        package var fillLeft: Double?
+        package var fillRight: Double?
     }
 
     package let `operator`: Operator
@@ -160,6 +177,14 @@ package struct Binary: Sendable {
 extension Expression {
     /// The selector that it is, and nothing around it.
     var selector: Selector? { if case .selector(let selector) = form { selector } else { nil } }
+
+    /// Of a selector or its range.
+    var edges: Selector.Edges? {
+        switch bare.form {
+        case .selector(let selector), .range(let selector, _): selector.edges
+        default: nil
+        }
+    }
 
     /// All selectors in it.
     package var selectors: [Selector] {

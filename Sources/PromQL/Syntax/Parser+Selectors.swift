@@ -108,10 +108,10 @@ extension Parser {
                 expression = try ranged(expression)
             } else if isNext(keyword: "offset") {
                 advance()
-                let offset = try duration(signed: true)
+                let offset = try offset()
                 expression = try shifted(expression) { shift throws(QuerySyntaxError) in
-                    guard !shift.hasOffset else { throw error("offset may not be set multiple times") }
-                    (shift.offset, shift.hasOffset) = (offset, true)
+                    guard shift.offset == nil else { throw error("offset may not be set multiple times") }
+                    shift.offset = offset
                 }
             } else if isNext("@") {
                 advance()
@@ -120,31 +120,54 @@ extension Parser {
                     guard shift.anchor == nil else { throw error("@ <timestamp> may not be set multiple times") }
                     shift.anchor = anchor
                 }
+            } else if semantics == .v3, let edges = edges() {
+                expression = try extended(expression, edges)
             } else {
                 return expression
             }
         }
     }
 
+    private func edges() -> Selector.Edges? {
+        [.anchored, .smoothed].first { isNext(keyword: $0.rawValue) }
+    }
+
+    private mutating func extended(
+        _ expression: Expression, _ edges: Selector.Edges
+    ) throws(QuerySyntaxError) -> Expression {
+        let form: Expression.Form
+        switch expression.form {
+        case .range(var selector, let length) where selector.edges == .asFound:
+            selector.edges = edges
+            form = .range(selector, length)
+        case .selector(var selector) where selector.edges == .asFound && edges == .smoothed:
+            selector.edges = edges
+            form = .selector(selector)
+        default:
+            let place = edges == .smoothed ? "selector" : "range of a selector"
+            throw error("\(edges.rawValue) must follow a \(place), once")
+        }
+        advance()
+        return Expression(form: form, type: expression.type, range: expression.range.lowerBound..<previousEnd)
+    }
+
     private mutating func ranged(_ inner: Expression) throws(QuerySyntaxError) -> Expression {
         try expect("[")
-        let milliseconds = try duration(signed: false)
-        guard milliseconds > 0 else { throw error("duration must be greater than 0") }
+        let length = try length()
         guard isNext(":") else {
             try expect("]")
             guard case .selector(let selector) = inner.form else {
                 throw QuerySyntaxError("ranges only allowed for vector selectors", at: inner.range, in: query)
             }
-            guard selector.shift == TimeShift() else {
+            guard selector.isPlain else {
                 throw QuerySyntaxError("no offset or @ modifiers allowed before range", at: inner.range, in: query)
             }
             return Expression(
-                form: .range(selector, milliseconds: milliseconds), type: .matrix,
+                form: .range(selector, length), type: .matrix,
                 range: inner.range.lowerBound..<previousEnd)
         }
         advance()
-        let step = isNext("]") ? nil : try duration(signed: false)
-        if let step, step <= 0 { throw error("duration must be greater than 0") }
+        let step = isNext("]") ? nil : try self.length()
         try expect("]")
         guard inner.type == .vector || inner.type == .scalar else {
             throw QuerySyntaxError(
@@ -152,26 +175,8 @@ extension Parser {
                 in: query)
         }
         return Expression(
-            form: .subquery(Subquery(inner: inner, range: milliseconds, step: step)), type: .matrix,
+            form: .subquery(Subquery(inner: inner, range: length, step: step)), type: .matrix,
             range: inner.range.lowerBound..<previousEnd)
-    }
-
-    /// Milliseconds; a plain number counts seconds in version 3.
-    private mutating func duration(signed: Bool) throws(QuerySyntaxError) -> Int64 {
-        var sign: Int64 = 1
-        if signed, isNext("-") || isNext("+") {
-            sign = isNext("-") ? -1 : 1
-            advance()
-        }
-        switch current.kind {
-        case .duration(let milliseconds):
-            advance()
-            return sign * milliseconds
-        case .number(let seconds) where semantics == .v3 && seconds.magnitude < QueryEngine.secondsMax:
-            advance()
-            return sign * Int64((seconds * 1_000).rounded())
-        default: throw error("unexpected \(words(current)), expected duration")
-        }
     }
 
     private mutating func anchor() throws(QuerySyntaxError) -> TimeShift.Anchor {
@@ -201,9 +206,9 @@ extension Parser {
         case .selector(var selector):
             try change(&selector.shift)
             form = .selector(selector)
-        case .range(var selector, let milliseconds):
+        case .range(var selector, let length):
             try change(&selector.shift)
-            form = .range(selector, milliseconds: milliseconds)
+            form = .range(selector, length)
         case .subquery(var subquery):
             try change(&subquery.shift)
             form = .subquery(subquery)

@@ -10,10 +10,10 @@ extension Parser {
     }
 
     func check(_ arguments: [Expression], of function: Function, at place: Range<Int>) throws(QuerySyntaxError) {
-        let most = function.parameters.count + (function.isVariadic ? 1_000 : 0)
+        let most = function.parameters.count + (function.isVariadic ? function.repeatsMax : 0)
         guard arguments.count >= function.required, arguments.count <= most else {
             let bound =
-                function.isVariadic
+                function.isVariadic && arguments.count < function.required
                 ? "at least \(function.required)"
                 : function.required == most ? "\(most)" : "\(function.required) to \(most)"
             throw QuerySyntaxError(
@@ -24,9 +24,14 @@ extension Parser {
             guard let type = place < function.parameters.count ? function.parameters[place] : function.parameters.last
             else { continue }
             try expect(type, argument, "in call to function \"\(function.name)\"")
+            if let edges = argument.edges, type == .matrix, !function.takes(edges) {
+                throw QuerySyntaxError(
+                    "\(edges.rawValue) modifier can only be used with: \(Function.names(taking: edges).joined(separator: ", ")) "
+                        + "- not with \(function.name)", at: argument.range, in: query)
+            }
         }
         if case .special(.info) = function.body, let second = arguments.dropFirst().first {
-            guard let selector = second.selector, selector.shift == TimeShift() else {
+            guard let selector = second.selector, selector.isPlain else {
                 throw QuerySyntaxError(
                     "expected label selectors in braces as second argument of \"info\"", at: second.range, in: query)
             }
@@ -52,6 +57,10 @@ extension Parser {
             if !binary.matching.names.isEmpty {
                 throw QuerySyntaxError(
                     "vector matching only allowed between instant vectors", at: place, in: query)
+            }
+            if binary.matching.fillLeft != nil || binary.matching.fillRight != nil {
+                throw QuerySyntaxError(
+                    "filling in missing series only allowed between instant vectors", at: place, in: query)
             }
         }
         return Expression(

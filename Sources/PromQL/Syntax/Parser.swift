@@ -31,12 +31,15 @@ struct Parser {
         guard current.kind != .end else { throw error("no expression found in input") }
         let expression = try expression()
         guard current.kind == .end else { throw error("unexpected \(words(current))") }
+        if let edges = expression.edges, edges != .asFound, expression.type == .matrix {
+            throw QuerySyntaxError("\(edges.rawValue) must be within a function", at: expression.range, in: query)
+        }
         return expression
     }
 
     /// A selector alone, as `match[]` has them.
     mutating func parseSelector() throws(QuerySyntaxError) -> [LabelMatcher] {
-        guard case .selector(let selector) = try parse().form, selector.shift == TimeShift() else {
+        guard case .selector(let selector) = try parse().form, selector.isPlain else {
             throw QuerySyntaxError("expected a series selector", at: 0..<query.count, in: query)
         }
         return selector.matchers
@@ -45,14 +48,12 @@ struct Parser {
     // MARK: Operators
 
     private mutating func expression(above precedence: Int = 0) throws(QuerySyntaxError) -> Expression {
-        depth += 1
-        defer { depth -= 1 }
-        guard depth <= Self.depthMax else { throw error("too many expressions within each other") }
+        try enter()
+        defer { leave() }
         var left = try unary()
         while let binary = binaryOperator(), binary.precedence > precedence {
             let place = current.range
-            operators += 1
-            guard operators <= Self.operatorsMax else { throw error("too many operators in one query") }
+            try countOperator()
             advance()
             let isBool = take(keyword: "bool")
             if isBool, !binary.isComparison {
@@ -65,6 +66,18 @@ struct Parser {
                 Binary(operator: binary, left: left, right: right, isBool: isBool, matching: matching), at: place)
         }
         return left
+    }
+
+    mutating func enter() throws(QuerySyntaxError) {
+        guard depth < Self.depthMax else { throw error("too many expressions within each other") }
+        depth += 1
+    }
+
+    mutating func leave() { depth -= 1 }
+
+    mutating func countOperator() throws(QuerySyntaxError) {
+        guard operators < Self.operatorsMax else { throw error("too many operators in one query") }
+        operators += 1
     }
 
     private func binaryOperator() -> Binary.Operator? {
@@ -80,26 +93,62 @@ struct Parser {
         var matching = Binary.Matching()
         if binary.isSet { matching.cardinality = .manyToMany }
         let isOn = take(keyword: "on")
-        guard isOn || take(keyword: "ignoring") else { return matching }
-        matching.isOn = isOn
-        matching.names = try labelNames()
+        if isOn || take(keyword: "ignoring") {
+            matching.isOn = isOn
+            matching.names = try labelNames()
+            try readGroup(of: binary, &matching)
+        }
+        try readFills(of: binary, &matching)
+        return matching
+    }
+
+    private mutating func readGroup(
+        of binary: Binary.Operator, _ matching: inout Binary.Matching
+    ) throws(QuerySyntaxError) {
         let place = current.range
         if take(keyword: "group_left") {
             matching.cardinality = .manyToOne
         } else if take(keyword: "group_right") {
             matching.cardinality = .oneToMany
         } else {
-            return matching
+            return
         }
         guard !binary.isSet else {
             throw QuerySyntaxError("no grouping allowed for \"\(binary.rawValue)\" operation", at: place, in: query)
         }
         if isNext("(") { matching.include = try labelNames() }
-        if isOn, let twice = matching.include.first(where: matching.names.contains) {
+        if matching.isOn, let twice = matching.include.first(where: matching.names.contains) {
             throw QuerySyntaxError(
                 "label \"\(twice)\" must not occur in ON and GROUP clause at once", at: place, in: query)
         }
-        return matching
+    }
+
+    /// `fill(0)`, `fill_left(0)`, `fill_right(0)`; without parentheses they are names of metrics.
+    private mutating func readFills(
+        of binary: Binary.Operator, _ matching: inout Binary.Matching
+    ) throws(QuerySyntaxError) {
+        while case .identifier(let word) = current.kind, semantics == .v3, following.kind == .symbol("("),
+            ["fill", "fill_left", "fill_right"].contains(word.lowercased())
+        {
+            let (name, place) = (word.lowercased(), current.range)
+            guard !binary.isSet else {
+                throw QuerySyntaxError("no \(name) allowed for \"\(binary.rawValue)\" operation", at: place, in: query)
+            }
+            advance()
+            try expect("(")
+            let value = try unary()
+            guard case .number(let number) = value.form else {
+                throw QuerySyntaxError("\(name) takes a number", at: value.range, in: query)
+            }
+            try expect(")")
+            for side in ["fill_left", "fill_right"] where name == "fill" || name == side {
+                let filled: WritableKeyPath<Binary.Matching, Double?> = side == "fill_left" ? \.fillLeft : \.fillRight
+                guard matching[keyPath: filled] == nil else {
+                    throw QuerySyntaxError("\(side) is set twice", at: place, in: query)
+                }
+                matching[keyPath: filled] = number
+            }
+        }
     }
 
     /// Unary signs bind like multiplication: `-1^2` is `-(1^2)`.
@@ -150,7 +199,7 @@ struct Parser {
     }
 
     private mutating func named(_ name: String) throws(QuerySyntaxError) -> Expression {
-        let next = tokens[min(place + 1, tokens.count - 1)].kind
+        let next = following.kind
         if let aggregation = Aggregation.Operator(rawValue: name.lowercased()) {
             if next == .symbol("(") { return try self.aggregation(aggregation) }
             if case .identifier(let word) = next, ["by", "without"].contains(word.lowercased()) {
@@ -239,6 +288,7 @@ struct Parser {
     // MARK: Tokens
 
     var current: Token { tokens[place] }
+    private var following: Token { tokens[min(place + 1, tokens.count - 1)] }
     var previousEnd: Int { place > 0 ? tokens[place - 1].range.upperBound : 0 }
 
     mutating func advance() { if place + 1 < tokens.count { place += 1 } }

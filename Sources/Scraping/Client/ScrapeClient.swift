@@ -5,39 +5,42 @@ internal import Foundation
 internal import Kernel
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOSSL
 
-/// Asks targets what they show.
+/// Asks the targets of one job what they show.
 final class ScrapeClient: Sendable {
+    private let job: ScrapeJob
     private let client: HTTPClient
+    private let tokens: TokenSource?
 
     /// What is preferred, as Prometheus asks.
     private static let accepted =
         "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
         + "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
-    init() {
-        var configuration = HTTPClient.Configuration()
-        configuration.timeout.connect = .seconds(5)
-        configuration.timeout.read = .seconds(10)
-        // What is scraped makes no spans here.
-        configuration.tracing.tracer = nil
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    init(_ job: ScrapeJob) {
+        self.job = job
+        client = HTTPClient.forScraping(job.tls, followsRedirects: job.followsRedirects)
+        if case .oauth(let owner)? = job.authorization { tokens = TokenSource(owner) } else { tokens = nil }
     }
 
     // The client insists on being shut down, also where nothing ever ran.
     deinit { client.shutdown(queue: .global()) { _ in } }
 
     /// - Throws: `Failure` that says why there is nothing to read.
-    func get(_ url: String, of job: ScrapeJob) async throws -> Exposition {
+    func get(_ url: String) async throws -> Exposition {
         var request = HTTPClientRequest(url: url)
         request.headers.add(name: "Accept", value: Self.accepted)
         request.headers.add(name: "Accept-Encoding", value: "gzip")
         request.headers.add(name: "User-Agent", value: "Vitrine")
         let seconds = Double(job.timeout.wholeMilliseconds) / 1_000
         request.headers.add(name: "X-Prometheus-Scrape-Timeout-Seconds", value: "\(seconds)")
-        if let authorization = job.authorization { request.headers.add(name: "Authorization", value: authorization) }
         let end = ContinuousClock.now + job.timeout
+        if let authorization = try await authorization() {
+            request.headers.add(name: "Authorization", value: authorization)
+        }
         let response = try await client.execute(request, timeout: .nanoseconds(job.timeout.wholeNanoseconds))
+        if response.status == .unauthorized { await tokens?.forget() }
         guard response.status == .ok else {
             throw Failure(.unavailable, "server returned HTTP status \(response.status)")
         }
@@ -46,13 +49,13 @@ final class ScrapeClient: Sendable {
             guard ContinuousClock.now < end else {
                 throw Failure(.timedOut, "the answer takes longer than scrape_timeout")
             }
-            guard body.count + part.readableBytes <= job.limits.bodyBytes else { throw tooLarge(job) }
+            guard body.count + part.readableBytes <= job.limits.bodyBytes else { throw tooLarge() }
             body += part.readableBytesView
         }
         if response.headers.first(name: "Content-Encoding")?.lowercased() == "gzip" {
             do throws(Gzip.Failure) { body = try Gzip.decompress(body, bytesMax: job.limits.bodyBytes) } catch {
                 switch error {
-                case .tooLarge: throw tooLarge(job)
+                case .tooLarge: throw tooLarge()
                 case .notGzip: throw Failure(.corrupt, "the answer is not gzip, as its headers say")
                 }
             }
@@ -61,7 +64,29 @@ final class ScrapeClient: Sendable {
         return try Exposition(body, isOpenMetrics: type.hasPrefix("application/openmetrics-text"))
     }
 
-    private func tooLarge(_ job: ScrapeJob) -> Failure {
+    private func authorization() async throws -> String? {
+        switch job.authorization {
+        case .basic(let user, let password)?: OAuthClient.basic("\(user):\(try password.value())")
+        case .credentials(let type, let secret)?: "\(type) \(try secret.value())"
+        case .oauth?: try await tokens?.authorization()
+        case nil: nil
+        }
+    }
+
+    private func tooLarge() -> Failure {
         Failure(.overloaded, "the answer has more than \(job.limits.bodyBytes) bytes")
+    }
+}
+
+extension HTTPClient {
+    static func forScraping(_ tls: TLSConfiguration?, followsRedirects: Bool) -> HTTPClient {
+        var configuration = HTTPClient.Configuration()
+        configuration.timeout.connect = .seconds(5)
+        configuration.timeout.read = .seconds(10)
+        configuration.tlsConfiguration = tls
+        if !followsRedirects { configuration.redirectConfiguration = .disallow }
+        // What is scraped makes no spans here.
+        configuration.tracing.tracer = nil
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+package import NIOSSL
 package import Telemetry
 
 /// Targets that are scraped alike (Prometheus, `scrape_config`).
@@ -38,8 +39,10 @@ package struct ScrapeJob: Sendable {
     package var honorsLabels = false
     /// Times that the target names are taken.
     package var honorsTimes = true
-    /// `Authorization`, where one is to be sent.
-    package var authorization: String?
+    package var authorization: Authorization?
+    /// How targets are known, and known to, over HTTPS; by the system's roots where there is none.
+    package var tls: TLSConfiguration?
+    package var followsRedirects = true
     package var discoveries: [Discovery] = []
     package var targetSteps: [RelabelStep] = []
     package var sampleSteps: [RelabelStep] = []
@@ -65,34 +68,17 @@ struct Target: Hashable, Sendable {
         }
         guard let kept = try relabelling.applied(to: labels), !kept["__address__"].isEmpty else { return nil }
         let address = kept["__address__"]
-        var query: [String] = []
         var seen: Set<String> = []
-        for (name, value) in job.parameters {
+        let query = job.parameters.map { name, value in
             // The first of a name is what relabelling made of it.
             let isFirst = seen.insert(name).inserted
-            query.append(Self.pair(name, isFirst ? kept.first("__param_" + name, else: value) : value))
+            return (name: name, value: isFirst ? kept.first("__param_" + name, else: value) : value)
         }
         url =
             "\(kept["__scheme__"])://\(address)\(kept["__metrics_path__"])"
-            + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
+            + (query.isEmpty ? "" : "?" + FormText.of(query))
         let instance = kept["instance"].isEmpty ? address : kept["instance"]
         self.labels = LabelSet(kept.labels.filter { !$0.name.hasPrefix("__") } + [MetricLabel("instance", instance)])
-    }
-
-    private static func pair(_ name: String, _ value: String) -> String { "\(escaped(name))=\(escaped(value))" }
-
-    private static func escaped(_ text: String) -> String {
-        text.utf8.reduce(into: "") { text, byte in
-            let isPlain =
-                byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9")
-                || byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z")
-                || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || byte == UInt8(ascii: ".")
-            if isPlain {
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
     }
 }
 
