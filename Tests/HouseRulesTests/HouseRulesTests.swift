@@ -94,7 +94,7 @@ struct HouseRulesTests {
             #"^(Payments/Providers|Webhooks/Delivery|OTLP/Exporter|Scraping/Client|Alerting/Notifiers)/"#
         ),
         ("Mustache", #"^Identity/Pages/PageTemplates"#),
-        ("Yams", #"^(Scraping/ScrapeConfiguration|Alerting/)"#),
+        ("Yams", #"^(Scraping/Configuration/|Alerting/)"#),
         ("ArgumentParser", #"^Vitrine/(Vitrine\.swift|Commands/)"#),
         ("NIOPosix", #"^(Vitrine/(Client|Composition)|OTLP/(Receiver|Exporter)|Resilience/Faults)/"#),
     ])
