@@ -79,6 +79,15 @@ struct AttributeSectionsWriter {
     /// - Returns: The number of its shape.
     mutating func end() -> UInt32 { shape.bytes.withUnsafeBufferPointer { shapes.number(of: $0) } }
 
+    /// A section for each column. Where `isLasting`, texts have their numbers apart, but for what a log record says: that is looked
+    /// through as it stands.
+    func sections(isLasting: Bool) -> [[UInt8]] {
+        columns.map { column in
+            let isApart = isLasting && column.kind == .string && !names.key(Int(column.name)).isEmpty
+            return (isApart ? NumberedTexts.apart(column.values) : nil) ?? column.values.bytes
+        }
+    }
+
     /// Names, columns and shapes, as the schema has them.
     func write(to schema: inout ByteWriter) {
         schema.texts(names)
@@ -141,14 +150,13 @@ struct AttributeSectionsReader {
     ///
     /// - Throws: `Failure` with `corrupt`.
     init(
-        _ schema: AttributeSchema, _ sections: some RecordSections, first: Int, schemaBase: Int,
-        into bytes: inout [UInt8]
+        _ schema: AttributeSchema, _ sections: some RecordSections, schemaBase: Int, into bytes: inout [UInt8]
     ) throws {
         self.schema = schema
         next = Array(repeating: 0, count: schema.columns.count)
         names = schema.names.map { TextRange(offset: $0.lowerBound + schemaBase, count: $0.count) }
         for (place, column) in schema.columns.enumerated() {
-            let section = try sections.section(first + place)
+            let section = try sections.attribute(place)
             let values = try ValueColumn(column.kind, section)
             guard column.kind.isText else {
                 self.values.append(values.values)

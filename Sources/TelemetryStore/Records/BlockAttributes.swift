@@ -44,7 +44,7 @@ struct BlockAttributes {
         }
         origins = found.scopes.indices.map { Origin(found, $0, bytes) }
         (self.bytes, self.shapes) = (bytes, shapes)
-        section = { try sections.section(RecordBlock.Section.attributes + $0) }
+        section = { try sections.attribute($0) }
     }
 
     /// Names of all attributes that rows have.
@@ -142,7 +142,7 @@ extension RecordSections {
         let places = schema.columns.indices.filter { bytes[schema.names[schema.columns[$0].name]].elementsEqual(name) }
         // What is no text reads otherwise than it stands here.
         guard places.allSatisfy({ schema.columns[$0].kind == .string }) else { return true }
-        let columns = try places.map { try section(RecordBlock.Section.attributes + $0) }
+        let columns = try places.map { try attribute($0) }
         return searches.allSatisfy { search in
             columns.contains { $0.withUnsafeBufferPointer { search.isFound(in: $0) } }
         }

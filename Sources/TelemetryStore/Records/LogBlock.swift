@@ -29,7 +29,7 @@ struct LogBlockWriter {
         attributes.write(to: &schema)
         schema.texts(origins.texts)
         let sections = [schema.bytes, outline(rows), identifiers(rows), details(rows)]
-        return RecordBlock(rows: rows.count, sections: sections + attributes.columns.map(\.values.bytes))
+        return RecordBlock(rows: rows.count, sections: sections + attributes.sections(isLasting: isIndexed))
     }
 
     private mutating func note(_ place: RecordPlace) {

@@ -49,7 +49,7 @@ enum LogBlockReader {
             return schema
         }
         var attributes = try AttributeSectionsReader(
-            schema, sections, first: RecordBlock.Section.attributes, schemaBase: 0, into: &bytes)
+            schema, sections, schemaBase: 0, into: &bytes)
         let rows = try rows(outline, sections, into: &bytes)
         for (place, var row) in rows.enumerated() {
             guard Int(outline.origins[place]) < batch.origins.scopes.count else {

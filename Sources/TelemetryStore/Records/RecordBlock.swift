@@ -13,6 +13,15 @@ protocol RecordSections {
     func section(_ number: Int) throws -> [UInt8]
 }
 
+extension RecordSections {
+    /// The column of that number.
+    ///
+    /// - Throws: `Failure` with `corrupt`.
+    func attribute(_ column: Int) throws -> [UInt8] {
+        try NumberedTexts.together(section(RecordBlock.Section.attributes + column))
+    }
+}
+
 /// Some wide records in columns: sections of bytes, of which a question reads those that it needs.
 ///
 /// `DiskFormat.md` says what is in them.

@@ -35,7 +35,7 @@ struct SpanBlockWriter {
         let sections = [
             schema.bytes, outline(traces, rows), identifiers(traces, rows), details(traces, rows),
         ]
-        return RecordBlock(rows: rows.count, sections: sections + attributes.columns.map(\.values.bytes))
+        return RecordBlock(rows: rows.count, sections: sections + attributes.sections(isLasting: isIndexed))
     }
 
     private mutating func note(_ place: RecordPlace) {

@@ -129,7 +129,7 @@ struct SpanBlockReader {
         nameBase = bytes.count
         if let last = outline.names.texts.last { bytes += outline.bytes[..<last.upperBound] }
         attributes = try AttributeSectionsReader(
-            schema, sections, first: RecordBlock.Section.attributes, schemaBase: 0, into: &bytes)
+            schema, sections, schemaBase: 0, into: &bytes)
         batch.bytes = bytes
         batch.origins = origins
     }

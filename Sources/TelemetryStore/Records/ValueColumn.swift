@@ -59,11 +59,13 @@ struct ValueColumnWriter {
     var bytes: [UInt8] {
         var writer = ByteWriter()
         if kind.isText { writer.texts(texts) }
-        if kind != .empty {
-            writer.count(values.count)
-            writer.planes(values)
-        }
+        if kind != .empty { writeValues(to: &writer) }
         return writer.bytes
+    }
+
+    func writeValues(to writer: inout ByteWriter) {
+        writer.count(values.count)
+        writer.planes(values)
     }
 }
 
