@@ -156,6 +156,16 @@ struct PrometheusDialectTests {
                 ]
             ),
             (
+                "a + fill_right(-1) b",
+                [
+                    "type": "binaryExpr", "op": "+", "lhs": vector("a"), "rhs": vector("b"),
+                    "matching": [
+                        "card": "one-to-one", "labels": [], "on": false, "include": [],
+                        "fillValues": ["lhs": nil, "rhs": "-1"],
+                    ], "bool": false,
+                ]
+            ),
+            (
                 "topk without (x) (2, round(a))",
                 [
                     "type": "aggregation", "op": "topk",

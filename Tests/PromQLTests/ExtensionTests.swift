@@ -131,6 +131,15 @@ struct ExtensionTests {
 
                 eval_fail instant at 0m share + on(shop) fill(0) size
 
+                eval instant at 0m share + ignoring(kind) group_left(owner) fill(0) size{shop="a", owner="me"}
+                  {shop="a", kind="x"} 3
+                  {shop="a", kind="y"} 4
+                  {shop="d", kind="x"} 5
+                  {shop="a", owner="me"} 30
+
+                eval instant at 0m size * ignoring(owner) group_right(kind) fill_left(2) share{kind="y"}
+                  {shop="a", kind="y"} 8
+
                 eval_fail instant at 0m sold + fill(back) back
 
                 eval_fail instant at 0m sold + fill(1) fill_left(2) back
@@ -214,6 +223,17 @@ struct ExtensionTests {
 
                 eval instant at 6m30s level smoothed
 
+                clear
+
+                load 20s
+                  limit 1 +Inf 3
+
+                eval instant at 0s limit smoothed
+                  limit 1
+
+                eval instant at 10s limit smoothed
+                  limit +Inf
+
                 eval_fail instant at 50s deriv(level[30s] smoothed)
 
                 eval_fail instant at 50s resets(level[30s] smoothed)
@@ -240,11 +260,52 @@ struct ExtensionTests {
                   {shop="a", rank="0.25"} 0.5
                   {shop="a", rank="0.75"} 1.5
 
+                eval instant at 0m histogram_quantiles(took_bucket, "rank", 0, 1, NaN, 0.00001, scalar(vector(0.25)))
+                  {shop="a", rank="0.0"} 0
+                  {shop="a", rank="1.0"} 2
+                  {shop="a", rank="NaN"} NaN
+                  {shop="a", rank="1e-05"} 0.00002
+                  {shop="a", rank="0.25"} 0.5
+
                 eval_fail instant at 0m histogram_quantiles(took_bucket, "rank")
 
                 eval_fail instant at 0m histogram_quantiles(took_bucket, "r", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
                 """
             ).isEmpty)
+    }
+
+    @Test func `a rank may be another at the next step, and ten of them cost no more samples than one`() throws {
+        let source = TableSource()
+        for (bound, count) in [("1", 10.0), ("+Inf", 20)] {
+            var samples = SampleColumns()
+            for time in 0...10 { samples.append(Int64(time) * 1_000, count) }
+            source.add(LabelSet([MetricLabel(LabelSet.name, "took_bucket"), MetricLabel("le", bound)]), samples)
+        }
+        var settings = QueryEngine.Settings()
+        settings.samplesMax = 30
+        let engine = QueryEngine(settings)
+        func ask(_ ranks: String) throws -> [String] {
+            let query = try engine.parse("histogram_quantiles(took_bucket, \"q\", \(ranks))")
+            return try engine.range(query, from: 0, through: 2_000, step: 1_000, on: source).map {
+                "\($0.labels["q"]) \($0.samples.values)"
+            }
+        }
+        #expect(try ask("time() / 4") == ["0.0 [0.0]", "0.25 [0.5]", "0.5 [1.0]"])
+        #expect(try ask("0.05,0.1,0.15,0.2,0.25,0.3,0.35,0.4,0.45,0.5").count == 10)
+        #expect(try ask("NaN + 0 * time()") == ["NaN [nan, nan, nan]"])
+    }
+
+    @Test(arguments: [
+        "max_over_time((1 + (1 + time()))[200s:1ms])",
+        "max_over_time(histogram_quantiles(nosuch, \"q\", 0.1, 0.2)[200s:1ms])",
+    ])
+    func `scalars are held by the budget, too`(query: String) throws {
+        var settings = QueryEngine.Settings()
+        settings.bytesMax = 1 << 20
+        let engine = QueryEngine(settings)
+        #expect(throws: EvaluationError.tooMuchMemory(bytes: 1 << 20)) {
+            try engine.instant(engine.parse(query), at: 60_000_000, on: TableSource())
+        }
     }
 
     @Test(arguments: [

@@ -54,6 +54,11 @@ struct GuardedTargetTests {
               metrics_path: /moved
               follow_redirects: false
               tls_config: \(ours)
+            - job_name: unproven
+            \(rest)
+              metrics_path: /file
+              tls_config: {cert_file: \(folder)/own.pem, key_file: \(folder)/own.key}
+              authorization: {credentials_file: \(folder)/shown}
             - job_name: nobody
             \(rest)
               metrics_path: /basic
@@ -61,7 +66,7 @@ struct GuardedTargetTests {
             """
     }
 
-    private static let faulty: Set<String> = ["stranger", "moved", "nobody"]
+    private static let faulty: Set<String> = ["stranger", "moved", "unproven", "nobody"]
 
     @Test(
         .enabled("apt-get install prometheus, and make setup") { TestPrometheus.isInstalled && Python.isInstalled })
@@ -94,7 +99,7 @@ struct GuardedTargetTests {
             repeat {
                 try await Task.sleep(for: .milliseconds(300))
                 ours = Set(scraper.targets.filter { !$0.fault.isEmpty }.map(\.job))
-                if scraper.targets.count < 6 { ours = ["not all were scraped"] }
+                if scraper.targets.count < 7 { ours = ["not all were scraped"] }
                 let found = try await prometheus.get("/api/v1/query", [("query", "up{job!=\"prometheus\"} == 0")])
                 theirs = Set((found["data"]?["result"]?.array ?? []).compactMap { $0["metric"]?["job"]?.string })
             } while (ours != wanted || theirs != wanted) && ContinuousClock.now < end
@@ -135,6 +140,8 @@ struct GuardedTargetTests {
         ("basic_auth: {username: a, password_file: /nowhere/at/all}", "/nowhere/at/all cannot be read"),
         ("tls_config: {ca_file: /nowhere/at/all}", "cannot be read"),
         ("tls_config: {cert_file: /nowhere/at/all}", "belong together"),
+        ("bearer_token: \"a\\nb\"", "a secret has control characters"),
+        ("scrape_interval: 9223372036854775807h", "15s"),
         ("tls_config: {server_name: a}", "server_name is not supported"),
     ])
     func `what is wrong is said before the first scrape`(text: String, words: String) {

@@ -59,6 +59,11 @@ enum QueryTree {
             }
         }
         write(selector.shift, &writer)
+        switch selector.edges {
+        case .asFound: break
+        case .anchored: writer.member("anchored") { $0.bool(true) }
+        case .smoothed: writer.member("smoothed") { $0.bool(true) }
+        }
     }
 
     private static func write(_ shift: TimeShift, _ writer: inout JSONWriter) {
@@ -112,9 +117,20 @@ enum QueryTree {
                 writer.member("labels", matching.names) { $1.string($0) }
                 writer.member("on") { $0.bool(matching.isOn) }
                 writer.member("include", matching.include) { $1.string($0) }
+                guard matching.fillLeft != nil || matching.fillRight != nil else { return }
+                writer.member("fillValues") { writer in
+                    writer.object { writer in
+                        writer.member("lhs") { write(matching.fillLeft, &$0) }
+                        writer.member("rhs") { write(matching.fillRight, &$0) }
+                    }
+                }
             }
         }
         writer.member("bool") { $0.bool(binary.isBool) }
+    }
+
+    private static func write(_ fill: Double?, _ writer: inout JSONWriter) {
+        if let fill { writer.string(SampleText.of(fill)) } else { writer.raw("null") }
     }
 
     private static func words(_ cardinality: Binary.Matching.Cardinality) -> String {

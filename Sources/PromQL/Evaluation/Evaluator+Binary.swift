@@ -142,6 +142,8 @@ extension Evaluator {
         let (manyFill, oneFill) =
             isSwapped ? (matching.fillRight, matching.fillLeft) : (matching.fillLeft, matching.fillRight)
         let ones = try ones(binary, oneSide, grid)
+        // What is filled in meets both.
+        if manyFill ?? oneFill != nil, let doubled = ones.doubled.first { throw doubled.error }
         var pairs = Pairs(binary, grid, settings.semantics)
         var there: [LabelSet: [Bool]] = [:]
         try merging(
@@ -153,7 +155,7 @@ extension Evaluator {
                     let signature = matching.key(many.labels)
                     var partners = ones.groups[signature] ?? []
                     if let oneFill {
-                        partners.append(Row(labels: .empty, values: grid.filled(oneFill, beside: partners)))
+                        partners.append(Row(labels: signature, values: grid.filled(oneFill, beside: partners)))
                     }
                     for one in partners { try pairs.add(many, one, of: signature, to: collect) }
                     guard manyFill != nil else { return }

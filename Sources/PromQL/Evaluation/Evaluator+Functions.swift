@@ -81,7 +81,7 @@ extension Evaluator {
             let (lower, upper) = (try scalars(arguments[0], grid), try scalars(arguments[1], grid))
             try histograms(arguments[2], grid, { $1.fraction(lower[$0], upper[$0]) }, take)
         case .nothing: try vector(arguments[0], grid) { _ in }
-        case .scalar, .time, .pi, .start, .end, .step, .range:
+        case .scalar, .time, .pi, .start, .end, .step, .range, .least, .greatest:
             preconditionFailure("scalars are evaluated by themselves")
         }
     }
@@ -171,34 +171,63 @@ extension Evaluator {
 
     // MARK: Histograms
 
-    /// A row for each rank, which a label names.
+    /// A row for each rank, which a label names; a rank may be another at the next step.
     private func quantiles(_ arguments: [Expression], _ grid: Grid, _ take: @escaping Take) throws {
         let name = arguments[1].literal
         guard LabelName.isValid(name, settings.semantics) else {
             throw EvaluationError.invalid("invalid label name in histogram_quantiles(): \(name)")
         }
-        let ranks = try arguments.dropFirst(2).map { try scalars($0, grid) }
+        var steps: [String: [Int]] = [:]
+        for argument in arguments.dropFirst(2) {
+            let ranks = try scalars(argument, grid)
+            let isOne = ranks.allSatisfy { $0.bitPattern == ranks[0].bitPattern }
+            let text = Self.rank(ranks[0])
+            for (step, rank) in ranks.enumerated() { steps[isOne ? text : Self.rank(rank), default: []].append(step) }
+        }
+        let ranks = steps.sorted { $0.key < $1.key }
         try merging(
             canMeet: true,
             { collect in
-                for ranks in ranks {
-                    try histograms(arguments[0], grid, { $1.quantile(ranks[$0]) }) { row in
-                        // A rank may be another at the next step.
-                        for rank in Set(ranks) {
-                            try collect(
-                                Row(
-                                    labels: row.labels.with(name, SampleText.of(rank)),
-                                    values: zip(row.values, ranks).map { $1 == rank ? $0 : Row.absent }))
-                        }
+                try histograms(arguments[0], grid) { labels, histogram in
+                    for (text, steps) in ranks {
+                        // Asks whether anybody still waits.
+                        try budget.read(samples: 0)
+                        var values = Array(repeating: Row.absent, count: grid.count)
+                        let rank = Double(text) ?? .nan
+                        for step in steps { values[step] = histogram(step)?.quantile(rank) ?? Row.absent }
+                        try collect(Row(labels: labels.with(name, text), values: values))
                     }
                 }
             }, take)
     }
 
-    /// One row for the buckets of each histogram.
+    /// As OpenMetrics writes a bound: with a point or an exponent.
+    private static func rank(_ value: Double) -> String {
+        if value != 0, value.magnitude < 1e-4 { return "\(value)" }
+        let text = SampleText.of(value)
+        return value.isFinite && value == value.rounded() ? text + ".0" : text
+    }
+
     private func histograms(
         _ argument: Expression, _ grid: Grid, _ body: @escaping (Int, ClassicHistogram) -> Double,
         _ take: @escaping Take
+    ) throws {
+        try merging(
+            canMeet: true,
+            { collect in
+                try histograms(argument, grid) { labels, histogram in
+                    let values = (0..<grid.count).map { step in
+                        histogram(step).map { body(step, $0) } ?? Row.absent
+                    }
+                    try collect(Row(labels: labels, values: values))
+                }
+            }, take)
+    }
+
+    /// Calls `body` for each histogram with its labels, without the metric's name, and what its buckets are at a step.
+    private func histograms(
+        _ argument: Expression, _ grid: Grid,
+        _ body: (LabelSet, (Int) -> ClassicHistogram?) throws -> Void
     ) throws {
         var (groups, order) = ([LabelSet: [(bound: Double, values: [Double])]](), [LabelSet]())
         try vector(argument, grid) { row in
@@ -208,18 +237,13 @@ extension Evaluator {
             if groups[labels] == nil { order.append(labels) }
             groups[labels, default: []].append((bound, row.values))
         }
-        let rows: (@escaping Take) throws -> Void = { take in
-            for labels in order {
-                let buckets = groups[labels] ?? []
-                let values = (0..<grid.count).map { step in
-                    let there = buckets.filter { !Row.isAbsent($0.values[step]) }
-                    guard !there.isEmpty else { return Row.absent }
-                    return body(step, ClassicHistogram(there.map { ($0.bound, $0.values[step]) }))
-                }
-                try take(Row(labels: labels, values: values))
+        for labels in order {
+            let buckets = groups[labels] ?? []
+            try body(labels.without(LabelSet.name)) { step in
+                let there = buckets.filter { !Row.isAbsent($0.values[step]) }
+                return there.isEmpty ? nil : ClassicHistogram(there.map { ($0.bound, $0.values[step]) })
             }
         }
-        try withoutName(of: argument, rows, take)
     }
 }
 

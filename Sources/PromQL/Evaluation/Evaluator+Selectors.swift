@@ -66,15 +66,17 @@ extension Evaluator {
         let times = view.time(0, grid) - back...view.time(grid.count - 1, grid) + settings.lookBack
         try source.select(SeriesSelection(selector.matchers, times)) { labels, samples in
             try budget.read(samples: samples.count)
-            let (samples, step) = (samples.living, grid.count)
-            var (values, next) = (Array(repeating: Row.absent, count: step), 0)
-            for place in 0..<step {
+            let samples = samples.living
+            var (values, next) = (Array(repeating: Row.absent, count: grid.count), 0)
+            for place in 0..<grid.count {
                 let time = view.time(place, grid)
                 while next < samples.count, samples.times[next] <= time { next += 1 }
                 guard next > 0, samples.times[next - 1] >= time - back else { continue }
                 let (before, value) = (samples.times[next - 1], samples.values[next - 1])
                 values[place] = value
-                guard next < samples.count, samples.times[next] <= time + settings.lookBack else { continue }
+                guard before < time, next < samples.count, samples.times[next] <= time + settings.lookBack else {
+                    continue
+                }
                 let share = Double(time - before) / Double(samples.times[next] - before)
                 values[place] = value + (samples.values[next] - value) * share
             }

@@ -54,6 +54,7 @@ struct Evaluator {
 
     /// The value of a scalar at each step.
     func scalars(_ expression: Expression, _ grid: Grid) throws -> [Double] {
+        try budget.hold(bytes: grid.count * 8)
         switch expression.form {
         case .number(let value): return Array(repeating: value, count: grid.count)
         case .parentheses(let inner): return try scalars(inner, grid)
@@ -74,6 +75,9 @@ struct Evaluator {
         case .pi: return Array(repeating: .pi, count: grid.count)
         case .start, .end, .step, .range:
             return Array(repeating: Double(query.milliseconds(special)) / 1_000, count: grid.count)
+        case .least, .greatest:
+            let pairs = zip(try scalars(arguments[0], grid), try scalars(arguments[1], grid))
+            return pairs.map { special == .least ? Function.least($0, $1) : Function.greatest($0, $1) }
         case .scalar:
             var (values, counts) = (
                 Array(repeating: Double.nan, count: grid.count), Array(repeating: 0, count: grid.count)

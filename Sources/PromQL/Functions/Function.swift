@@ -29,13 +29,14 @@ package struct Function: Sendable {
         case special(Special)
     }
 
-    enum Special: Sendable {
+    enum Special: Sendable, Equatable {
         case absent, absentOverTime, scalar, vector, time, timestamp, pi, labelReplace, labelJoin, info
         case sort(descending: Bool)
         case sortByLabel(descending: Bool)
         case histogramQuantile, histogramQuantiles, histogramFraction
         /// Of the whole query.
         case start, end, step, range
+        case least, greatest
         /// Of native histograms, of which the store has none.
         case nothing
     }
@@ -84,7 +85,7 @@ package struct Function: Sendable {
     private static let laterNames: Set = [
         "double_exponential_smoothing", "sort_by_label", "sort_by_label_desc", "mad_over_time", "first_over_time",
         "ts_of_first_over_time", "ts_of_last_over_time", "ts_of_max_over_time", "ts_of_min_over_time",
-        "info", "start", "end", "step", "range", "histogram_quantiles",
+        "info", "start", "end", "step", "range", "min_of", "max_of", "histogram_quantiles",
         "histogram_avg", "histogram_stddev", "histogram_stdvar",
     ]
 }
@@ -139,11 +140,11 @@ extension Function {
     }
 
     /// Not a number where one of them is not, unlike what `min` does.
-    private static func least(_ left: Double, _ right: Double) -> Double {
+    static func least(_ left: Double, _ right: Double) -> Double {
         left.isNaN || right.isNaN ? .nan : Swift.min(left, right)
     }
 
-    private static func greatest(_ left: Double, _ right: Double) -> Double {
+    static func greatest(_ left: Double, _ right: Double) -> Double {
         left.isNaN || right.isNaN ? .nan : Swift.max(left, right)
     }
 
@@ -169,6 +170,8 @@ extension Function {
             Function("timestamp", [.vector], readsTime: true, .special(.timestamp)),
             Function("pi", [], to: .scalar, .special(.pi)),
             Function("start", [], to: .scalar, .special(.start)), Function("end", [], to: .scalar, .special(.end)),
+            Function("min_of", [.scalar, .scalar], to: .scalar, .special(.least)),
+            Function("max_of", [.scalar, .scalar], to: .scalar, .special(.greatest)),
             Function("step", [], to: .scalar, .special(.step)), Function("range", [], to: .scalar, .special(.range)),
             Function("label_replace", [.vector, .string, .string, .string, .string], .special(.labelReplace)),
             Function(

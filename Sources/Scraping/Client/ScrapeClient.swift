@@ -36,11 +36,10 @@ final class ScrapeClient: Sendable {
         let seconds = Double(job.timeout.wholeMilliseconds) / 1_000
         request.headers.add(name: "X-Prometheus-Scrape-Timeout-Seconds", value: "\(seconds)")
         let end = ContinuousClock.now + job.timeout
-        if let authorization = try await authorization() {
-            request.headers.add(name: "Authorization", value: authorization)
-        }
-        let response = try await client.execute(request, timeout: .nanoseconds(job.timeout.wholeNanoseconds))
-        if response.status == .unauthorized { await tokens?.forget() }
+        let authorization = try await authorization(until: end)
+        if let authorization { request.headers.add(name: "Authorization", value: authorization) }
+        let response = try await client.execute(request, timeout: .until(end))
+        if response.status == .unauthorized, let authorization { await tokens?.forget(authorization) }
         guard response.status == .ok else {
             throw Failure(.unavailable, "server returned HTTP status \(response.status)")
         }
@@ -64,11 +63,11 @@ final class ScrapeClient: Sendable {
         return try Exposition(body, isOpenMetrics: type.hasPrefix("application/openmetrics-text"))
     }
 
-    private func authorization() async throws -> String? {
+    private func authorization(until end: ContinuousClock.Instant) async throws -> String? {
         switch job.authorization {
         case .basic(let user, let password)?: OAuthClient.basic("\(user):\(try password.value())")
         case .credentials(let type, let secret)?: "\(type) \(try secret.value())"
-        case .oauth?: try await tokens?.authorization()
+        case .oauth?: try await tokens?.authorization(until: end)
         case nil: nil
         }
     }
@@ -83,10 +82,17 @@ extension HTTPClient {
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = .seconds(5)
         configuration.timeout.read = .seconds(10)
-        configuration.tlsConfiguration = tls
+        configuration.tlsConfiguration = tls ?? .forScraping
         if !followsRedirects { configuration.redirectConfiguration = .disallow }
         // What is scraped makes no spans here.
         configuration.tracing.tracer = nil
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }
+}
+
+extension TimeAmount {
+    /// What is left until `end`; a nanosecond where that is over.
+    static func until(_ end: ContinuousClock.Instant) -> TimeAmount {
+        .nanoseconds(max(1, (end - .now).wholeNanoseconds))
     }
 }

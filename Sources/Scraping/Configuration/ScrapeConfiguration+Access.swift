@@ -58,7 +58,7 @@ extension ScrapeConfiguration {
 
     static func tls(_ section: Section) throws -> TLSConfiguration? {
         guard let section = try section.section("tls_config") else { return nil }
-        var tls = TLSConfiguration.makeClientConfiguration()
+        var tls = TLSConfiguration.forScraping
         if try section.flag("insecure_skip_verify") == true { tls.certificateVerification = .none }
         let (certificate, key) = (try section.text("cert_file"), try section.text("key_file"))
         guard (certificate == nil) == (key == nil) else {
@@ -76,6 +76,14 @@ extension ScrapeConfiguration {
             throw wrong("\(section.place): a certificate or key cannot be read: \(error)")
         }
         try section.refuseOthers()
+        return tls
+    }
+}
+
+extension TLSConfiguration {
+    static var forScraping: TLSConfiguration {
+        var tls = makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
         return tls
     }
 }

@@ -83,10 +83,15 @@ final class Section {
 
     private static let units: [(String, Int)] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)]
 
+    /// A year.
+    private static let millisecondsMax = 31_536_000_000
+
     func duration(_ name: String) throws -> Duration? {
         guard let text = try text(name) else { return nil }
         for (unit, milliseconds) in Self.units where text.hasSuffix(unit) {
-            if let number = Int(text.dropLast(unit.count)), number > 0 { return .milliseconds(number * milliseconds) }
+            guard let number = Int(text.dropLast(unit.count)), number > 0, number <= Self.millisecondsMax / milliseconds
+            else { continue }
+            return .milliseconds(number * milliseconds)
         }
         throw wrong(name, "takes a duration such as 15s")
     }

@@ -5,21 +5,32 @@ internal import Kernel
 internal import NIOSSL
 
 /// A text that nobody else is to know.
-package enum Secret: Sendable {
+package enum Secret: Sendable, CustomStringConvertible {
     case text(String)
     /// Read each time, because whoever writes it may renew it.
     case file(String)
 
-    /// - Throws: `Failure` with `misconfigured` where the file cannot be read.
-    func value() throws -> String {
+    package var description: String {
         switch self {
-        case .text(let text): return text
+        case .text: "a secret"
+        case .file(let path): "a secret in \(path)"
+        }
+    }
+
+    /// - Throws: `Failure` with `misconfigured` where the file cannot be read, or cannot stand in a header field.
+    func value() throws -> String {
+        let value: String
+        switch self {
+        case .text(let text): value = text
         case .file(let path):
             guard let text = try? String(contentsOfFile: path, encoding: .utf8) else {
                 throw Failure(.misconfigured, "\(path) cannot be read.")
             }
-            return text.trimmingCharacters(in: .whitespacesAndNewlines)
+            value = text.trimmingCharacters(in: .whitespacesAndNewlines)
         }
+        // Whoever refuses it later would say what it is.
+        guard HeaderText.isValid(value) else { throw Failure(.misconfigured, "\(self) has control characters.") }
+        return value
     }
 }
 
@@ -42,17 +53,27 @@ package struct OAuthClient: Sendable {
     let parameters: [(name: String, value: String)]
     let tls: TLSConfiguration?
 
-    /// `Authorization` of a request for a token (section 2.3.1).
+    /// Where a request for a token names its client (section 2.3.1). Servers know one way or both.
+    enum Naming { case header, form }
+
     func authorization() throws -> String {
         Self.basic("\(FormText.escaped(id)):\(FormText.escaped(try secret.value()))")
     }
 
-    var form: String {
+    func form(_ naming: Naming) throws -> String {
         let scope = scopes.isEmpty ? [] : [(name: "scope", value: scopes.joined(separator: " "))]
-        return FormText.of([("grant_type", "client_credentials")] + scope + parameters)
+        let client = naming == .header ? [] : [(name: "client_id", value: id), ("client_secret", try secret.value())]
+        return FormText.of([("grant_type", "client_credentials")] + scope + parameters + client)
     }
 
     static func basic(_ pair: String) -> String { "Basic " + Data(pair.utf8).base64EncodedString() }
+}
+
+enum HeaderText {
+    /// RFC 9110, section 5.5.
+    static func isValid(_ text: String) -> Bool {
+        text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == UInt8(ascii: "\t") }
+    }
 }
 
 /// Names and values as queries of addresses and forms have them.

@@ -24,7 +24,7 @@ enum NumberedTexts {
     /// The section of a text column with its numbers apart; `nil` where its texts have too little in common.
     static func apart(_ column: ValueColumnWriter) -> [UInt8]? {
         let texts = column.texts
-        guard texts.count >= 2 * sharersMin else { return nil }
+        guard texts.count >= 2 * sharersMin, texts.count <= textsMax, texts.bytes.count <= bytesMax else { return nil }
         var forms = TextTable(slots: 64)
         /// Of each text its form, and of each form the numbers at each of its places.
         var (numbers, values) = ([UInt64](), [[[UInt64]]]())
@@ -93,9 +93,10 @@ enum NumberedTexts {
             guard !reader.isDamaged, numbers.allSatisfy({ $0 < UInt64(forms.count) }) else { throw damaged }
             var sharers = Array(repeating: 0, count: forms.count)
             for number in numbers { sharers[Int(number)] += 1 }
-            let values = zip(forms, sharers).map { form, sharers in
-                buffer[form].filter { $0 == mark }.map { _ in reader.planes(sharers) }
-            }
+            let marks = forms.map { form in buffer[form].count { $0 == mark } }
+            // Each number has a digit at least.
+            guard zip(marks, sharers).reduce(0, { $0 + $1.0 * $1.1 }) <= bytesMax else { throw damaged }
+            let values = zip(marks, sharers).map { marks, sharers in (0..<marks).map { _ in reader.planes(sharers) } }
             guard !reader.isDamaged else { throw damaged }
             var texts = JoinedTexts(capacity: count)
             var next = Array(repeating: 0, count: forms.count)
