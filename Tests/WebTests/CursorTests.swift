@@ -23,7 +23,19 @@ struct CursorTests {
         let stranger = CursorCodec(key: Array(repeating: 8, count: 32), clock: clock.wall)
         #expect(throws: Problem.self) { try stranger.decode(cursor, binding: "list") }
         clock.advance(by: .seconds(7 * 86_400))
+        #expect(try codec.decode(cursor, binding: "list") == position)
+        clock.advance(by: .seconds(86_400))
         #expect(throws: Problem.self) { try codec.decode(cursor, binding: "list") }
+    }
+
+    @Test func `a position reads the same all day`() {
+        let morning = TestClock(Timestamp(milliseconds: 20_000 * 86_400_000))
+        let codec = CursorCodec(key: Array(repeating: 7, count: 32), clock: morning.wall)
+        let first = codec.encode(position, binding: "list")
+        morning.advance(by: .seconds(86_399))
+        #expect(codec.encode(position, binding: "list") == first)
+        morning.advance(by: .seconds(1))
+        #expect(codec.encode(position, binding: "list") != first)
     }
 
     @Test func `no changed byte is accepted`() throws {

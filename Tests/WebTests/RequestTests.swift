@@ -167,6 +167,21 @@ struct RequestTests {
         }
     }
 
+    @Test func `a page of a list that is made anew and reads the same is not sent again`() async throws {
+        try await TestShop.run { shop in
+            for sku in ["A1", "A2", "A3"] { _ = try await shop.makeProduct(sku) }
+            let path = "/v1/products?limit=2"
+            let first = try await shop.get(path)
+            #expect(first.json["next_cursor"] != nil || first.text.contains("cursor="))
+            let tag = try #require(first.header("ETag"))
+            shop.clock.advance(by: .seconds(3_600))
+            let again = try await shop.get(path, headers: ["Accept": "application/json", "If-None-Match": tag])
+            #expect(again.status == 304)
+            _ = try await shop.makeProduct("A4")
+            #expect(try await shop.get(path, headers: ["If-None-Match": tag]).status == 200)
+        }
+    }
+
     @Test func `a change of a state that was not read is refused with the present tag`() async throws {
         try await TestShop.run { shop in
             let product = try await shop.makeProduct("A1")

@@ -11,8 +11,10 @@ package struct CursorCodec: Sendable {
     private let key: [UInt8]
     private let clock: WallClock
 
-    /// A cursor is good for so long.
-    private static let timeToLive = Duration.seconds(7 * 86_400)
+    /// A cursor is good for so many days after the one on which it was made. It says that day alone, so that a page that is the same
+    /// reads the same, and has the same entity tag.
+    private static let daysToLive: Int64 = 7
+    private static let millisecondsOfDay: Int64 = 86_400_000
     private static let signatureLength = 16
     private static let format: UInt8 = 1
 
@@ -25,7 +27,7 @@ package struct CursorCodec: Sendable {
     /// The cursor of a position; `binding` names the list with its filters and sorting.
     func encode(_ position: PagePosition, binding: String) -> String {
         var bytes: [UInt8] = [Self.format, position.direction == .forward ? 0 : 1]
-        bytes.append(contentsOf: Self.bytes(UInt64(clock.now().milliseconds)))
+        bytes.append(contentsOf: Self.bytes(UInt64(today * Self.millisecondsOfDay)))
         for key in position.keys { Self.append(key, to: &bytes) }
         return Base64URL.encode(bytes + sign(bytes, binding))
     }
@@ -41,14 +43,16 @@ package struct CursorCodec: Sendable {
                 .invalidCursor, "This cursor belongs to another list, filter or sorting, or to another server.")
         }
         var reader = Reader(bytes: payload[2...])
-        let issuedAt = Timestamp(milliseconds: Int64(reader.integer()))
-        guard issuedAt.duration(to: clock.now()) < Self.timeToLive else {
+        guard today - Int64(reader.integer()) / Self.millisecondsOfDay <= Self.daysToLive else {
             throw Problem(.invalidCursor, "This cursor has expired.")
         }
         var keys: [KeyValue] = []
         while let key = reader.key() { keys.append(key) }
         return PagePosition(keys: keys, direction: payload[1] == 0 ? .forward : .backward)
     }
+
+    /// Days since 1970.
+    private var today: Int64 { clock.now().milliseconds / Self.millisecondsOfDay }
 
     private func sign(_ payload: [UInt8], _ binding: String) -> [UInt8] {
         var hmac = HMAC<SHA256>(key: SymmetricKey(data: key))
