@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What limits add to a ready answer, beside nginx's limit_req and haproxy's stick tables, in turns. See Benchmarks/README.md."""
+"""What limits add to a ready answer, beside nginx's limit_req and haproxy's stick tables, and what the question whether it has
+changed adds, in turns. See Benchmarks/README.md."""
 import argparse
 import json
 import os
@@ -33,15 +34,21 @@ def cpu(pid):
     return sum(time.clock_gettime_ns((~one << 3) | 2) for one in pids) / 1e9
 
 
-def ask(method, url, key, body=None):
+def answer(method, url, key, body=None):
     request = urllib.request.Request(
         url, json.dumps(body).encode() if body else None, method=method,
         headers={"Authorization": "Bearer " + key, "Content-Type": "application/json"})
-    return urllib.request.urlopen(request).read()
+    return urllib.request.urlopen(request)
 
 
-def measure(pid, url, key):
+def ask(*request):
+    return answer(*request).read()
+
+
+def measure(pid, url, key, tag=None):
     command = ["wrk", "-t1", "-c64", "-H", "Authorization: Bearer " + key, url]
+    if tag:
+        command += ["-H", "If-None-Match: " + tag]
     before = cpu(pid)
     output = subprocess.run(command + ["-d%ds" % options.seconds], check=True, capture_output=True, text=True).stdout
     used = cpu(pid) - before
@@ -68,6 +75,9 @@ try:
         url = base + "/products/" + json.loads(ask("GET", base + "/products?limit=1", trusted))["items"][0]["id"]
         name = "vitrine" if number == 0 else program
         pairs[name] = (shop.pid, (url, trusted), (url, key))
+        for what, asked in [("detail", url), ("list", base + "/products?limit=20")]:
+            tag = answer("GET", asked, trusted).headers["ETag"]
+            pairs["%s, %s unchanged" % (name, what)] = (shop.pid, (asked, trusted), (asked, trusted, tag))
     (folder / "detail").write_bytes(ask("GET", url, key))
     nginx, port = start_nginx(folder, {"detail": (folder / "detail").read_bytes()})
     processes.append(nginx)
@@ -92,7 +102,7 @@ finally:
         process.wait(30)
     shutil.rmtree(folder, ignore_errors=True)
 rows = []
-print("%-44s %10s %10s %10s   %s" % ("ready answer, CPU µs", "without", "limited", "added", "95 % interval of what is added"))
+print("%-44s %10s %10s %10s   %s" % ("ready answer, CPU µs", "without", "with", "added", "95 % interval of what is added"))
 for name in dict.fromkeys(name for name, _ in runs):
     without, limited = runs[name, False], runs[name, True]
     added = sorted(b - a for a, b in zip(without, limited))
@@ -100,9 +110,9 @@ for name in dict.fromkeys(name for name, _ in runs):
     reach = round(0.98 * len(added) ** 0.5)
     low, high = added[max(0, len(added) // 2 - reach)], added[min(len(added) - 1, len(added) // 2 + reach)]
     row = {"server": os.path.relpath(name, root) if name.startswith("/") else name, "pairs": len(added),
-           "without_us": round(statistics.median(without), 2), "limited_us": round(statistics.median(limited), 2),
+           "without_us": round(statistics.median(without), 2), "with_us": round(statistics.median(limited), 2),
            "added_us": round(statistics.median(added), 3), "added_interval_us": [round(low, 3), round(high, 3)]}
     rows.append(row)
     print("%-44s %10.2f %10.2f %10.3f   %.3f to %.3f" % (
-        row["server"], row["without_us"], row["limited_us"], row["added_us"], low, high))
+        row["server"], row["without_us"], row["with_us"], row["added_us"], low, high))
 pathlib.Path(options.output).write_text(json.dumps(rows, indent=1) + "\n")

@@ -19,8 +19,8 @@ package final class SignalStore: Sendable {
         package var traceBytesMax = 10 << 30
         /// The same of log records. Default 10 GiB.
         package var logRecordBytesMax = 10 << 30
-        /// Bytes of samples in the log after which they become a part; a restart reads at most four times as much. Default 48 MiB.
-        package var logBytesMax = 48 << 20
+        /// Bytes of samples in the log after which they become a part; a restart reads at most four times as much. Default 24 MiB.
+        package var logBytesMax = 24 << 20
         /// How long samples stay in the log at most. Default two hours.
         package var flushInterval: Duration = .seconds(7_200)
         /// The same for spans, and for log records: what they take in memory meanwhile. Default 4 MiB, some 100,000 spans.

@@ -101,6 +101,7 @@ extension Evaluator {
         ) throws {
             try samples.times.withUnsafeBufferPointer { times in
                 try samples.values.withUnsafeBufferPointer { values in
+                    let neverFalls = !(1..<max(1, values.count)).contains { values[$0] < values[$0 - 1] }
                     var (low, high) = (0, 0)
                     for place in 0..<grid.count {
                         let end = end(place)
@@ -111,7 +112,7 @@ extension Evaluator {
                         let window = Window(
                             times: UnsafeBufferPointer(rebasing: times[seen]),
                             values: UnsafeBufferPointer(rebasing: values[seen]), start: end - length, end: end,
-                            stepTime: grid.time(place), edges: edges, semantics: semantics)
+                            stepTime: grid.time(place), edges: edges, neverFalls: neverFalls, semantics: semantics)
                         try body(place, window)
                     }
                 }

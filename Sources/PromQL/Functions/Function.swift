@@ -103,6 +103,8 @@ struct Window: ~Copyable {
     /// That of the step, which `offset` and `@` tell from `end`.
     let stepTime: Int64
     let edges: Selector.Edges
+    /// No value of the whole series is below the one before it, so that a counter was never set back.
+    let neverFalls: Bool
     let semantics: Semantics
 
     var count: Int { times.count }

@@ -142,7 +142,7 @@ enum Rate {
         guard last >= 1 else { return nil }
         let values = window.values
         var change = values[last] - values[0]
-        if isCounter {
+        if isCounter, !window.neverFalls {
             for place in 1...last where values[place] < values[place - 1] { change += values[place - 1] }
         }
         let sampled = Double(window.times[last] - window.times[0]) / 1_000

@@ -22,7 +22,6 @@ package enum EntityTag {
 
     /// Whether `If-None-Match` lists `tag`, by weak comparison (RFC 9110 section 13.1.2).
     static func matches(ifNoneMatch header: String, _ tag: String) -> Bool {
-        // Mostly it is that very tag, and no list has to be taken apart.
         header == tag || list(header).contains { $0 == "*" || opaque($0) == opaque(tag) }
     }
 

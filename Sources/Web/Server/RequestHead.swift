@@ -156,7 +156,9 @@ struct RequestHead {
     /// Whether the client has the representation that is tagged so (RFC 9110 section 13.1.2).
     func knows(_ tag: String) -> Bool {
         guard let ifNoneMatch else { return false }
-        return EntityTag.matches(ifNoneMatch: String(decoding: ifNoneMatch, as: UTF8.self), tag)
+        // Mostly it is that very tag, for which no text has to be made.
+        return Self.same(tag, ifNoneMatch)
+            || EntityTag.matches(ifNoneMatch: String(decoding: ifNoneMatch, as: UTF8.self), tag)
     }
 
     private static func same(_ text: String, _ bytes: Bytes?) -> Bool {
