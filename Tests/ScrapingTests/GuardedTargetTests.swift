@@ -72,19 +72,13 @@ struct GuardedTargetTests {
         .enabled("apt-get install prometheus, and make setup") { TestPrometheus.isInstalled && Python.isInstalled })
     func `who scrapes is shown as Prometheus shows it`() async throws {
         let folder = try TestDirectory()
-        defer { folder.remove() }
         for (name, text) in [("secret", "s:e cret\n"), ("shown", "first\n"), ("wanted", "first\n")] {
             try text.write(toFile: folder.path + "/" + name, atomically: true, encoding: .utf8)
         }
         try await Self.makeCertificate(in: folder)
-        let target = Python.process("guarded_target.py", [folder.path])
-        let lines = try LineLog(in: folder)
-        target.standardOutput = lines.handle
-        try target.run()
-        defer { target.terminate() }
-        let end = ContinuousClock.now + .seconds(60)
-        while lines.all.isEmpty, ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(20)) }
-        let port = try #require(lines.all.first.flatMap { Int($0) })
+        let target = try GuardedTarget(in: folder)
+        defer { target.stop() }
+        let (port, end) = (target.port, ContinuousClock.now + .seconds(60))
         let prometheus = try TestPrometheus(scrape: Self.jobs(port, folder.path), port: TestPrometheus.freePort())
         defer { prometheus.stop() }
         let scraper = Scraper(
@@ -115,19 +109,19 @@ struct GuardedTargetTests {
         try "second".write(toFile: folder.path + "/shown", atomically: true, encoding: .utf8)
         try await settled(Self.faulty)
         // One token does until it is taken back.
-        let given = lines.all.count { $0 == "gave Vitrine" }
+        let given = target.lines.count { $0 == "gave Vitrine" }
         #expect(given == 1)
         let revoked = try await Self.shell(
             "curl -sS --cacert own.pem --cert own.pem --key own.key https://localhost:\(port)/revoke", in: folder)
         #expect(revoked.isEmpty, "\(revoked)")
-        while lines.all.count(where: { $0 == "gave Vitrine" }) == given, ContinuousClock.now < end {
+        while target.lines.count(where: { $0 == "gave Vitrine" }) == given, ContinuousClock.now < end {
             try await Task.sleep(for: .milliseconds(100))
         }
         while scraper.targets.first(where: { $0.job == "oauth" })?.fault.isEmpty == false, ContinuousClock.now < end {
             try await Task.sleep(for: .milliseconds(100))
         }
         #expect(scraper.targets.first { $0.job == "oauth" }?.fault == "")
-        #expect(lines.all.count { $0 == "gave Vitrine" } == given + 1)
+        #expect(target.lines.count { $0 == "gave Vitrine" } == given + 1)
     }
 
     @Test(arguments: [
@@ -161,30 +155,12 @@ struct GuardedTargetTests {
     }
 
     private static func shell(_ line: String, in folder: TestDirectory) async throws -> String {
-        let process = Process()
+        let (process, path) = (Process(), folder.path + "/shell.log")
         process.executableURL = URL(filePath: "/bin/bash")
-        process.arguments = ["-c", line]
+        process.arguments = ["-c", "(\(line)) >shell.log 2>&1"]
         process.currentDirectoryURL = URL(filePath: folder.path)
-        let lines = try LineLog(in: folder)
-        (process.standardOutput, process.standardError) = (lines.handle, lines.handle)
         try process.run()
         while process.isRunning { try await Task.sleep(for: .milliseconds(20)) }
-        return lines.all.map { $0 + "\n" }.joined()
-    }
-}
-
-/// What a process prints, in a file, as it comes.
-private struct LineLog {
-    private let path: String
-    let handle: FileHandle
-
-    init(in folder: TestDirectory) throws {
-        path = folder.path + "/" + UUID().uuidString
-        #expect(FileManager.default.createFile(atPath: path, contents: nil))
-        handle = try #require(FileHandle(forWritingAtPath: path))
-    }
-
-    var all: [String] {
-        ((try? String(contentsOfFile: path, encoding: .utf8)) ?? "").split(separator: "\n").map(String.init)
+        return try String(contentsOfFile: path, encoding: .utf8)
     }
 }

@@ -10,10 +10,13 @@ package enum Python {
 
     package static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: program) }
 
+    /// Of a script of `Tests/Peers`.
+    package static func path(of script: String) -> String { root.appending(path: "Tests/Peers/\(script)").path }
+
     package static func process(_ script: String, _ arguments: [String] = []) -> Process {
         let process = Process()
         process.executableURL = URL(filePath: program)
-        process.arguments = [root.appending(path: "Tests/Peers/\(script)").path] + arguments
+        process.arguments = [path(of: script)] + arguments
         return process
     }
 

@@ -70,18 +70,22 @@ extension Evaluator {
         var (cells, isThere) = ([Cell](), [Bool]())
         try vector(aggregation.inner, grid) { row in
             let group = aggregation.grouping.group(of: row.labels)
-            var first = places[group] ?? -1
-            if first < 0 {
+            let first = places[group] ?? cells.count
+            if first == cells.count {
                 try budget.hold(bytes: grid.count * (MemoryLayout<Cell>.stride + 1) + 200)
-                first = cells.count
                 places[group] = first
                 groups.append(group)
                 cells += repeatElement(Cell(), count: grid.count)
                 isThere += repeatElement(false, count: grid.count)
             }
-            for step in 0..<grid.count where !Row.isAbsent(row.values[step]) {
-                cells[first + step].add(row.values[step])
-                isThere[first + step] = true
+            // By pointers, because what a closure holds is checked for other users at each access.
+            cells.withUnsafeMutableBufferPointer { cells in
+                isThere.withUnsafeMutableBufferPointer { isThere in
+                    for (step, value) in row.values.enumerated() where !Row.isAbsent(value) {
+                        cells[first + step].add(value)
+                        isThere[first + step] = true
+                    }
+                }
             }
         }
         for (place, group) in groups.enumerated() {
