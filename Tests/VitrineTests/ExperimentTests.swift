@@ -62,6 +62,23 @@ import Testing
         #expect(nowhere.status != 0 && nowhere.output.contains("no database.wire"), "\(nowhere.output)")
     }
 
+    /// One that left before the faults may be met by them, which says nothing of the shop without faults.
+    @Test func `a request that is open when the faults begin belongs to them, and when they end still does`() {
+        let tally = Tally(isPhased: true)
+        let early = tally.begins()
+        tally.request(.milliseconds(1), hasFailed: false, in: tally.begins())
+        tally.beginPhase(takesOpen: true)
+        tally.request(.milliseconds(1), hasFailed: true, in: early)
+        let late = tally.begins()
+        tally.beginPhase(takesOpen: false)
+        #expect(tally.phases.map(\.open) == [0, 1, 0])
+        tally.request(.milliseconds(1), hasFailed: true, in: late)
+        tally.request(.milliseconds(1), hasFailed: false, in: tally.begins())
+        #expect(tally.phases.map(\.open) == [0, 0, 0])
+        #expect(tally.phases.map(\.requests) == [1, 2, 1])
+        #expect(tally.phases.map(\.failures) == [0, 2, 0])
+    }
+
     @Test func `what does not hold is said, and an experiment that goes wrong is ended`() throws {
         let fault = #"{"edge": "endpoint", "kind": "error", "percent": 60}"#
         let broken = try run(experiment(fault, during: ", \"failed_percent_max\": 1"))

@@ -53,12 +53,12 @@ struct ExperimentRun {
             findings.broken.append("The experiment did not begin: the shop was not as it should be without faults.")
             return
         }
-        tally.beginPhase()
+        tally.beginPhase(takesOpen: true)
         faults.begin(experiment.plan)
         findings.isAborted = try await watch(tally)
         let made = faults.made
         faults.end()
-        tally.beginPhase()
+        tally.beginPhase(takesOpen: false)
         for (fault, count) in zip(experiment.faults, made) {
             say("\(fault.edge.rawValue) \(fault.kind.rawValue): done to \(count) calls")
         }

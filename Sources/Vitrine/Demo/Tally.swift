@@ -16,6 +16,8 @@ final class Tally: Sendable {
         /// The latest durations, overwritten in turn.
         var durations: [Duration] = []
         var phases = [PhaseTally()]
+        /// For each phase, the one that those who left in it belong to.
+        var belongs = [0]
     }
 
     /// Enough for a steady 99th percentile of the last seconds.
@@ -30,10 +32,21 @@ final class Tally: Sendable {
     /// The phases so far; the first begins with the tally.
     var phases: [PhaseTally] { counts.withLock { $0.phases } }
 
-    func beginPhase() { counts.withLock { $0.phases.append(PhaseTally()) } }
+    /// With `takesOpen`, those without an answer yet belong to it too: faults that begin now may meet them.
+    func beginPhase(takesOpen: Bool) {
+        counts.withLock { counts in
+            let last = counts.phases.count - 1
+            counts.phases.append(PhaseTally())
+            counts.belongs.append(last + 1)
+            guard takesOpen else { return }
+            counts.phases[last + 1].open = counts.phases[last].open
+            counts.phases[last].open = 0
+            counts.belongs[last] = last + 1
+        }
+    }
 
     /// A request leaves.
-    /// - Returns: the phase that it belongs to, however late it is answered.
+    /// - Returns: the phase in which it does, however late it is answered.
     func begins() -> Int {
         counts.withLock { counts in
             counts.phases[counts.phases.count - 1].open += 1
@@ -61,6 +74,7 @@ final class Tally: Sendable {
     /// `hasFailed` where the shop gave no answer, or said that it could not.
     func request(_ duration: Duration, hasFailed: Bool, in phase: Int) {
         counts.withLock { counts in
+            let phase = counts.belongs[phase]
             counts.phases[phase].open -= 1
             if isPhased { counts.phases[phase].request(duration, hasFailed: hasFailed) }
             if counts.durations.count < Self.durationsMax {
