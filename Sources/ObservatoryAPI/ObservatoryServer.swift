@@ -54,6 +54,8 @@ package struct ObservatoryServer: Service {
     /// Puts pages beside the APIs, which ask these what they show.
     package typealias Pages = @Sendable (Router<BasicRequestContext>, @escaping Ask) -> Void
 
+    /// Processors that one query of metrics may use at once.
+    private static let threadsMax = 4
     /// The largest form or batch that is taken, in bytes.
     static let bodyBytesMax = 32 << 20
 
@@ -73,10 +75,12 @@ package struct ObservatoryServer: Service {
         self.started = started
         self.targets = targets
         self.pages = pages
-        api = PrometheusAPI(store: store, metadata: metadata, settings: settings.query, version: version, now: now)
-        let pace = settings.longQueryShare.map { share in
-            QueryPace(share: share * Double(ProcessInfo.processInfo.activeProcessorCount))
-        }
+        let processors = ProcessInfo.processInfo.activeProcessorCount
+        var query = settings.query
+        // Beside a shop the other processors are the shop's.
+        if settings.longQueryShare == nil { query.threads = min(Self.threadsMax, processors) }
+        api = PrometheusAPI(store: store, metadata: metadata, settings: query, version: version, now: now)
+        let pace = settings.longQueryShare.map { QueryPace(share: $0 * Double(processors)) }
         threads = QueryThreads(count: settings.queryThreads, pace: pace, steppingAside: settings.steppingAside)
         intake = Intake { batch in
             do {

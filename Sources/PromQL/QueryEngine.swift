@@ -12,6 +12,8 @@ package struct QueryEngine: Sendable {
         package var lookBack: Int64 = 300_000
         /// The step of a subquery that names none, in milliseconds. Default one minute.
         package var subqueryStep: Int64 = 60_000
+        /// Threads that read for one query. Default one, that which asks.
+        package var threads = 1
         /// Samples that a query may read. Default 50 million, about two seconds of one core.
         package var samplesMax = 50_000_000
         /// Memory that a query may hold, in bytes. Default 256 MiB.

@@ -132,7 +132,7 @@ enum PrometheusAnswers {
 
     static func pair(_ time: Int64, _ value: String, _ writer: inout JSONWriter) {
         writer.beginArray()
-        writer.raw(seconds(time))
+        if time % 1_000 == 0 { writer.integer(time / 1_000) } else { writer.raw(seconds(time)) }
         writer.string(value)
         writer.endArray()
     }

@@ -194,7 +194,9 @@ extension Evaluator {
 extension Grouping {
     func group(of labels: LabelSet) -> LabelSet {
         if names.isEmpty { return isWithout ? labels.without(LabelSet.name) : .empty }
-        return isWithout ? labels.without(Set(names + [LabelSet.name])) : labels.only(Set(names))
+        // They are few, so that comparing is faster than hashing.
+        return isWithout
+            ? labels.filter { $0 != LabelSet.name && !names.contains($0) } : labels.filter { names.contains($0) }
     }
 }
 

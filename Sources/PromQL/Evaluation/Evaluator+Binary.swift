@@ -227,12 +227,9 @@ extension Grid {
 extension Binary.Matching {
     /// What series of both sides must have in common.
     fileprivate var key: (LabelSet) -> LabelSet {
-        if isOn {
-            let names = Set(names)
-            return { $0.only(names) }
-        }
-        let names = Set(names + [LabelSet.name])
-        return { $0.without(names) }
+        let names = names
+        if isOn { return { $0.filter { names.contains($0) } } }
+        return { $0.filter { $0 != LabelSet.name && !names.contains($0) } }
     }
 }
 
@@ -241,7 +238,7 @@ extension Binary {
     fileprivate func labels(many: LabelSet, one: LabelSet, _ semantics: Semantics) -> LabelSet {
         var labels = dropsName(semantics) ? many.without(LabelSet.name) : many
         if matching.cardinality == .oneToOne {
-            labels = matching.isOn ? labels.only(Set(matching.names)) : labels.without(Set(matching.names))
+            labels = labels.filter { matching.names.contains($0) == matching.isOn }
         }
         for name in matching.include { labels = labels.with(name, one[name]) }
         return labels

@@ -36,16 +36,7 @@ extension Evaluator {
         let argument = arguments[place]
         let scalars = try arguments.filter { $0.type == .scalar }.map { try self.scalars($0, grid) }
         let produce: (@escaping Take) throws -> Void = { take in
-            try ranges(argument, grid) { labels, ranges in
-                var (values, isThere) = (Array(repeating: Row.absent, count: grid.count), false)
-                try ranges.forEachStep(of: grid, settings.semantics) { step, window in
-                    let parameters = scalars.isEmpty ? [] : scalars.map { $0[step] }
-                    guard let value = try body(window, parameters) else { return }
-                    values[step] = value
-                    isThere = true
-                }
-                if isThere { try take(Row(labels: labels, values: values)) }
-            }
+            try windows(body, argument, scalars, grid, take)
         }
         if keepsName { try produce(take) } else { try withoutName(of: argument, produce, take) }
     }

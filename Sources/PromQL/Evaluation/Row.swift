@@ -30,7 +30,8 @@ struct Row {
     /// No series has the marker of its own end as a value, and arithmetic does not make it.
     static let absent = StaleMarker.value
 
-    static func isAbsent(_ value: Double) -> Bool { StaleMarker.isStale(value) }
+    /// Most values are numbers, which shows without a call to another module.
+    static func isAbsent(_ value: Double) -> Bool { value.isNaN && StaleMarker.isStale(value) }
 
     /// With each value replaced that is there.
     consuming func mapped(_ body: (Int, Double) throws -> Double) rethrows -> Row {

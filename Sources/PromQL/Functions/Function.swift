@@ -90,8 +90,9 @@ package struct Function: Sendable {
     ]
 }
 
-/// A function over the samples of one series in a range before a step; `nil` where they are too few.
-typealias WindowFunction = @Sendable (borrowing Window, [Double]) throws(EvaluationError) -> Double?
+/// A function over the samples of one series: its value at each step by what the range before it has; `nil` where it has none at all.
+/// Scalars have a value at each step, too.
+typealias WindowFunction = @Sendable (Evaluator.Ranges, Grid, Semantics, _ scalars: [[Double]]) throws -> [Double]?
 
 /// The samples of one series in a range, and where its bounds are to have values those that stand beside them.
 struct Window: ~Copyable {

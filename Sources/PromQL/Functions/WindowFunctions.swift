@@ -31,11 +31,9 @@ extension Function {
             let median = Quantile.of(0.5, Array(window.values))
             return Quantile.of(0.5, window.values.map { abs($0 - median) })
         },
-        Function(
-            "quantile_over_time", [.scalar, .matrix],
-            .window(place: 1, keepsName: false) { window, parameters in
-                Quantile.of(parameters[0], Array(window.values))
-            }),
+        window("quantile_over_time", [.scalar, .matrix], at: 1) { window, parameters in
+            Quantile.of(parameters[0], Array(window.values))
+        },
         window("ts_of_first_over_time") { window, _ in Double(window.times[0]) / 1_000 },
         window("ts_of_last_over_time") { window, _ in Double(window.times[window.count - 1]) / 1_000 },
         window("ts_of_min_over_time") { window, _ in Double(window.times[window.place { $0 <= $1 }]) / 1_000 },
@@ -46,41 +44,46 @@ extension Function {
         window("deriv") { window, _ in
             window.count < 2 ? nil : Regression(window, from: window.times[0]).slope
         },
-        Function(
-            "predict_linear", [.matrix, .scalar], readsTime: true,
-            .window(place: 0, keepsName: false) { window, parameters in
-                guard window.count >= 2 else { return nil }
-                let line = Regression(window, from: window.stepTime)
-                return line.slope * parameters[0] + line.intercept
-            }),
+        window("predict_linear", [.matrix, .scalar], readsTime: true) { window, parameters in
+            guard window.count >= 2 else { return nil }
+            let line = Regression(window, from: window.stepTime)
+            return line.slope * parameters[0] + line.intercept
+        },
         smoothing("holt_winters"), smoothing("double_exponential_smoothing"),
     ]
 
+    /// A function whose `body` has the value of one range; `nil` where that has too few samples.
+    @inline(__always)
     private static func window(
-        _ name: String, keepsName: Bool = false, _ body: @escaping WindowFunction
+        _ name: String, _ parameters: [ValueType] = [.matrix], at place: Int = 0, keepsName: Bool = false,
+        readsTime: Bool = false,
+        _ body: @escaping @Sendable (borrowing Window, [Double]) throws(EvaluationError) -> Double?
     ) -> Function {
-        Function(name, [.matrix], .window(place: 0, keepsName: keepsName, body))
+        // A loop for each function, into which it is put: there are hundreds of ranges for each series.
+        Function(
+            name, parameters, readsTime: readsTime,
+            .window(place: place, keepsName: keepsName) { ranges, grid, semantics, scalars in
+                try ranges.values(at: grid, semantics, scalars, body)
+            })
     }
 
     /// Holt-Winters without seasons, which version 3 calls by another name.
     private static func smoothing(_ name: String) -> Function {
-        Function(
-            name, [.matrix, .scalar, .scalar],
-            .window(place: 0, keepsName: false) { window, parameters throws(EvaluationError) in
-                let (level, trend) = (parameters[0], parameters[1])
-                for (factor, words) in [(level, "smoothing"), (trend, "trend")] where !(factor > 0 && factor < 1) {
-                    throw .invalid("invalid \(words) factor: expected 0 < factor < 1, got \(SampleText.of(factor))")
-                }
-                guard window.count >= 2 else { return nil }
-                let values = window.values
-                var (before, smoothed, slope) = (0.0, values[0], values[1] - values[0])
-                for place in 1..<values.count {
-                    if place > 1 { slope = trend * (smoothed - before) + (1 - trend) * slope }
-                    let next = level * values[place] + (1 - level) * (smoothed + slope)
-                    (before, smoothed) = (smoothed, next)
-                }
-                return smoothed
-            })
+        window(name, [.matrix, .scalar, .scalar]) { window, parameters throws(EvaluationError) in
+            let (level, trend) = (parameters[0], parameters[1])
+            for (factor, words) in [(level, "smoothing"), (trend, "trend")] where !(factor > 0 && factor < 1) {
+                throw .invalid("invalid \(words) factor: expected 0 < factor < 1, got \(SampleText.of(factor))")
+            }
+            guard window.count >= 2 else { return nil }
+            let values = window.values
+            var (before, smoothed, slope) = (0.0, values[0], values[1] - values[0])
+            for place in 1..<values.count {
+                if place > 1 { slope = trend * (smoothed - before) + (1 - trend) * slope }
+                let next = level * values[place] + (1 - level) * (smoothed + slope)
+                (before, smoothed) = (smoothed, next)
+            }
+            return smoothed
+        }
     }
 }
 

@@ -31,11 +31,10 @@ package struct LabelSet: Hashable, Sendable {
         return LabelSet(sorted: labels.filter { $0.name != name })
     }
 
-    package func without(_ names: Set<String>) -> LabelSet {
-        LabelSet(sorted: labels.filter { !names.contains($0.name) })
+    /// Those labels whose names `isKept` holds for.
+    package func filter(_ isKept: (String) -> Bool) -> LabelSet {
+        LabelSet(sorted: labels.filter { isKept($0.name) })
     }
-
-    package func only(_ names: Set<String>) -> LabelSet { LabelSet(sorted: labels.filter { names.contains($0.name) }) }
 
     /// With another value of a label; without it where that is empty.
     package func with(_ name: String, _ value: String) -> LabelSet {

@@ -9,7 +9,9 @@ package enum SampleText {
             return value == 0 && value.sign == .minus ? "-0" : String(Int64(value))
         }
         let text = value.description
-        guard let mark = text.firstIndex(of: "e") else { return text.hasSuffix(".0") ? String(text.dropLast(2)) : text }
+        guard let mark = text.utf8.firstIndex(of: UInt8(ascii: "e")) else {
+            return text.utf8.suffix(2).elementsEqual(".0".utf8) ? String(text.dropLast(2)) : text
+        }
         return positional(text[..<mark], exponent: Int(text[text.index(after: mark)...]) ?? 0)
     }
 

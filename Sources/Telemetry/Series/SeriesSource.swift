@@ -9,8 +9,30 @@ package protocol SeriesSource: Sendable {
     /// - Throws: What `body` throws, or a `Failure` where stored data cannot be read.
     func select(_ selection: SeriesSelection, _ body: (LabelSet, SampleColumns) throws -> Void) throws
 
+    /// Hands over what `make` makes of each such series, on the calling thread and in the order in which it stands.
+    ///
+    /// - Parameters:
+    ///   - selection: which series.
+    ///   - threads: how many may read and make at once, the calling one among them.
+    ///   - make: called on any of them.
+    ///   - take: is given one after the other.
+    /// - Throws: What `make` and `take` throw, or a `Failure` where stored data cannot be read.
+    func select<Made: Sendable>(
+        _ selection: SeriesSelection, threads: Int,
+        _ make: @escaping @Sendable (LabelSet, SampleColumns) throws -> Made, _ take: (Made) throws -> Void
+    ) throws
+
     /// The label sets of the series that may have samples in the selection, in any order.
     func series(_ selection: SeriesSelection, _ body: (LabelSet) throws -> Void) throws
+}
+
+extension SeriesSource {
+    package func select<Made: Sendable>(
+        _ selection: SeriesSelection, threads: Int,
+        _ make: @escaping @Sendable (LabelSet, SampleColumns) throws -> Made, _ take: (Made) throws -> Void
+    ) throws {
+        try select(selection) { try take(make($0, $1)) }
+    }
 }
 
 /// Which series, and from when until when.
@@ -75,6 +97,5 @@ package struct SampleColumns: Sendable, Equatable {
 package enum StaleMarker {
     package static let value = Double(bitPattern: 0x7ff0_0000_0000_0002)
 
-    @inlinable
     package static func isStale(_ value: Double) -> Bool { value.bitPattern == 0x7ff0_0000_0000_0002 }
 }

@@ -323,7 +323,8 @@ extension SignalStore {
     func reading<Result>(_ part: Part, _ body: () throws -> Result) throws -> Result {
         do { return try body() } catch let failure as Failure where failure.code == .corrupt {
             forget(part)
-            state.withLock { $0.damaged.append(part.name) }
+            // Another query may have found it at the same time.
+            state.withLock { if !$0.damaged.contains(part.name) { $0.damaged.append(part.name) } }
             try? disk.rename(part.name, to: part.name + ".damaged")
             throw failure
         }
@@ -333,8 +334,9 @@ extension SignalStore {
 extension SampleColumns {
     /// In the order of time, of two at one time the later one to come.
     func ordered() -> SampleColumns {
-        var isOrdered = true
-        for place in 1..<max(1, count) where times[place] <= times[place - 1] { isOrdered = false }
+        let isOrdered = times.withUnsafeBufferPointer { times in
+            (1..<max(1, times.count)).allSatisfy { times[$0] > times[$0 - 1] }
+        }
         if isOrdered { return self }
         let order = times.indices.sorted { (times[$0], $0) < (times[$1], $1) }
         var ordered = SampleColumns()

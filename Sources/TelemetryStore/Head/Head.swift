@@ -22,13 +22,6 @@ struct Head {
     struct Snapshot {
         var series = Pages<Series>()
         var index = LabelIndex()
-
-        /// The series for which all matchers hold.
-        ///
-        /// - Throws: `Pattern.PatternError`.
-        func series(_ matchers: [LabelMatcher]) throws -> [Series] {
-            try index.series(matchers).map { series[Int($0)] }
-        }
     }
 
     /// Samples that are packed together.

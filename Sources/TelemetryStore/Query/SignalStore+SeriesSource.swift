@@ -5,44 +5,96 @@ internal import Synchronization
 package import Telemetry
 
 extension SignalStore: SeriesSource {
+    /// Series that one thread reads at a time, where several do.
+    private static let batchCount = 128
+
     /// Where samples of one series stand.
     private struct Places {
-        /// Series of parts, by the place of their reader.
-        var parts: [(reader: Int, series: PartIndex.Series)] = []
+        /// Series of parts, by the place of the part.
+        var parts: [(part: Int, series: PartIndex.Series)] = []
         /// Series in memory, those that are being written into a part before those that grow.
         var memory: [Head.Series] = []
     }
 
-    /// Series in the order in which they were found, and the readers of parts that have some of them.
+    /// Series in the order in which they were found, and the parts that have some of them.
     private struct Found {
-        var readers: [PartReader] = []
+        let times: ClosedRange<Int64>
+        var parts: [(Part, PartIndex)] = []
         var keys: [[UInt8]] = []
         var places: [Places] = []
-        private var numbers: [[UInt8]: Int] = [:]
+        private var slots = HashSlots()
+
+        init(_ times: ClosedRange<Int64>) { self.times = times }
 
         mutating func add(_ key: [UInt8], _ body: (inout Places) -> Void) {
-            let number = numbers[key] ?? keys.count
-            if number == keys.count {
-                numbers[key] = number
-                keys.append(key)
-                places.append(Places())
+            body(&places[number(of: key)])
+        }
+
+        private mutating func number(of key: [UInt8]) -> Int {
+            let hash = key.withUnsafeBufferPointer(KeyHash.of)
+            if let number = slots.find(hash, where: { keys[$0] == key }) { return Int(number) }
+            keys.append(key)
+            places.append(Places())
+            let number = slots.add(hash)
+            if slots.isFull { slots = slots.larger { keys[$0].withUnsafeBufferPointer(KeyHash.of) } }
+            return Int(number)
+        }
+    }
+
+    /// Reads what was found, on one thread.
+    private final class Reading {
+        private let store: SignalStore
+        private let found: Found
+        private let readers: [PartReader]
+
+        init(_ found: Found, of store: SignalStore) {
+            (self.store, self.found) = (store, found)
+            readers = found.parts.map { PartReader($0, $1) }
+        }
+
+        func forEach(
+            in places: Range<Int>, _ body: (LabelSet, SampleColumns) throws -> Void
+        ) throws {
+            var samples = SampleColumns()
+            for place in places {
+                samples.removeAll()
+                for (part, series) in found.places[place].parts {
+                    let reader = readers[part]
+                    try store.reading(reader.part) { try reader.read(series, found.times, into: &samples) }
+                }
+                for series in found.places[place].memory { try series.read(found.times, into: &samples) }
+                let wanted = samples.ordered().within(found.times)
+                if !wanted.isEmpty { try body(SeriesKey.labels(of: found.keys[place]), wanted) }
             }
-            body(&places[number])
         }
     }
 
     package func select(_ selection: SeriesSelection, _ body: (LabelSet, SampleColumns) throws -> Void) throws {
         let found = try find(selection)
-        var samples = SampleColumns()
-        for (key, places) in zip(found.keys, found.places) {
-            samples.removeAll()
-            for (reader, series) in places.parts {
-                let reader = found.readers[reader]
-                try reading(reader.part) { try reader.read(series, selection.times, into: &samples) }
+        try Reading(found, of: self).forEach(in: found.keys.indices, body)
+    }
+
+    package func select<Made: Sendable>(
+        _ selection: SeriesSelection, threads: Int,
+        _ make: @escaping @Sendable (LabelSet, SampleColumns) throws -> Made, _ take: (Made) throws -> Void
+    ) throws {
+        let found = try find(selection)
+        let count = found.keys.count
+        // A thread is not worth its beginning where there is little to read.
+        guard threads > 1, count >= 2 * Self.batchCount else {
+            return try Reading(found, of: self).forEach(in: 0..<count) { try take(make($0, $1)) }
+        }
+        let batches = (count + Self.batchCount - 1) / Self.batchCount
+        try InOrder.make(batches, threads: threads) {
+            let reading = Reading(found, of: self)
+            return { batch in
+                let first = batch * Self.batchCount
+                var made: [Made] = []
+                try reading.forEach(in: first..<min(first + Self.batchCount, count)) { made.append(try make($0, $1)) }
+                return made
             }
-            for series in places.memory { try series.read(selection.times, into: &samples) }
-            let wanted = samples.ordered().within(selection.times)
-            if !wanted.isEmpty { try body(SeriesKey.labels(of: key), wanted) }
+        } _: { made in
+            for thing in made { try take(thing) }
         }
     }
 
@@ -50,33 +102,32 @@ extension SignalStore: SeriesSource {
         for key in try find(selection).keys { try body(SeriesKey.labels(of: key)) }
     }
 
-    /// Parts, and series in memory, as they are at one moment; frozen series first. What is in the head goes into a part, never
-    /// back, and so nothing is missed or seen twice.
-    private func inMemory(_ selection: SeriesSelection) throws -> ([Part], [Head.Series]) {
+    /// Parts, and series in memory, as they are at one moment. What is in the head goes into a part, never back, and so nothing is
+    /// missed or seen twice.
+    private func find(_ selection: SeriesSelection) throws -> Found {
+        var found = Found(selection.times)
         // Nothing is looked for under the lock: for it those wait who write, and whoever asks may be put aside while holding it.
         let (parts, frozen, head) = state.withLock { ($0.parts, $0.frozen, $0.head.snapshot) }
-        let series = try (frozen?.series(selection.matchers) ?? []) + head.series(selection.matchers)
-        return (
-            parts.filter { $0.footer.times.overlaps(selection.times) }, series.filter { $0.overlaps(selection.times) }
-        )
-    }
-
-    private func find(_ selection: SeriesSelection) throws -> Found {
-        var found = Found()
-        let (parts, memory) = try inMemory(selection)
-        for part in parts {
+        for part in parts where part.footer.times.overlaps(selection.times) {
             let index = try reading(part) { try indexes.index(of: part) }
-            let reader = found.readers.count
-            found.readers.append(PartReader(part, index))
+            let place = found.parts.count
+            found.parts.append((part, index))
             for number in try index.labels.series(selection.matchers) {
                 let series = index.series[Int(number)]
                 guard series.chunks.contains(where: { index.chunks[$0].times.overlaps(selection.times) }) else {
                     continue
                 }
-                found.add(series.key) { $0.parts.append((reader, series)) }
+                found.add(series.key) { $0.parts.append((place, series)) }
             }
         }
-        for series in memory { found.add(series.key) { $0.memory.append(series) } }
+        for memory in [frozen, head] {
+            guard let memory else { continue }
+            for number in try memory.index.series(selection.matchers) {
+                let series = memory.series[Int(number)]
+                guard series.overlaps(selection.times) else { continue }
+                found.add(series.key) { $0.memory.append(series) }
+            }
+        }
         return found
     }
 }
