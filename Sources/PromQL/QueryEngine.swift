@@ -16,6 +16,8 @@ package struct QueryEngine: Sendable {
         package var threads = 1
         /// Samples that a query may read. Default 50 million, about two seconds of one core.
         package var samplesMax = 50_000_000
+        /// Where answers over ranges are remembered. Default nowhere.
+        package var memory: AnswerMemory?
         /// Memory that a query may hold, in bytes. Default 256 MiB.
         package var bytesMax = 256 << 20
 
@@ -81,11 +83,15 @@ package struct QueryEngine: Sendable {
         }
         let grid = Grid(start: start, step: step, count: Int((end - start) / step) + 1)
         let evaluator = Evaluator(source, settings, QueryTimes(bounds: start...end, step: step), isCancelled)
-        var rows = RowCollector(evaluator.budget)
-        try evaluator.rows(query, grid) { try rows.add($0) }
-        return rows.rows.sorted { $0.labels < $1.labels }.map {
-            QuerySeries(labels: $0.labels, samples: grid.samples($0.values))
+        func evaluate(_ grid: Grid) throws -> [QuerySeries] {
+            var rows = RowCollector(evaluator.budget)
+            try evaluator.rows(query, grid) { try rows.add($0) }
+            return rows.rows.sorted { $0.labels < $1.labels }.map {
+                QuerySeries(labels: $0.labels, samples: grid.samples($0.values))
+            }
         }
+        guard let memory = settings.memory, query.looksBackOnly else { return try evaluate(grid) }
+        return try memory.answer(query.text, grid, on: source, evaluate)
     }
 }
 

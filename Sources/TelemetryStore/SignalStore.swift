@@ -55,6 +55,8 @@ package final class SignalStore: Sendable {
 
     struct State {
         var head = Head()
+        /// Of samples, wherever they are.
+        var changes = ChangeLog()
         /// What is being written into a part.
         var frozen: Head.Snapshot?
         /// The last segment of the log that ``frozen`` is in.

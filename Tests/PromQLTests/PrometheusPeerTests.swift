@@ -60,7 +60,7 @@ struct PrometheusPeerTests {
 }
 
 /// What a server says to a range query.
-private enum Answer {
+enum Answer {
     case matrix([LabelSet: SampleColumns])
     case refused(String)
 

@@ -7,8 +7,30 @@ import Telemetry
 /// Series in a table, the slow and plain way.
 final class TableSource: SeriesSource {
     private let table = Mutex<[LabelSet: SampleColumns]>([:])
+    /// The earliest time that each change touched.
+    private let touched = Mutex<[Int64]>([])
+    private let handedOver = Mutex(0)
+
+    /// Samples that were handed over so far.
+    var samplesRead: Int { handedOver.withLock { $0 } }
+
+    func changes(since revision: UInt64) -> SeriesChanges {
+        touched.withLock { SeriesChanges(revision: UInt64($0.count), earliest: $0.dropFirst(Int(revision)).min()) }
+    }
+
+    func removeAll(before time: Int64) {
+        table.withLock { table in
+            table = table.mapValues { samples in
+                let kept = samples.times.indices.filter { samples.times[$0] >= time }
+                return SampleColumns(times: kept.map { samples.times[$0] }, values: kept.map { samples.values[$0] })
+            }
+        }
+        touched.withLock { $0.append(.min) }
+    }
 
     func add(_ labels: LabelSet, _ samples: SampleColumns) {
+        guard let first = samples.times.min() else { return }
+        touched.withLock { $0.append(first) }
         table.withLock { table in
             var merged = table[labels] ?? SampleColumns()
             for place in samples.times.indices { merged.append(samples.times[place], samples.values[place]) }
@@ -26,6 +48,7 @@ final class TableSource: SeriesSource {
             for place in samples.times.indices where selection.times.contains(samples.times[place]) {
                 inside.append(samples.times[place], samples.values[place])
             }
+            handedOver.withLock { $0 += inside.count }
             if !inside.isEmpty { try body(labels, inside) }
         }
     }

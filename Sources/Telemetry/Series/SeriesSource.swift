@@ -22,6 +22,9 @@ package protocol SeriesSource: Sendable {
         _ make: @escaping @Sendable (LabelSet, SampleColumns) throws -> Made, _ take: (Made) throws -> Void
     ) throws
 
+    /// What has changed since a revision that was told before, or since the beginning for 0.
+    func changes(since revision: UInt64) -> SeriesChanges
+
     /// The label sets of the series that may have samples in the selection, in any order.
     func series(_ selection: SeriesSelection, _ body: (LabelSet) throws -> Void) throws
 }
@@ -33,6 +36,19 @@ extension SeriesSource {
     ) throws {
         try select(selection) { try take(make($0, $1)) }
     }
+
+    /// Of a source that keeps no account: everything may have.
+    package func changes(since revision: UInt64) -> SeriesChanges { SeriesChanges(revision: 0, earliest: .min) }
+}
+
+/// From which time on the samples of a source are not what they were.
+package struct SeriesChanges: Sendable {
+    /// That of the source now.
+    package let revision: UInt64
+    /// Milliseconds since 1970: samples from then on may be other ones, more or fewer. `nil` where none are.
+    package let earliest: Int64?
+
+    package init(revision: UInt64, earliest: Int64?) { (self.revision, self.earliest) = (revision, earliest) }
 }
 
 /// Which series, and from when until when.

@@ -243,7 +243,8 @@ extension SignalStore {
     private func remove(_ names: Set<String>, adding part: Part? = nil) {
         state.withLock { state in
             state.parts.removeAll { names.contains($0.name) }
-            if let part { state.parts.append(part) }
+            // What is merged is the same as before; what is gone is no longer part of any answer.
+            if let part { state.parts.append(part) } else { state.changes.note(.min) }
             state.parts.sort { $0.footer.rank < $1.footer.rank }
         }
         indexes.forget(names)

@@ -9,6 +9,8 @@ private struct Taking {
     let times: ClosedRange<Int64>
     var admission = Admission()
     var record = SampleRecord()
+    /// The earliest time of a sample that was taken.
+    var earliest = Int64.max
     /// What deltas, and what is too much, have come to.
     var sums: [[UInt8]: Double] = [:]
     var overflow = Overflow.Changes()
@@ -57,6 +59,7 @@ extension SignalStore.State {
         taking.admission.name(taking.offences.map(budget.offender))
         growOverflow(&taking)
         guard !taking.record.isEmpty else { return (taking.admission, nil, true) }
+        changes.note(taking.earliest)
         let ticket = log.append(taking.record.bytes, for: taking.segment)
         if ticket != nil {
             // Not before the log has the record: the batch may have to be taken again.
@@ -81,6 +84,7 @@ extension SignalStore.State {
             }
             taking.record.add(batch.times[place], value)
             head.add(batch.times[place], value, to: number)
+            taking.earliest = min(taking.earliest, batch.times[place])
             taking.admission.accept()
         }
         if row.isDelta { taking.sums[Array(key)] = sum }
@@ -150,6 +154,7 @@ extension SignalStore.State {
                 begin(number, bytes, count: 1, &taking)
                 taking.record.add(time, change.latest ?? sum)
                 head.add(time, change.latest ?? sum, to: number)
+                taking.earliest = min(taking.earliest, time)
             }
         }
     }

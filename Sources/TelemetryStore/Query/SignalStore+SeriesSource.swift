@@ -98,6 +98,13 @@ extension SignalStore: SeriesSource {
         }
     }
 
+    package func changes(since revision: UInt64) -> SeriesChanges {
+        state.withLock { state in
+            SeriesChanges(
+                revision: state.changes.revision, earliest: state.changes.earliest(since: revision))
+        }
+    }
+
     package func series(_ selection: SeriesSelection, _ body: (LabelSet) throws -> Void) throws {
         for key in try find(selection).keys { try body(SeriesKey.labels(of: key)) }
     }
