@@ -100,6 +100,10 @@ def measure(name, what, pid, url, key=None, script=None, headers=()):
         "refused": int(bad.group(1)) if bad else 0, "peer_of": what,
     }
     rows.append(row)
+    # What the requests left in queues is worked off, and what they took is given back.
+    settle(pid)
+    time.sleep(3)
+    row["memory_at_rest_mb"] = round(memory_mb(pid))
     return row
 
 

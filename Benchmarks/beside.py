@@ -6,6 +6,7 @@ rate of all series over the whole time, again and again. See Benchmarks/README.m
 """
 import argparse
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -31,6 +32,7 @@ options.add_argument("--turns", type=int, default=5)
 options.add_argument("--seconds", type=int, default=8)
 options.add_argument("--callers", type=int, default=20)
 options.add_argument("--output", default=str(root / "Benchmarks/Results/beside.json"))
+options.add_argument("--same", action="store_true", help="all ask the same, which is remembered")
 options = options.parse_args()
 SERIES, STEPS = 20_000, 120
 START = (int(time.time()) - STEPS * 15 - 60) // 15 * 15
@@ -110,13 +112,16 @@ class Shop:
     def asked(self, work):
         """Does `work` while everybody asks; how many answers came meanwhile."""
         ends, answers = threading.Event(), []
-        path = "/api/v1/query_range?" + urllib.parse.urlencode({
-            "query": "sum by (route) (rate(beside_total[5m]))", "start": START, "end": START + STEPS * 15, "step": 15})
+        asked = itertools.count()
 
         def ask(number):
             connection = http.client.HTTPConnection("127.0.0.1", self.telemetry)
             while not ends.is_set():
-                connection.request("GET", path, headers={"Authorization": "Bearer " + self.token})
+                # Each is another question, because an answer that is remembered is none that is heavy.
+                more = "" if options.same else " + %d" % next(asked)
+                connection.request("GET", "/api/v1/query_range?" + urllib.parse.urlencode({
+                    "query": "sum by (route) (rate(beside_total[5m]))" + more, "start": START, "end": START + STEPS * 15,
+                    "step": 15}), headers={"Authorization": "Bearer " + self.token})
                 answer = connection.getresponse()
                 answer.read()
                 answers.append(answer.status)

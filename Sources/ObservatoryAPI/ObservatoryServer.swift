@@ -77,9 +77,11 @@ package struct ObservatoryServer: Service {
         self.pages = pages
         let processors = ProcessInfo.processInfo.activeProcessorCount
         var query = settings.query
-        // Beside a shop the other processors are the shop's.
-        if settings.longQueryShare == nil { query.threads = min(Self.threadsMax, processors) }
-        query.memory = query.memory ?? AnswerMemory()
+        // Beside a shop the other processors are the shop's, and who never stops asking must not be answered at once.
+        if settings.longQueryShare == nil {
+            query.threads = min(Self.threadsMax, processors)
+            query.memory = AnswerMemory()
+        }
         api = PrometheusAPI(store: store, metadata: metadata, settings: query, version: version, now: now)
         let pace = settings.longQueryShare.map { QueryPace(share: $0 * Double(processors)) }
         threads = QueryThreads(count: settings.queryThreads, pace: pace, steppingAside: settings.steppingAside)

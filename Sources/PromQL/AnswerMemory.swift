@@ -7,7 +7,8 @@ internal import Telemetry
 /// each time, and only what is new is evaluated. Those that have not been asked for the longest time go first.
 package final class AnswerMemory: Sendable {
     private struct Question: Hashable {
-        let text: String
+        /// Byte by byte: texts that read the same are not always the same query.
+        let text: [UInt8]
         let step: Int64
         /// Where its steps stand.
         let phase: Int64
@@ -18,11 +19,15 @@ package final class AnswerMemory: Sendable {
         let series: [QuerySeries]
         /// The source's, before it was evaluated.
         let revision: UInt64
+        let bytes: Int
         var askedAt: UInt64 = 0
 
-        var bytes: Int { series.reduce(200) { $0 + 300 + $1.samples.count * 16 } }
+        init(_ question: Question, _ grid: Grid, _ series: [QuerySeries], _ revision: UInt64) {
+            (self.grid, self.series, self.revision) = (grid, series, revision)
+            bytes = series.reduce(400 + question.text.count) { $0 + $1.bytes }
+        }
 
-        /// How many of the first steps of `grid` are answered, where nothing at or after `earliest` may be used.
+        /// How many steps of `grid` from its first on are answered, where nothing at or after `earliest` may be used.
         func steps(of grid: Grid, before earliest: Int64?) -> Int {
             guard self.grid.start <= grid.start, grid.start <= self.grid.end else { return 0 }
             let last = min(self.grid.end, grid.end)
@@ -38,6 +43,9 @@ package final class AnswerMemory: Sendable {
         var asked: UInt64 = 0
     }
 
+    private static let countMax = 1_000
+    private static let textMax = 4_096
+
     private let bytesMax: Int
     private let state = Mutex(State())
 
@@ -50,43 +58,64 @@ package final class AnswerMemory: Sendable {
     func answer(
         _ text: String, _ grid: Grid, on source: any SeriesSource, _ evaluate: (Grid) throws -> [QuerySeries]
     ) throws -> [QuerySeries] {
+        guard text.utf8.count <= Self.textMax else { return try evaluate(grid) }
         let phase = (grid.start % grid.step + grid.step) % grid.step
-        let question = Question(text: text, step: grid.step, phase: phase)
-        let known = state.withLock { $0.answers[question] }
+        let question = Question(text: Array(text.utf8), step: grid.step, phase: phase)
+        let known = state.withLock { state in
+            state.asked += 1
+            state.answers[question]?.askedAt = state.asked
+            return state.answers[question]
+        }
         // Before anything is read, so that what comes meanwhile counts as a change.
         let changes = source.changes(since: known?.revision ?? 0)
         let count = known?.steps(of: grid, before: changes.earliest) ?? 0
-        var series: [QuerySeries] = []
-        if let known, count > 0 {
-            series = known.series.within(grid.start...grid.time(count - 1))
+        guard let known, count > 0 else {
+            let series = try evaluate(grid)
+            remember([Answer(question, grid, series, changes.revision)], for: question)
+            return series
         }
-        if count < grid.count {
-            series = series.followed(
-                by: try evaluate(Grid(start: grid.time(count), step: grid.step, count: grid.count - count)))
-        }
-        // A part of what is known says nothing new.
-        let isNew = known == nil || count < grid.count || changes.earliest != nil
-        remember(question, Answer(grid: grid, series: series, revision: changes.revision), isNew: isNew)
+        let valid = known.series.within(known.grid.start...grid.time(count - 1))
+        guard count < grid.count else { return valid.within(grid.start...grid.end) }
+        let whole = valid.followed(
+            by: try evaluate(Grid(start: grid.time(count), step: grid.step, count: grid.count - count)))
+        let series = whole.within(grid.start...grid.end)
+        // Who asks for more time than this does it a little later, too: what is remembered keeps its length.
+        let start = min(grid.start, known.grid.start + max(0, grid.end - known.grid.end))
+        let longer = Grid(start: start, step: grid.step, count: Int((grid.end - start) / grid.step) + 1)
+        remember(
+            [
+                Answer(question, longer, whole.within(start...grid.end), changes.revision),
+                Answer(question, grid, series, changes.revision),
+            ], for: question)
         return series
     }
 
-    private func remember(_ question: Question, _ answer: Answer, isNew: Bool) {
-        state.withLock { state in
-            state.asked += 1
-            guard isNew || state.answers[question] == nil else {
-                state.answers[question]?.askedAt = state.asked
-                return
-            }
-            if let before = state.answers.removeValue(forKey: question) { state.bytes -= before.bytes }
-            guard answer.bytes <= bytesMax / 4 else { return }
+    /// Remembers the first that is not too large.
+    private func remember(_ choices: [Answer], for question: Question) {
+        guard let answer = choices.first(where: { $0.bytes <= bytesMax / 4 }) else { return }
+        // What goes is let go without the lock, for which others wait.
+        let gone = state.withLock { state in
+            var gone = [state.answers[question]].compactMap(\.self)
+            state.bytes += answer.bytes - gone.reduce(0) { $0 + $1.bytes }
             state.answers[question] = answer
             state.answers[question]?.askedAt = state.asked
-            state.bytes += answer.bytes
-            while state.bytes > bytesMax, let oldest = state.answers.min(by: { $0.value.askedAt < $1.value.askedAt }) {
+            while state.bytes > bytesMax || state.answers.count > Self.countMax,
+                let oldest = state.answers.min(by: { $0.value.askedAt < $1.value.askedAt })
+            {
                 state.answers[oldest.key] = nil
                 state.bytes -= oldest.value.bytes
+                gone.append(oldest.value)
             }
+            return gone
         }
+        _ = gone
+    }
+}
+
+extension QuerySeries {
+    /// About as many as it takes.
+    fileprivate var bytes: Int {
+        labels.labels.reduce(200 + samples.count * 16) { $0 + 32 + $1.name.utf8.count + $1.value.utf8.count }
     }
 }
 

@@ -4,7 +4,8 @@ package import Telemetry
 
 /// Answers queries in Prometheus' language over any source of samples.
 ///
-/// A query runs on the thread that asks, for as long as its limits let it; ask on a thread that may be kept busy.
+/// A query runs on the thread that asks, for as long as its limits let it, and on others that read for it where its settings say
+/// so; ask on a thread that may be kept busy.
 package struct QueryEngine: Sendable {
     package struct Settings: Sendable {
         package var semantics = Semantics.v3
@@ -83,15 +84,26 @@ package struct QueryEngine: Sendable {
         }
         let grid = Grid(start: start, step: step, count: Int((end - start) / step) + 1)
         let evaluator = Evaluator(source, settings, QueryTimes(bounds: start...end, step: step), isCancelled)
-        func evaluate(_ grid: Grid) throws -> [QuerySeries] {
-            var rows = RowCollector(evaluator.budget)
-            try evaluator.rows(query, grid) { try rows.add($0) }
-            return rows.rows.sorted { $0.labels < $1.labels }.map {
-                QuerySeries(labels: $0.labels, samples: grid.samples($0.values))
-            }
+        var rows = RowCollector(evaluator.budget)
+        try evaluator.rows(query, grid) { try rows.add($0) }
+        return rows.rows.sorted { $0.labels < $1.labels }.map {
+            QuerySeries(labels: $0.labels, samples: grid.samples($0.values))
         }
+    }
+
+    /// The same of a query that is yet to be parsed; what is remembered of its last answer is not evaluated again. Throws
+    /// ``QuerySyntaxError``, too.
+    package func range(
+        _ text: String, from start: Int64, through end: Int64, step: Int64, on source: any SeriesSource,
+        isCancelled: @escaping @Sendable () -> Bool = { false }
+    ) throws -> [QuerySeries] {
+        let query = try parse(text)
+        func evaluate(_ grid: Grid) throws -> [QuerySeries] {
+            try range(query, from: grid.start, through: grid.end, step: step, on: source, isCancelled: isCancelled)
+        }
+        let grid = Grid(start: start, step: step, count: Int((end - start) / step) + 1)
         guard let memory = settings.memory, query.looksBackOnly else { return try evaluate(grid) }
-        return try memory.answer(query.text, grid, on: source, evaluate)
+        return try memory.answer(text, grid, on: source, evaluate)
     }
 }
 

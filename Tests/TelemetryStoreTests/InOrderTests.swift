@@ -21,11 +21,12 @@ struct InOrderTests {
         let here = ObjectIdentifier(Thread.current)
         var found: [Int] = []
         try InOrder.make(500, threads: threads) {
-            { place in
+            { place, _ in
                 let lead = place - taken.value.withLock { $0 }
                 ahead.value.withLock { $0 = max($0, lead) }
                 return place * 2
             }
+        } check: {
         } _: { thing in
             #expect(ObjectIdentifier(Thread.current) == here)
             found.append(thing)
@@ -34,7 +35,8 @@ struct InOrderTests {
         #expect(found == (0..<500).map { $0 * 2 })
         #expect(ahead.value.withLock { $0 } <= threads * 4)
         try InOrder.make(0, threads: threads) {
-            { $0 }
+            { place, _ in place }
+        } check: {
         } _: { _ in
             Issue.record("there is nothing")
         }
@@ -45,7 +47,7 @@ struct InOrderTests {
         let others = Count()
         let here = ObjectIdentifier(Thread.current)
         try InOrder.make(40, threads: 2) {
-            { place in
+            { place, _ in
                 (ObjectIdentifier(Thread.current) == here ? mine : others).value.withLock { $0 += 1 }
                 // Until both have.
                 let end = ContinuousClock.now + .seconds(20)
@@ -55,6 +57,7 @@ struct InOrderTests {
                 }
                 return place
             }
+        } check: {
         } _: { _ in
         }
         #expect(mine.value.withLock { $0 } > 0 && others.value.withLock { $0 } > 0)
@@ -67,7 +70,8 @@ struct InOrderTests {
         var found: [Int] = []
         #expect(throws: Broken(place: 30)) {
             try InOrder.make(100, threads: threads) {
-                { place in if place % 31 == 30 { throw Broken(place: place) } else { place } }
+                { place, _ in if place % 31 == 30 { throw Broken(place: place) } else { place } }
+            } check: {
             } _: {
                 found.append($0)
             }
@@ -76,15 +80,40 @@ struct InOrderTests {
         let made = Count()
         #expect(throws: Broken(place: 7)) {
             try InOrder.make(1_000, threads: threads) {
-                { place in
+                { place, _ in
                     made.value.withLock { $0 += 1 }
                     return place
                 }
+            } check: {
             } _: {
                 if $0 == 7 { throw Broken(place: 7) }
             }
         }
         #expect(made.value.withLock { $0 } <= 8 + threads * 5)
+    }
+
+    @Test func `whoever is to stop does so between two of one batch, and others see that nobody waits`() throws {
+        let others = Count()
+        let ended = DispatchSemaphore(value: 0)
+        let here = ObjectIdentifier(Thread.current)
+        var asked = 0
+        #expect(throws: Broken(place: 5)) {
+            try InOrder.make(2, threads: 2) {
+                { place, check in
+                    // Without an end but this.
+                    let isMine = ObjectIdentifier(Thread.current) == here
+                    defer { if !isMine { ended.signal() } }
+                    if !isMine { others.value.withLock { $0 += 1 } }
+                    while true { try check() }
+                }
+            } check: {
+                asked += 1
+                // Not before the other thread has begun.
+                if asked > 5, others.value.withLock({ $0 }) > 0 { throw Broken(place: 5) }
+            } _: { (_: Int) in
+            }
+        }
+        #expect(ended.wait(timeout: .now() + 20) == .success)
     }
 
     @Test func `several threads read the same series as one, from parts and from memory`() async throws {
@@ -105,16 +134,29 @@ struct InOrderTests {
         let selection = SeriesSelection([], 0...StoreTests.start)
         var (alone, together): ([(LabelSet, SampleColumns)], [(LabelSet, SampleColumns)]) = ([], [])
         try store.select(selection) { alone.append(($0, $1)) }
-        try store.select(selection, threads: 3, { ($0, $1) }) { together.append($0) }
+        try store.select(selection, threads: 3, batch: 50, check: {}) {
+            ($0, $1)
+        } _: {
+            together.append($0)
+        }
         #expect(alone.count == 1_000)
         #expect(alone.map(\.0) == together.map(\.0) && alone.map(\.1) == together.map(\.1))
         // What one of them finds damaged ends the query, and is named once.
         disk.damage("metrics-1.part", at: 20)
         let again = try StoreTests.open(disk)
-        #expect(throws: Failure.self) { try again.select(selection, threads: 3, { $1.count }) { _ in } }
+        #expect(throws: Failure.self) {
+            try again.select(selection, threads: 3, batch: 50, check: {}) {
+                $1.count
+            } _: { _ in
+            }
+        }
         #expect(again.statistics.damaged == ["metrics-1.part"])
         var rest = 0
-        try again.select(selection, threads: 3, { $1.count }) { rest += $0 }
+        try again.select(selection, threads: 3, batch: 50, check: {}) {
+            $1.count
+        } _: {
+            rest += $0
+        }
         #expect(rest > 0)
     }
 }

@@ -55,9 +55,10 @@ struct PrometheusAPI: Sendable {
             )
         }
         return try answering {
-            let query = try engine.parse(parameters.required("query"))
-            return PrometheusAnswers.success(
-                try engine.range(query, from: start, through: end, step: step, on: store, isCancelled: isCancelled))
+            PrometheusAnswers.success(
+                try engine.range(
+                    parameters.required("query"), from: start, through: end, step: step, on: store,
+                    isCancelled: isCancelled))
         }
     }
 
@@ -66,8 +67,7 @@ struct PrometheusAPI: Sendable {
         of query: String, from start: Int64, through end: Int64, step: Int64, _ isCancelled: @escaping IsCancelled
     ) throws -> [QuerySeries] {
         try answering {
-            try engine.range(
-                engine.parse(query), from: start, through: end, step: step, on: store, isCancelled: isCancelled)
+            try engine.range(query, from: start, through: end, step: step, on: store, isCancelled: isCancelled)
         }
     }
 

@@ -184,8 +184,11 @@ extension Evaluator {
         }
         let count = max(0, Int(parameter))
         if name == .limitk { return Array(there.prefix(count)) }
-        let sorted = there.sorted {
-            Self.precedes(rows[$0].values[step], rows[$1].values[step], descending: name == .topk)
+        let sorted = there.sorted { left, right in
+            let (one, other) = (rows[left].values[step], rows[right].values[step])
+            if Self.precedes(one, other, descending: name == .topk) { return true }
+            // Of equal ones always the same, whatever else was read.
+            return !Self.precedes(other, one, descending: name == .topk) && rows[left].labels < rows[right].labels
         }
         return Array(sorted.prefix(count))
     }

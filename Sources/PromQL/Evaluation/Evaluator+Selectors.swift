@@ -53,7 +53,7 @@ extension Evaluator {
         let ends = view.ends(grid)
         let back = settings.lookBack - opening
         let selection = SeriesSelection(selector.matchers, ends[0] - back...ends[grid.count - 1])
-        try read(selection, take) { samples in
+        try read(selection, grid, take) { samples in
             var values = Array(repeating: Row.absent, count: grid.count)
             var (next, isThere) = (0, false)
             for place in 0..<grid.count {
@@ -69,11 +69,18 @@ extension Evaluator {
         }
     }
 
+    /// Values of rows that one thread makes before they are handed over: with four threads some 4 MiB wait at most.
+    private static let batchValues = 32_768
+
     /// Hands over the values that `values` makes of the samples of each series; `nil` where it has none.
     private func read(
-        _ selection: SeriesSelection, _ take: Take, _ values: @escaping @Sendable (SampleColumns) throws -> [Double]?
+        _ selection: SeriesSelection, _ grid: Grid, _ take: Take,
+        _ values: @escaping @Sendable (SampleColumns) throws -> [Double]?
     ) throws {
-        try source.select(selection, threads: settings.threads) { labels, samples in
+        let batch = max(1, min(128, Self.batchValues / grid.count))
+        try source.select(selection, threads: settings.threads, batch: batch) {
+            try budget.look()
+        } _: { labels, samples in
             (count: samples.count, row: try values(samples).map { Row(labels: labels, values: $0) })
         } _: { read in
             try budget.read(samples: read.count)
@@ -88,7 +95,7 @@ extension Evaluator {
         let ends = view.ends(grid)
         let times = ends[0] - back...ends[grid.count - 1] + settings.lookBack
         let lookBack = settings.lookBack
-        try read(SeriesSelection(selector.matchers, times), take) { samples in
+        try read(SeriesSelection(selector.matchers, times), grid, take) { samples in
             let samples = samples.living
             var (values, next) = (Array(repeating: Row.absent, count: grid.count), 0)
             for place in 0..<grid.count {
@@ -197,7 +204,7 @@ extension Evaluator {
         let semantics = settings.semantics
         if case .range(let selector, let length) = expression.bare.form {
             let (selection, opened) = try opened(selector, length, grid)
-            return try read(selection, take) { try function(opened.of($0), grid, semantics, scalars) }
+            return try read(selection, grid, take) { try function(opened.of($0), grid, semantics, scalars) }
         }
         try ranges(expression, grid) { labels, ranges in
             guard let values = try function(ranges, grid, semantics, scalars) else { return }

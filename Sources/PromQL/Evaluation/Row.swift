@@ -83,12 +83,15 @@ final class QueryBudget {
         self.isCancelled = isCancelled
     }
 
-    /// Called for each series, so that a query that nobody waits for ends.
+    /// Called for each series.
     func read(samples count: Int) throws {
         samples += count
         if samples > samplesMax { throw EvaluationError.tooManySamples(samplesMax) }
-        if isCancelled() { throw EvaluationError.cancelled }
+        try look()
     }
+
+    /// Ends a query that nobody waits for.
+    func look() throws { if isCancelled() { throw EvaluationError.cancelled } }
 
     func hold(bytes count: Int) throws {
         bytes += count

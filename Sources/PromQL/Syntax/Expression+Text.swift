@@ -39,12 +39,16 @@ extension Expression {
 
 extension Selector {
     fileprivate var text: String {
-        let name = matchers.first { $0.name == LabelSet.name && $0.operation == .equal }?.value ?? ""
-        let isPlain = !name.isEmpty && Self.isPlain(name, withColons: true)
+        let names = matchers.filter { $0.name == LabelSet.name && $0.operation == .equal }
+        let name = names.count == 1 ? names[0].value : ""
+        // What reads as a number is one where it stands alone.
+        let isPlain = Self.isPlain(name, withColons: true) && !["inf", "nan"].contains(name.lowercased())
         let rest = matchers.filter { !($0.name == LabelSet.name && $0.operation == .equal && isPlain) }
         let list = rest.map { matcher in
             let label = Self.isPlain(matcher.name) ? matcher.name : Expression.quoted(matcher.name)
-            if matcher.name == LabelSet.name, matcher.operation == .equal { return Expression.quoted(matcher.value) }
+            if !name.isEmpty, matcher.name == LabelSet.name, matcher.operation == .equal {
+                return Expression.quoted(matcher.value)
+            }
             return label + matcher.operation.rawValue + Expression.quoted(matcher.value)
         }
         return (isPlain ? name : "") + (list.isEmpty ? "" : "{\(list.joined(separator: ","))}")
@@ -98,7 +102,7 @@ extension Binary {
         case .oneToOne, .manyToMany: break
         }
         switch (matching.fillLeft, matching.fillRight) {
-        case (let left?, let right?) where left == right || left.isNaN && right.isNaN:
+        case (let left?, let right?) where left.bitPattern == right.bitPattern || left.isNaN && right.isNaN:
             words.append("fill (\(SampleText.of(left)))")
         case (let left, let right):
             if let left { words.append("fill_left (\(SampleText.of(left)))") }

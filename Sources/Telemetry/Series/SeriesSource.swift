@@ -9,16 +9,18 @@ package protocol SeriesSource: Sendable {
     /// - Throws: What `body` throws, or a `Failure` where stored data cannot be read.
     func select(_ selection: SeriesSelection, _ body: (LabelSet, SampleColumns) throws -> Void) throws
 
-    /// Hands over what `make` makes of each such series, on the calling thread and in the order in which it stands.
+    /// Hands over what `make` makes of each such series, on the calling thread and in the order of ``select(_:_:)``.
     ///
     /// - Parameters:
     ///   - selection: which series.
     ///   - threads: how many may read and make at once, the calling one among them.
+    ///   - batch: series that one of them makes before they are handed over; some batches of each thread are held.
+    ///   - check: asked on the calling thread for each series that is read there.
     ///   - make: called on any of them.
     ///   - take: is given one after the other.
-    /// - Throws: What `make` and `take` throw, or a `Failure` where stored data cannot be read.
+    /// - Throws: What `check`, `make` and `take` throw, or a `Failure` where stored data cannot be read.
     func select<Made: Sendable>(
-        _ selection: SeriesSelection, threads: Int,
+        _ selection: SeriesSelection, threads: Int, batch: Int, check: () throws -> Void,
         _ make: @escaping @Sendable (LabelSet, SampleColumns) throws -> Made, _ take: (Made) throws -> Void
     ) throws
 
@@ -31,10 +33,13 @@ package protocol SeriesSource: Sendable {
 
 extension SeriesSource {
     package func select<Made: Sendable>(
-        _ selection: SeriesSelection, threads: Int,
+        _ selection: SeriesSelection, threads: Int, batch: Int, check: () throws -> Void,
         _ make: @escaping @Sendable (LabelSet, SampleColumns) throws -> Made, _ take: (Made) throws -> Void
     ) throws {
-        try select(selection) { try take(make($0, $1)) }
+        try select(selection) {
+            try check()
+            try take(make($0, $1))
+        }
     }
 
     /// Of a source that keeps no account: everything may have.

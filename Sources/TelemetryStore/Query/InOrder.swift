@@ -8,22 +8,32 @@ enum InOrder {
     /// - Parameters:
     ///   - count: how many things.
     ///   - threads: that make, the calling one among them; the others begin under its policy.
-    ///   - worker: called once on each thread: what makes the thing of a number there.
+    ///   - worker: called once on each thread: what makes the thing of a number there. It calls its second argument now and then,
+    ///     which throws where nobody waits any more.
+    ///   - check: throws where the caller is to stop.
     ///   - take: is given one after the other on the calling thread.
-    /// - Throws: What making the first thing that cannot be made throws, and what `take` throws. No thread then begins another.
+    /// - Throws: What making the first thing that cannot be made throws, and what `check` and `take` throw. The other threads then
+    ///   end soon.
     static func make<Made: Sendable>(
-        _ count: Int, threads: Int, _ worker: @escaping @Sendable () -> (Int) throws -> Made,
-        _ take: (Made) throws -> Void
+        _ count: Int, threads: Int, _ worker: @escaping @Sendable () -> (Int, () throws -> Void) throws -> Made,
+        check: () throws -> Void, _ take: (Made) throws -> Void
     ) throws {
-        let bench = Workbench<Made>(count: count, aheadMax: threads * 4)
+        let bench = Workbench<Made>(count: count, aheadMax: max(1, threads) * 4)
         defer { bench.close() }
         for _ in 1..<max(1, min(threads, count)) {
-            let thread = Thread { bench.work(worker()) }
+            let thread = Thread {
+                let make = worker()
+                bench.work { place in
+                    try make(place) { if bench.isClosed { throw CancellationError() } }
+                }
+            }
             thread.name = "query"
             thread.start()
         }
         let make = worker()
-        for place in 0..<count { try take(try bench.thing(place, make).get()) }
+        try withoutActuallyEscaping(check) { check in
+            for place in 0..<count { try take(try bench.thing(place) { try make($0, check) }.get()) }
+        }
     }
 }
 
@@ -61,6 +71,8 @@ private final class Workbench<Made: Sendable>: Sendable {
             }
         }
     }
+
+    var isClosed: Bool { state.withLock { $0.isClosed } }
 
     func close() { tell { $0.isClosed = true } }
 

@@ -5,8 +5,8 @@ internal import Synchronization
 package import Telemetry
 
 extension SignalStore: SeriesSource {
-    /// Series that one thread reads at a time, where several do.
-    private static let batchCount = 128
+    /// So many series are read on several threads, where there are.
+    private static let seriesOfThreadsMin = 256
 
     /// Where samples of one series stand.
     private struct Places {
@@ -53,10 +53,11 @@ extension SignalStore: SeriesSource {
         }
 
         func forEach(
-            in places: Range<Int>, _ body: (LabelSet, SampleColumns) throws -> Void
+            in places: Range<Int>, _ check: () throws -> Void = {}, _ body: (LabelSet, SampleColumns) throws -> Void
         ) throws {
             var samples = SampleColumns()
             for place in places {
+                try check()
                 samples.removeAll()
                 for (part, series) in found.places[place].parts {
                     let reader = readers[part]
@@ -71,28 +72,29 @@ extension SignalStore: SeriesSource {
 
     package func select(_ selection: SeriesSelection, _ body: (LabelSet, SampleColumns) throws -> Void) throws {
         let found = try find(selection)
-        try Reading(found, of: self).forEach(in: found.keys.indices, body)
+        try Reading(found, of: self).forEach(in: found.keys.indices, {}, body)
     }
 
     package func select<Made: Sendable>(
-        _ selection: SeriesSelection, threads: Int,
+        _ selection: SeriesSelection, threads: Int, batch: Int, check: () throws -> Void,
         _ make: @escaping @Sendable (LabelSet, SampleColumns) throws -> Made, _ take: (Made) throws -> Void
     ) throws {
         let found = try find(selection)
         let count = found.keys.count
         // A thread is not worth its beginning where there is little to read.
-        guard threads > 1, count >= 2 * Self.batchCount else {
-            return try Reading(found, of: self).forEach(in: 0..<count) { try take(make($0, $1)) }
+        guard threads > 1, count >= Self.seriesOfThreadsMin else {
+            return try Reading(found, of: self).forEach(in: 0..<count, check) { try take(make($0, $1)) }
         }
-        let batches = (count + Self.batchCount - 1) / Self.batchCount
-        try InOrder.make(batches, threads: threads) {
+        try InOrder.make((count + batch - 1) / batch, threads: threads) {
             let reading = Reading(found, of: self)
-            return { batch in
-                let first = batch * Self.batchCount
+            return { number, check in
+                let first = number * batch
                 var made: [Made] = []
-                try reading.forEach(in: first..<min(first + Self.batchCount, count)) { made.append(try make($0, $1)) }
+                try reading.forEach(in: first..<min(first + batch, count), check) { made.append(try make($0, $1)) }
                 return made
             }
+        } check: {
+            try check()
         } _: { made in
             for thing in made { try take(thing) }
         }

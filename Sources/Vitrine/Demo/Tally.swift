@@ -41,7 +41,7 @@ final class Tally: Sendable {
             guard takesOpen else { return }
             counts.phases[last + 1].open = counts.phases[last].open
             counts.phases[last].open = 0
-            counts.belongs[last] = last + 1
+            for phase in counts.belongs.indices where counts.belongs[phase] == last { counts.belongs[phase] = last + 1 }
         }
     }
 
