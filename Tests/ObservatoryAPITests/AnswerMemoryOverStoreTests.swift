@@ -44,8 +44,11 @@ struct AnswerMemoryOverStoreTests {
             if round % 7 == 3 { try store.flush() }
             if round % 20 == 19 { try store.keepUp() }
             if round == 70 {
-                let part = try #require(
-                    try FileManager.default.contentsOfDirectory(atPath: folder.path).first { $0.hasSuffix(".part") })
+                // The latest one, which each query reads.
+                let parts = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
+                    $0.hasSuffix(".part")
+                }
+                let part = try #require(parts.max { $0.localizedStandardCompare($1) == .orderedAscending })
                 let file = try #require(FileHandle(forUpdatingAtPath: folder.path + "/" + part))
                 try file.seek(toOffset: 40)
                 file.write(Data(repeating: 0x55, count: 64))
