@@ -84,7 +84,9 @@ package struct ObservatoryServer: Service {
         }
         api = PrometheusAPI(store: store, metadata: metadata, settings: query, version: version, now: now)
         let pace = settings.longQueryShare.map { QueryPace(share: $0 * Double(processors)) }
-        threads = QueryThreads(count: settings.queryThreads, pace: pace, steppingAside: settings.steppingAside)
+        threads = QueryThreads(
+            count: settings.queryThreads, rank: pace == nil ? QueryThreads.alone : QueryThreads.besideShop, pace: pace,
+            steppingAside: settings.steppingAside)
         intake = Intake { batch in
             do {
                 let admission: Admission
